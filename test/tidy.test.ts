@@ -18,9 +18,9 @@ const allowed: Record<string, readonly string[]> = {
 const stages = [
   "model",
   "catalog",
+  "score",
   "kernel",
   "compile",
-  "score",
   "milp",
   "quota",
   "market",

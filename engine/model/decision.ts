@@ -107,6 +107,8 @@ export interface Decision {
   readonly soleBlockers: Readonly<Record<ConstraintName, number>>;
   readonly counterfactuals: readonly Counterfactual[];
   readonly tradeoffs: readonly Tradeoff[];
+  /** What the intent's own negotiation rules gave up to be placed, in the order it was given up. */
+  readonly relaxations: readonly Change[];
   readonly warnings: readonly Warning[];
   /** RFC 3339 UTC; only for waiting intents with a known start. */
   readonly expectedStart?: string;

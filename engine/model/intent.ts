@@ -137,9 +137,10 @@ export type FallbackStrategy = "queue" | "lower_tier" | "shared" | "spot" | "rej
 
 export interface Negotiation {
   readonly maxRounds: number;
-  /** Fraction by which a price cap may be exceeded. */
-  readonly priceFlexibility: number;
-  readonly resourceFlexibility: number;
+  /** Fraction by which a price cap may be exceeded; only when stated, for a default never relaxes a cap. */
+  readonly priceFlexibility?: number;
+  /** Fraction by which stated minimums of memory, cores, CPU and TFLOPS may be missed; only when stated. */
+  readonly resourceFlexibility?: number;
   readonly timeoutSeconds: number;
   readonly autoAcceptThreshold: number;
   /** In the order in which they are tried; empty when the user stated none. */

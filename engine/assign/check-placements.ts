@@ -1,0 +1,99 @@
+import type { Placement } from "../model/decision.ts";
+import { assert } from "../model/errors.ts";
+import type { Flavor } from "../model/flavor.ts";
+import { type Intent, replicasOf } from "../model/intent.ts";
+import { convert } from "../model/money.ts";
+import type { Snapshot } from "../model/snapshot.ts";
+import { type Facts, failedConstraints, hosting } from "./eligible.ts";
+
+/** One placed intent as the checker sees it. */
+export interface Placed {
+  readonly intent: Intent;
+  readonly placements: readonly Placement[];
+}
+
+/** Billed micro-units per hour of a placement, recomputed from the flavor. */
+function recount(snapshot: Snapshot, flavor: Flavor, placement: Placement): number {
+  const money = placement.spot ? flavor.price.spot : flavor.price.onDemand;
+  assert(money !== undefined, `offer ${flavor.id} is not sold ${placement.spot ? "on spot" : "on demand"}`);
+  const price = convert(money, snapshot.currency, snapshot.rates);
+  assert(price !== null, `offer ${flavor.id} has no price in ${snapshot.currency}`);
+  const { gpus } = flavor.capacity;
+  if (!flavor.divisible) return flavor.price.basis === "gpu" ? price * gpus : price;
+  return (flavor.price.basis === "gpu" ? price : Math.ceil(price / gpus)) * placement.gpus;
+}
+
+/**
+ * Recounts a whole plan from its inputs: every placed intent is eligible where it was put, gets all it asked for, is
+ * billed what it says, and no offer gives more than it has. Shares no code with compile or the assigners.
+ *
+ * @param facts latency and carbon of an offer for an intent, which need tables
+ * @throws {Error} a broken invariant: a bug in this package
+ */
+export function checkPlacements(
+  snapshot: Snapshot,
+  placed: readonly Placed[],
+  facts: (intent: Intent, flavor: Flavor) => Facts,
+): void {
+  const flavors = new Map(snapshot.offers.map((flavor) => [flavor.id, flavor]));
+  const taken = new Map<
+    string,
+    { gpus: number; cpuMilli: number; memoryMib: number; intents: Set<string> }
+  >();
+  for (const { intent, placements } of placed.filter((one) => one.placements.length > 0)) {
+    const { count } = intent.workload.resources.gpu;
+    const wanted = replicasOf(intent);
+    const { together, hostedHere } = hosting(intent);
+    const hosted = placements.reduce((sum, { replicas }) => sum + replicas, 0);
+    assert(hosted >= together && hosted <= wanted, `${intent.name}: ${hosted} of ${wanted} replicas placed`);
+    let billed = 0;
+    for (const placement of placements) {
+      const flavor = flavors.get(placement.offer);
+      assert(flavor !== undefined, `${intent.name}: offer ${placement.offer} does not exist`);
+      assert(
+        placement.gpus === placement.replicas * count,
+        `${intent.name}: ${placement.gpus} GPUs at ${flavor.id}`,
+      );
+      const scope = { hostedHere, together: placements.length > 1 ? 1 : together };
+      const failed = failedConstraints(
+        snapshot,
+        intent,
+        flavor,
+        placement.spot,
+        facts(intent, flavor),
+        scope,
+      );
+      assert(failed.length === 0, `${intent.name} at ${flavor.id} fails ${failed.join(", ")}`);
+      const cost = recount(snapshot, flavor, placement);
+      assert(
+        cost === placement.costMicro,
+        `${intent.name} at ${flavor.id} costs ${cost}, not ${placement.costMicro}`,
+      );
+      billed += cost;
+      const use = taken.get(flavor.id) ?? { gpus: 0, cpuMilli: 0, memoryMib: 0, intents: new Set() };
+      use.gpus += placement.gpus;
+      use.cpuMilli += (intent.workload.resources.cpuMilli ?? 0) * placement.replicas;
+      use.memoryMib += (intent.workload.resources.memoryMib ?? 0) * placement.replicas;
+      use.intents.add(intent.name);
+      taken.set(flavor.id, use);
+    }
+    const cap = intent.constraints.maxHourlyCost;
+    const capMicro = cap === undefined ? null : convert(cap, snapshot.currency, snapshot.rates);
+    assert(
+      capMicro === null || billed <= capMicro,
+      `${intent.name} is billed ${billed}, above its cap ${capMicro}`,
+    );
+  }
+  for (const [id, use] of taken) {
+    const { capacity, divisible } = flavors.get(id)!;
+    assert(use.gpus <= capacity.gpusFree, `${id} gives ${use.gpus} of ${capacity.gpusFree} free GPUs`);
+    assert(
+      divisible || use.intents.size === 1,
+      `${id} is sold whole but given to ${[...use.intents].join(", ")}`,
+    );
+    const cpu = capacity.cpuMilliFree ?? capacity.cpuMilli;
+    assert(cpu === undefined || use.cpuMilli <= cpu, `${id} gives ${use.cpuMilli} of ${cpu} CPU milli`);
+    const memory = capacity.memoryMibFree ?? capacity.memoryMib;
+    assert(memory === undefined || use.memoryMib <= memory, `${id} gives ${use.memoryMib} of ${memory} MiB`);
+  }
+}

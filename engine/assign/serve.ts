@@ -1,0 +1,78 @@
+import type { Scope } from "../compile/constraints/spec.ts";
+import { needOf } from "../compile/need.ts";
+import type { Change, Outcome } from "../model/decision.ts";
+import type { ReasonCode } from "../model/reason.ts";
+import { formatTime } from "../model/time.ts";
+import { rounds } from "./negotiate.ts";
+import { refusalOf } from "./outcome.ts";
+import { placeSingle, type SingleResult } from "./single.ts";
+
+/** What was decided, before it is explained. */
+export interface Verdict {
+  readonly outcome: Outcome;
+  readonly reason: ReasonCode;
+  readonly message: string;
+  readonly relaxations: readonly Change[];
+  readonly expectedStart?: string;
+}
+
+/** One intent served from what is free: the scope it was decided in (after negotiation), the result, the verdict. */
+export interface Served {
+  readonly scope: Scope;
+  readonly result: SingleResult;
+  readonly verdict: Verdict;
+}
+
+/** When the offers that would fit come back, where that is known for one of them. */
+function comesBack(scope: Scope, later: SingleResult): string | undefined {
+  const { backAtMs } = scope.catalog.downtime;
+  const times = later.ranked.map(({ row }) => backAtMs.get(scope.catalog.options.flavor[row]!) ?? Infinity);
+  const first = Math.min(...times);
+  return Number.isFinite(first) ? formatTime(first) : undefined;
+}
+
+/**
+ * Serves one intent: as stated; else by the rounds its negotiation allows; else it waits, when a known offer would do
+ * once it is free, or when `queue` is stated; else it is refused.
+ */
+export function serve(scope: Scope, k: number): Served {
+  const { catalog, need } = scope;
+  const result = placeSingle(scope, k);
+  const placed = (relaxations: readonly Change[]): Verdict => ({
+    outcome: "placed",
+    reason: "PLACED",
+    message: relaxations.length === 0 ? "placed as stated" : "placed after negotiation",
+    relaxations,
+  });
+  if (result.shares.length > 0) return { scope, result, verdict: placed([]) };
+  for (const round of rounds(need.intent)) {
+    const tried = { ...scope, need: needOf(catalog, round.intent) };
+    const outcome = placeSingle(tried, k);
+    if (outcome.shares.length > 0) return { scope: tried, result: outcome, verdict: placed(round.given) };
+  }
+  const refusal = refusalOf(scope, result);
+  const { fallbacks } = need.intent.constraints.negotiation;
+  const waiting = (reason: ReasonCode, message: string, expectedStart?: string): Served => ({
+    scope,
+    result,
+    verdict: {
+      outcome: "waiting",
+      reason,
+      message,
+      relaxations: [],
+      ...(expectedStart === undefined ? {} : { expectedStart }),
+    },
+  });
+  if (!fallbacks.includes("reject")) {
+    const later = placeSingle({ ...scope, usage: new Map(), asIfFree: true }, k);
+    if (
+      later.answer.feasible > 0 &&
+      result.answer.feasible < later.answer.feasible &&
+      later.shares.length > 0
+    )
+      return waiting("CAPACITY_BUSY", "a known offer fits once it is free", comesBack(scope, later));
+    if (fallbacks.includes("queue"))
+      return waiting("WAITING_FOR_OFFERS", `waits for new offers: ${refusal.message}`);
+  }
+  return { scope, result, verdict: { outcome: "refused", ...refusal, relaxations: [] } };
+}

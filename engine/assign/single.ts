@@ -1,0 +1,92 @@
+import type { Scope } from "../compile/constraints/spec.ts";
+import { type Encoded, encode } from "../compile/encode.ts";
+import { taskSeconds } from "../compile/need.ts";
+import type { Answer } from "../kernel/query.ts";
+import { goalOf } from "../score/objective.ts";
+import {
+  type Candidate,
+  candidateOf,
+  comparator,
+  hasPreferences,
+  type Range,
+  type Ranking,
+  rangeOf,
+} from "./rank.ts";
+import { billedShare, hostReplicas, type Share, type Shortfall, slotsNow } from "./replicas.ts";
+
+/** What one intent alone gets from what is free. */
+export interface SingleResult {
+  readonly encoded: Encoded;
+  readonly answer: Answer;
+  readonly ranking: Ranking;
+  /** Empty when nothing fits. */
+  readonly shares: readonly Share[];
+  /** The feasible options looked at exactly, best first. */
+  readonly ranked: readonly Candidate[];
+  /** Set when single offers pass every filter but all replicas together do not fit. */
+  readonly shortfall: Shortfall | null;
+}
+
+const noRange: Range["worst"] = { cost: NaN, slowness: NaN, latency: NaN, energy: NaN };
+
+/** Tasks that run at once in one offer: all that fit, fewer where the cap binds. */
+function waveSize(scope: Scope, candidate: Candidate): number {
+  const { need } = scope;
+  let tasks = Math.min(need.replicas, slotsNow(scope, candidate.row));
+  const cap = need.capMicro ?? Number.POSITIVE_INFINITY;
+  while (tasks > 1 && billedShare(scope, candidate.row, tasks) > cap) tasks--;
+  return tasks;
+}
+
+/** A batch that may run in waves takes the best offer that ends in time, with as many tasks at once as fit. */
+function waves(scope: Scope, ranked: readonly Candidate[]): Share[] {
+  const { need, catalog } = scope;
+  for (const candidate of ranked) {
+    const tasks = waveSize(scope, candidate);
+    if (tasks < 1) continue;
+    const rounds = Math.ceil(need.replicas / tasks);
+    const endMs = need.atMs + Math.ceil(taskSeconds(catalog, need, candidate.row) * 1000 * rounds);
+    if (need.deadlineMs !== undefined && endMs > need.deadlineMs) continue;
+    return [{ candidate, replicas: tasks, billedMicro: billedShare(scope, candidate.row, tasks) }];
+  }
+  return [];
+}
+
+/** Feasible options, exactly evaluated and ordered; only those near the top unless everything is needed. */
+function rankAnswer(scope: Scope, ranking: Ranking, encoded: Encoded, answer: Answer): readonly Candidate[] {
+  const { catalog, need } = scope;
+  const spread = need.replicas > 1 && need.perOffer === 1;
+  const all = encoded.rescoreAll || spread || hasPreferences(need);
+  const rows = all ? catalog.table.feasible(encoded.query) : answer.rows;
+  const worst = encoded.rescoreAll ? rangeOf(catalog, need, rows).worst : noRange;
+  return Array.from(rows, (row) => candidateOf(scope, ranking, row, worst)).sort(comparator(scope, ranking));
+}
+
+/**
+ * Best placement of one intent: kernel filter and score, exact order of the rows near the top, then replicas.
+ *
+ * @param k options to look at exactly, at least 1
+ */
+export function placeSingle(scope: Scope, k: number): SingleResult {
+  const { need } = scope;
+  const goal = goalOf(need.intent);
+  const encoded = encode(scope, goal.weights, k);
+  const answer = scope.catalog.table.select(encoded.query);
+  const ranked = answer.feasible === 0 ? [] : rankAnswer(scope, goal, encoded, answer);
+  const result = { encoded, answer, ranking: goal, ranked };
+  const best = ranked[0];
+  if (best === undefined) return { ...result, shares: [], shortfall: null };
+  if (need.replicas === 1 || need.perOffer > 1) {
+    const billedMicro = billedShare(scope, best.row, need.replicas);
+    return {
+      ...result,
+      shares: [{ candidate: best, replicas: need.replicas, billedMicro }],
+      shortfall: null,
+    };
+  }
+  if (need.together === 1) return { ...result, shares: waves(scope, ranked), shortfall: null };
+  const hosted = hostReplicas(scope, goal, ranked);
+  return Array.isArray(hosted)
+    ? { ...result, shares: hosted, shortfall: null }
+    : { ...result, shares: [], shortfall: hosted as Shortfall };
+}

@@ -1,0 +1,136 @@
+import type { Micro, Money } from "../../model/money.ts";
+import { convert, formatMicro } from "../../model/money.ts";
+import type { Snapshot } from "../../model/snapshot.ts";
+import { formatTime } from "../../model/time.ts";
+import { flavorOf } from "../catalog.ts";
+import { billedMicro, type Need, slotsWhenFree, taskSeconds } from "../need.ts";
+import { changed } from "./forms.ts";
+import { bitmapOf, type ConstraintSpec, type Scope } from "./spec.ts";
+
+const moneyText = (money: Money): string => `${formatMicro(money.micro)} ${money.currency}`;
+
+/** The smallest amount in `currency` worth at least `micro` of the snapshot's currency. */
+function inCurrency(micro: Micro, currency: string, snapshot: Snapshot): Money {
+  if (currency === snapshot.currency) return { micro, currency };
+  const rate = snapshot.rates[currency]!;
+  let amount = Number((BigInt(micro) * 1_000_000n) / BigInt(rate));
+  while ((convert({ micro: amount, currency }, snapshot.currency, snapshot.rates) ?? 0) < micro) amount++;
+  return { micro: amount, currency };
+}
+
+/** A price that cannot be compared: the offer's currency has no rate in the snapshot. */
+const priced: ConstraintSpec = {
+  name: "offer.currency",
+  predicates: ({ catalog }) => [{ kind: "flag", column: catalog.flags.priced, value: 1, unknown: "fail" }],
+};
+
+/** Billed price per hour of the replicas that run together, all at this offer's price. */
+function hourlyMicro({ catalog, need }: Scope, row: number): Micro {
+  return billedMicro(catalog, need, row, need.together);
+}
+
+const hourly: ConstraintSpec = {
+  name: "max_hourly_cost",
+  predicates: (scope) => {
+    const { catalog, need } = scope;
+    const cap = need.capMicro;
+    if (cap === undefined || cap === null) return null;
+    const { numeric, options } = catalog;
+    const perReplica = Math.floor(cap / (need.gpus * need.together));
+    const unit = { kind: "range", column: numeric.unitMicro, max: perReplica, unknown: "pass" } as const;
+    if (need.together === 1) {
+      return [unit, { kind: "range", column: numeric.wholeMicro, max: cap, unknown: "pass" }];
+    }
+    const failed = bitmapOf(
+      options.count,
+      (row) => hourlyMicro(scope, row) > cap && options.wholeMicro[row]! >= 0,
+    );
+    return [unit, { kind: "bitmap", failed }];
+  },
+  relax: (scope, rows) => {
+    const { catalog, need } = scope;
+    const from = need.intent.constraints.maxHourlyCost;
+    if (from === undefined) return null;
+    const least = rows.reduce((best, row) => Math.min(best, hourlyMicro(scope, row)), Infinity);
+    const to = inCurrency(least, from.currency, catalog.snapshot);
+    return changed(need.intent, ["constraints", "maxHourlyCost"], to, {
+      path: "constraints.max_hourly_cost",
+      from: moneyText(from),
+      to: moneyText(to),
+    });
+  },
+};
+
+/** Price of all tasks to their end (C-36): hourly price of one task times its runtime times the tasks. */
+export function totalMicro({ catalog, need }: Pick<Scope, "catalog" | "need">, row: number): Micro {
+  const slots = Math.max(1, Math.min(slotsWhenFree(catalog, need, row), need.replicas));
+  const waves = Math.ceil(need.replicas / slots);
+  const divisible = !Number.isNaN(catalog.options.unitMicro[row]!);
+  const hourlyAtOnce = divisible
+    ? billedMicro(catalog, need, row, need.replicas)
+    : catalog.options.wholeMicro[row]! * waves;
+  return Math.ceil((hourlyAtOnce * taskSeconds(catalog, need, row)) / 3600);
+}
+
+const total: ConstraintSpec = {
+  name: "max_total_cost",
+  predicates: (scope) => {
+    const { catalog, need } = scope;
+    const cap = need.totalCapMicro;
+    if (cap === undefined || cap === null || need.runtime.source === "none") return null;
+    return [
+      { kind: "bitmap", failed: bitmapOf(catalog.options.count, (row) => totalMicro(scope, row) > cap) },
+    ];
+  },
+  relax: (scope, rows) => {
+    const { catalog, need } = scope;
+    const from = need.intent.constraints.maxTotalCost;
+    if (from === undefined) return null;
+    const least = rows.reduce((best, row) => Math.min(best, totalMicro(scope, row)), Infinity);
+    const to = inCurrency(least, from.currency, catalog.snapshot);
+    return changed(need.intent, ["constraints", "maxTotalCost"], to, {
+      path: "constraints.max_total_cost",
+      from: moneyText(from),
+      to: moneyText(to),
+    });
+  },
+};
+
+/** Earliest end (batch) or start (service) on the option of a row, milliseconds since 1970. */
+export function reachableMs(
+  { catalog, need }: { catalog: Scope["catalog"]; need: Need },
+  row: number,
+): number {
+  const flavor = flavorOf(catalog, row);
+  const startMs = need.atMs + Math.ceil((flavor.performance.coldStartSeconds ?? 0) * 1000);
+  if (need.runtime.source === "none") return startMs;
+  const slots = Math.max(1, need.together > 1 ? need.replicas : slotsWhenFree(catalog, need, row));
+  const waves = need.together > 1 ? 1 : Math.ceil(need.replicas / Math.min(slots, need.replicas));
+  return startMs + Math.ceil(taskSeconds(catalog, need, row) * 1000 * waves);
+}
+
+const deadline: ConstraintSpec = {
+  name: "deadline",
+  predicates: (scope) => {
+    const { deadlineMs } = scope.need;
+    if (deadlineMs === undefined) return null;
+    return [
+      {
+        kind: "bitmap",
+        failed: bitmapOf(scope.catalog.options.count, (row) => reachableMs(scope, row) > deadlineMs),
+      },
+    ];
+  },
+  relax: (scope, rows) => {
+    const earliest = rows.reduce((best, row) => Math.min(best, reachableMs(scope, row)), Infinity);
+    const to = formatTime(Math.ceil(earliest / 1000) * 1000);
+    return changed(scope.need.intent, ["constraints", "deadline"], to, {
+      path: "constraints.deadline",
+      from: scope.need.intent.constraints.deadline ?? null,
+      to,
+    });
+  },
+};
+
+/** What a placement may cost and when it must be done. */
+export const costConstraints: readonly ConstraintSpec[] = [priced, hourly, total, deadline];

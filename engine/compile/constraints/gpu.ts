@@ -1,0 +1,215 @@
+import { allowsSpot, type Intent } from "../../model/intent.ts";
+import { flavorOf } from "../catalog.ts";
+import {
+  capabilityText,
+  changed,
+  choiceConstraint,
+  flagConstraint,
+  numberConstraint,
+  quantityOfMib,
+} from "./forms.ts";
+import { bitmapOf, type ConstraintSpec, withField } from "./spec.ts";
+
+const gpuField = (name: string): readonly string[] => ["workload", "resources", "gpu", name];
+const gpuPath = (name: string): string => `workload.resources.gpu.${name}`;
+const identity = (value: number): number => value;
+
+const atLeast = (
+  json: string,
+  column: Parameters<typeof numberConstraint>[0]["column"],
+  field:
+    | "memoryMibMin"
+    | "coresMin"
+    | "clockMhzMin"
+    | "computeCapabilityMin"
+    | "fp32TflopsMin"
+    | "multiGpuEfficiencyMin",
+  write: (value: number) => string | number = identity,
+): ConstraintSpec =>
+  numberConstraint({
+    name: `gpu.${json}`,
+    column,
+    bound: "min",
+    stated: (intent) => intent.workload.resources.gpu[field],
+    field: gpuField(field),
+    path: gpuPath(json),
+    write,
+  });
+
+const atMost = (
+  json: string,
+  column: Parameters<typeof numberConstraint>[0]["column"],
+  field: "memoryMibMax" | "coresMax",
+  write: (value: number) => string | number = identity,
+): ConstraintSpec =>
+  numberConstraint({
+    name: `gpu.${json}`,
+    column,
+    bound: "max",
+    stated: (intent) => intent.workload.resources.gpu[field],
+    field: gpuField(field),
+    path: gpuPath(json),
+    write,
+  });
+
+/** nvswitch connects at least as well as nvlink, so it satisfies it. */
+const satisfies = (wanted: string, offered: string): boolean =>
+  offered === wanted || (wanted === "nvlink" && offered === "nvswitch");
+
+const exact = (json: "tier" | "architecture" | "interconnect" | "topology" | "vendor"): ConstraintSpec =>
+  choiceConstraint({
+    name: `gpu.${json}`,
+    dictionary: json,
+    accepts: (intent) => {
+      const wanted = intent.workload.resources.gpu[json];
+      return wanted === undefined ? null : (flavor) => satisfies(wanted, flavor.gpu[json] ?? "");
+    },
+    admit: (intent, flavor) => {
+      const from = intent.workload.resources.gpu[json] ?? null;
+      const to = flavor.gpu[json];
+      return changed(intent, gpuField(json), to, { path: gpuPath(json), from, to: to ?? "any" });
+    },
+  });
+
+/** Free GPUs of an offer for this plan: what is free now less what the plan already gave away. */
+const count: ConstraintSpec = {
+  name: "gpu.count",
+  predicates: ({ catalog, need, usage, asIfFree }) => {
+    const wanted = need.gpus * need.perOffer;
+    const column = asIfFree ? catalog.numeric.gpusTotal : catalog.numeric.gpusFree;
+    const free = { kind: "range", column, min: wanted, unknown: "fail" } as const;
+    if (usage.size === 0 || asIfFree) return [free];
+    const failed = bitmapOf(catalog.options.count, (row) => {
+      const used = usage.get(catalog.options.flavor[row]!);
+      if (used === undefined) return false;
+      const flavor = flavorOf(catalog, row);
+      return !flavor.divisible || flavor.capacity.gpusFree - used.gpus < wanted;
+    });
+    return [free, { kind: "bitmap", failed }];
+  },
+  relax: ({ catalog, need }, rows) => {
+    const free = catalog.values.get("gpusFree")!;
+    const most = rows.reduce((best, row) => Math.max(best, free[row]!), 0);
+    const to = Math.floor(most / need.perOffer);
+    if (to < 1) return null;
+    return changed(need.intent, gpuField("count"), to, { path: gpuPath("count"), from: need.gpus, to });
+  },
+};
+
+/** Spot offers only where the intent accepts interruptions, in either spelling (C-10). */
+const preemptible: ConstraintSpec = {
+  name: "preemptible",
+  predicates: ({ catalog, need }) =>
+    need.spotAllowed ? null : [{ kind: "flag", column: catalog.flags.spot, value: 0, unknown: "fail" }],
+  relax: ({ need }) =>
+    allowsSpot(need.intent)
+      ? null
+      : changed(need.intent, ["constraints", "preemptible"], true, {
+          path: "constraints.preemptible",
+          from: false,
+          to: true,
+        }),
+};
+
+/** A catalogue family: the model itself or any variant of it. */
+const model: ConstraintSpec = choiceConstraint({
+  name: "gpu.model",
+  dictionary: "model",
+  accepts: ({ workload }: Intent) => {
+    const wanted = workload.resources.gpu.model;
+    return wanted === undefined
+      ? null
+      : (flavor) => flavor.gpu.model === wanted || flavor.gpu.families.includes(wanted);
+  },
+  admit: (intent, flavor) =>
+    changed(intent, gpuField("model"), flavor.gpu.model, {
+      path: gpuPath("model"),
+      from: intent.workload.resources.gpu.model ?? null,
+      to: flavor.gpu.model,
+    }),
+});
+
+/** Constraints on the GPUs themselves. */
+export const gpuConstraints: readonly ConstraintSpec[] = [
+  count,
+  model,
+  atLeast("memory_min", "gpuMemoryMib", "memoryMibMin", quantityOfMib),
+  atMost("memory_max", "gpuMemoryMib", "memoryMibMax", quantityOfMib),
+  atLeast("cores_min", "cores", "coresMin"),
+  atMost("cores_max", "cores", "coresMax"),
+  atLeast("clock_speed_min", "clockMhz", "clockMhzMin", (mhz) => `${mhz}M`),
+  atLeast("compute_capability", "computeCapability", "computeCapabilityMin", capabilityText),
+  atLeast("fp32_tflops", "fp32Tflops", "fp32TflopsMin"),
+  atLeast("multi_gpu_efficiency", "multiGpuEfficiency", "multiGpuEfficiencyMin"),
+  exact("tier"),
+  exact("architecture"),
+  exact("interconnect"),
+  exact("topology"),
+  exact("vendor"),
+  flagConstraint({
+    name: "gpu.dedicated",
+    column: "dedicated",
+    required: (intent) => intent.workload.resources.gpu.dedicated,
+    field: gpuField("dedicated"),
+    path: gpuPath("dedicated"),
+  }),
+  flagConstraint({
+    name: "gpu.multi_instance",
+    column: "mig",
+    required: (intent) => intent.workload.resources.gpu.multiInstance,
+    field: gpuField("multiInstance"),
+    path: gpuPath("multi_instance"),
+  }),
+  flagConstraint({
+    name: "gpu.shared",
+    column: "sharing",
+    required: (intent) => (intent.workload.resources.gpu.fractionMilli === undefined ? undefined : true),
+    field: gpuField("fractionMilli"),
+    path: gpuPath("fraction"),
+  }),
+  preemptible,
+];
+
+const hostConstraint = (
+  name: "cpu" | "memory",
+  column: "cpuMilliFree" | "memoryMibFree",
+  field: "cpuMilli" | "memoryMib",
+  write: (value: number) => string,
+): ConstraintSpec => ({
+  name,
+  predicates: ({ catalog, need, usage, asIfFree }) => {
+    const stated = need.intent.workload.resources[field];
+    if (stated === undefined) return null;
+    const wanted = stated * need.perOffer;
+    const free = { kind: "range", column: catalog.numeric[column], min: wanted, unknown: "fail" } as const;
+    if (usage.size === 0 || asIfFree) return [free];
+    const values = catalog.values.get(column)!;
+    const failed = bitmapOf(catalog.options.count, (row) => {
+      const used = usage.get(catalog.options.flavor[row]!);
+      return used !== undefined && values[row]! - used[field] < wanted;
+    });
+    return [free, { kind: "bitmap", failed }];
+  },
+  relax: ({ catalog, need }, rows) => {
+    const values = catalog.values.get(column)!;
+    const known = rows.map((row) => values[row]!).filter((value) => !Number.isNaN(value));
+    const from = need.intent.workload.resources[field];
+    const to = known.length === 0 ? undefined : Math.floor(Math.max(...known) / need.perOffer);
+    return {
+      intent: withField(need.intent, ["workload", "resources", field], to),
+      change: {
+        path: `workload.resources.${name}`,
+        from: from === undefined ? null : write(from),
+        to: to === undefined ? null : write(to),
+      },
+    };
+  },
+});
+
+/** CPU and memory of the host, per replica. */
+export const hostConstraints: readonly ConstraintSpec[] = [
+  hostConstraint("cpu", "cpuMilliFree", "cpuMilli", (milli) =>
+    milli % 1000 === 0 ? `${milli / 1000}` : `${milli}m`,
+  ),
+  hostConstraint("memory", "memoryMibFree", "memoryMib", quantityOfMib),
+];

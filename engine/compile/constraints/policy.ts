@@ -1,0 +1,171 @@
+import type { Intent } from "../../model/intent.ts";
+import { type FlagName, ratingRank } from "../columns.ts";
+import { changed, choiceConstraint, flagConstraint, numberConstraint } from "./forms.ts";
+import { bitmapOf, type ConstraintSpec } from "./spec.ts";
+
+type Group = "energy" | "security" | "performance" | "compliance";
+
+const flag = (group: Group, json: string, field: string, column: FlagName): ConstraintSpec =>
+  flagConstraint({
+    name: `${group}.${json}`,
+    column,
+    required: (intent) =>
+      (intent.constraints[group] as unknown as Readonly<Record<string, boolean | undefined>>)[field],
+    field: ["constraints", group, field],
+    path: `constraints.${group}.${json}`,
+  });
+
+/** Grams per hour of the GPUs that run together, at the offer's power, PUE and grid. */
+const carbon: ConstraintSpec = {
+  name: "energy.max_carbon_footprint",
+  predicates: ({ catalog, need }) => {
+    const max = need.intent.constraints.energy.maxCarbonGramsPerHour;
+    if (max === undefined) return null;
+    const grams = catalog.values.get("carbonGramsPerGpuHour")!;
+    const gpus = need.gpus * need.together;
+    const failed = bitmapOf(catalog.options.count, (row) => !(grams[row]! * gpus <= max));
+    const unknown = bitmapOf(catalog.options.count, (row) => Number.isNaN(grams[row]!));
+    return [{ kind: "bitmap", failed, unknown }];
+  },
+  relax: ({ catalog, need }, rows) => {
+    const grams = catalog.values.get("carbonGramsPerGpuHour")!;
+    const known = rows
+      .map((row) => grams[row]! * need.gpus * need.together)
+      .filter((value) => !Number.isNaN(value));
+    const to = known.length === 0 ? undefined : Math.ceil(Math.min(...known));
+    const from = need.intent.constraints.energy.maxCarbonGramsPerHour;
+    return changed(need.intent, ["constraints", "energy", "maxCarbonGramsPerHour"], to, {
+      path: "constraints.energy.max_carbon_footprint",
+      from: from === undefined ? null : `${from}g CO2/h`,
+      to: to === undefined ? null : `${to}g CO2/h`,
+    });
+  },
+};
+
+const certifications: ConstraintSpec = choiceConstraint({
+  name: "compliance.certifications",
+  dictionary: "certifications",
+  accepts: ({ constraints }: Intent) => {
+    const wanted = constraints.compliance.certifications;
+    if (wanted.length === 0) return null;
+    return (flavor) => {
+      const stated = (flavor.compliance.certifications ?? []).map((name) => name.toLowerCase());
+      return wanted.every((name) => stated.includes(name.toLowerCase()));
+    };
+  },
+  admit: (intent, flavor) => {
+    const from = intent.constraints.compliance.certifications;
+    const stated = (flavor.compliance.certifications ?? []).map((name) => name.toLowerCase());
+    const to = from.filter((name) => stated.includes(name.toLowerCase()));
+    return changed(intent, ["constraints", "compliance", "certifications"], to, {
+      path: "constraints.compliance.certifications",
+      from: from.join(", "),
+      to: to.length === 0 ? null : to.join(", "),
+    });
+  },
+});
+
+const renewable: ConstraintSpec = {
+  name: "energy.renewable_energy_only",
+  predicates: ({ catalog, need }) =>
+    need.intent.constraints.energy.renewableOnly === true
+      ? [{ kind: "range", column: catalog.numeric.renewablePercent, min: 100, unknown: "fail" }]
+      : null,
+  relax: ({ need }) =>
+    changed(need.intent, ["constraints", "energy", "renewableOnly"], undefined, {
+      path: "constraints.energy.renewable_energy_only",
+      from: true,
+      to: false,
+    }),
+};
+
+const isolation: ConstraintSpec = {
+  name: "security.network_isolation",
+  predicates: ({ catalog, need }) =>
+    need.intent.constraints.security.networkIsolation === "private"
+      ? [{ kind: "flag", column: catalog.flags.isolation, value: 1, unknown: "fail" }]
+      : null,
+  relax: ({ need }) =>
+    changed(need.intent, ["constraints", "security", "networkIsolation"], "public", {
+      path: "constraints.security.network_isolation",
+      from: "private",
+      to: "public",
+    }),
+};
+
+const identity = (value: number): number => value;
+
+/** Energy, security, performance and compliance: each a trait the offer must state. */
+export const policyConstraints: readonly ConstraintSpec[] = [
+  carbon,
+  renewable,
+  numberConstraint({
+    name: "energy.energy_efficiency_rating",
+    column: "efficiencyRating",
+    bound: "max",
+    stated: ({ constraints }) =>
+      constraints.energy.efficiencyRating === undefined
+        ? undefined
+        : ratingRank(constraints.energy.efficiencyRating),
+    field: ["constraints", "energy", "efficiencyRating"],
+    path: "constraints.energy.energy_efficiency_rating",
+    write: (rank) => "ABCDEF"[rank - 1] ?? null,
+  }),
+  numberConstraint({
+    name: "energy.power_usage_effectiveness",
+    column: "pue",
+    bound: "max",
+    stated: (intent) => intent.constraints.energy.maxPue,
+    field: ["constraints", "energy", "maxPue"],
+    path: "constraints.energy.power_usage_effectiveness",
+    write: identity,
+  }),
+  flag("energy", "green_certified_only", "greenCertifiedOnly", "green"),
+  isolation,
+  flag("security", "vpn_access", "vpnAccess", "vpn"),
+  flag("security", "bastion_host", "bastionHost", "bastion"),
+  flag("security", "intrusion_detection", "intrusionDetection", "intrusionDetection"),
+  flag("security", "vulnerability_scanning", "vulnerabilityScanning", "vulnerabilityScanning"),
+  numberConstraint({
+    name: "performance.min_network_bandwidth",
+    column: "bandwidthGbps",
+    bound: "min",
+    stated: (intent) => intent.constraints.performance.minNetworkBandwidthGbps,
+    field: ["constraints", "performance", "minNetworkBandwidthGbps"],
+    path: "constraints.performance.min_network_bandwidth",
+    write: (value) => `${value}Gbps`,
+  }),
+  numberConstraint({
+    name: "performance.max_jitter_ms",
+    column: "jitterMs",
+    bound: "max",
+    stated: (intent) => intent.constraints.performance.maxJitterMs,
+    field: ["constraints", "performance", "maxJitterMs"],
+    path: "constraints.performance.max_jitter_ms",
+    write: identity,
+  }),
+  numberConstraint({
+    name: "performance.min_uptime_percent",
+    column: "uptimePercent",
+    bound: "min",
+    stated: (intent) => intent.constraints.performance.minUptimePercent,
+    field: ["constraints", "performance", "minUptimePercent"],
+    path: "constraints.performance.min_uptime_percent",
+    write: identity,
+  }),
+  numberConstraint({
+    name: "performance.max_cold_start_time",
+    column: "coldStartSeconds",
+    bound: "max",
+    stated: (intent) => intent.constraints.performance.maxColdStartSeconds,
+    field: ["constraints", "performance", "maxColdStartSeconds"],
+    path: "constraints.performance.max_cold_start_time",
+    write: (value) => `${value}s`,
+  }),
+  certifications,
+  flag("compliance", "encryption_at_rest", "encryptionAtRest", "encryptionAtRest"),
+  flag("compliance", "encryption_in_transit", "encryptionInTransit", "encryptionInTransit"),
+  flag("compliance", "audit_logging", "auditLogging", "auditLogging"),
+  flag("compliance", "gdpr_compliant", "gdpr", "gdpr"),
+  flag("compliance", "hipaa_compliant", "hipaa", "hipaa"),
+];

@@ -1,0 +1,65 @@
+import type { Predicate } from "../../kernel/query.ts";
+import type { Change } from "../../model/decision.ts";
+import type { Intent } from "../../model/intent.ts";
+import type { ConstraintName } from "../../model/reason.ts";
+import type { Catalog } from "../catalog.ts";
+import type { Need } from "../need.ts";
+
+/** GPUs, CPU and memory already promised in this plan, per offer index; whole offers are gone once touched. */
+export interface Usage {
+  readonly gpus: number;
+  readonly cpuMilli: number;
+  readonly memoryMib: number;
+}
+
+/** What constraints may look at. */
+export interface Scope {
+  readonly catalog: Catalog;
+  readonly need: Need;
+  readonly usage: ReadonlyMap<number, Usage>;
+  /** Judges offers as if nothing ran on them and no outage with a known end were on: could it ever fit? */
+  readonly asIfFree: boolean;
+}
+
+/** An intent with one field changed, and the change in the words of the JSON form. */
+export interface Relaxation {
+  readonly intent: Intent;
+  readonly change: Change;
+}
+
+/**
+ * One hard constraint: how it filters, and how it would have to change to admit given rows.
+ * `predicates` returns null when the intent does not state the constraint.
+ */
+export interface ConstraintSpec {
+  readonly name: ConstraintName;
+  readonly predicates: (scope: Scope) => readonly Predicate[] | null;
+  /**
+   * The smallest change that admits at least one of `rows` (each of them fails this constraint), or null when the
+   * constraint is not the user's to change. `rows` come best score first, for choices without an order.
+   */
+  readonly relax?: (scope: Scope, rows: readonly number[]) => Relaxation | null;
+}
+
+/** A copy of `intent` with the field at `path` set, or removed when `value` is undefined. */
+export function withField(intent: Intent, path: readonly string[], value: unknown): Intent {
+  const set = (node: Readonly<Record<string, unknown>>, depth: number): Record<string, unknown> => {
+    const key = path[depth]!;
+    const copy: Record<string, unknown> = { ...node };
+    if (depth === path.length - 1) {
+      if (value === undefined) delete copy[key];
+      else copy[key] = value;
+    } else {
+      copy[key] = set((node[key] ?? {}) as Readonly<Record<string, unknown>>, depth + 1);
+    }
+    return copy;
+  };
+  return set(intent as unknown as Record<string, unknown>, 0) as unknown as Intent;
+}
+
+/** Bitmap over rows of those for which `test` says so. */
+export function bitmapOf(rows: number, test: (row: number) => boolean): Uint32Array {
+  const bits = new Uint32Array((rows + 31) >> 5);
+  for (let row = 0; row < rows; row++) if (test(row)) bits[row >> 5]! |= 1 << (row & 31);
+  return bits;
+}

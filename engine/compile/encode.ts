@@ -1,0 +1,72 @@
+import type { Constraint, Predicate, Query } from "../kernel/query.ts";
+import type { Weights } from "../model/intent.ts";
+import type { Catalog } from "./catalog.ts";
+import { costConstraints } from "./constraints/cost.ts";
+import { gpuConstraints, hostConstraints } from "./constraints/gpu.ts";
+import { placeConstraints } from "./constraints/place.ts";
+import { policyConstraints } from "./constraints/policy.ts";
+import type { ConstraintSpec, Scope } from "./constraints/spec.ts";
+import { scoreTerms } from "./score-columns.ts";
+
+const specs: readonly ConstraintSpec[] = [
+  ...placeConstraints,
+  ...gpuConstraints,
+  ...hostConstraints,
+  ...costConstraints,
+  ...policyConstraints,
+];
+
+/** A query with the specs behind its constraints, index by index. */
+export interface Encoded {
+  readonly query: Query;
+  readonly specs: readonly ConstraintSpec[];
+  /** The f32 score may misjudge rows: rescore every feasible row exactly. */
+  readonly rescoreAll: boolean;
+}
+
+/** f32 rounding of a score of a few terms of at most ~25 each stays far below this. */
+const MARGIN = 1e-3;
+
+/** Encodes the stated constraints of a need and its score. */
+export function encode(scope: Scope, weights: Weights, k: number): Encoded {
+  const stated: { spec: ConstraintSpec; constraint: Constraint }[] = [];
+  for (const spec of specs) {
+    const predicates: readonly Predicate[] | null = spec.predicates(scope);
+    if (predicates !== null) stated.push({ spec, constraint: { name: spec.name, predicates } });
+  }
+  const { terms, rescoreAll } = scoreTerms(scope.catalog, scope.need, weights);
+  return {
+    query: {
+      constraints: stated.map(({ constraint }) => constraint),
+      ...(scope.need.spotAllowed ? {} : { skip: scope.catalog.flags.extraSpot }),
+      terms,
+      k,
+      margin: MARGIN,
+    },
+    specs: stated.map(({ spec }) => spec),
+    rescoreAll,
+  };
+}
+
+/**
+ * Which constraints each row of the universe fails, as sets of indices packed into two 32-bit words per row
+ * (`words[2 * row]` holds constraints 0-31), built with one pass per constraint. For explanations, not for the hot
+ * path. Rows outside the universe have all bits set.
+ */
+export function failureSets(catalog: Catalog, encoded: Encoded): Uint32Array {
+  const words = new Uint32Array(catalog.options.count * 2);
+  const { query } = encoded;
+  const { skip, ...rest } = query;
+  query.constraints.forEach((constraint, index) => {
+    const bit = 1 << (index & 31);
+    for (let at = index >> 5; at < words.length; at += 2) words[at]! |= bit;
+    for (const row of catalog.table.feasible({ ...rest, constraints: [constraint], terms: [] }))
+      words[row * 2 + (index >> 5)]! &= ~bit;
+  });
+  if (skip !== undefined) {
+    const { extraSpot, count } = catalog.options;
+    for (let row = 0; row < count; row++)
+      if (extraSpot[row] === 1) words.fill(0xffffffff, row * 2, row * 2 + 2);
+  }
+  return words;
+}

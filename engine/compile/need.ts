@@ -1,0 +1,138 @@
+import { findGpuModel } from "../catalog/gpus.ts";
+import { relativeSpeed } from "../catalog/speed.ts";
+import { allowsSpot, type Intent, replicasOf } from "../model/intent.ts";
+import { convert } from "../model/money.ts";
+import { parseTime } from "../model/time.ts";
+import type { LatencyOrigin } from "../score/latency.ts";
+import { gpuSpeed } from "../score/performance.ts";
+import { type SpotExposure, spotFactor } from "../score/spot.ts";
+import { type Catalog, flavorOf } from "./catalog.ts";
+
+/** Assumed when a batch states neither an estimate nor a timeout (C-35). */
+const ASSUMED_RUNTIME_SECONDS = 3600;
+
+/** What an intent asks of a catalogue, in the catalogue's units: the numbers every later stage works with. */
+export interface Need {
+  readonly intent: Intent;
+  /** GPUs of one replica or task. */
+  readonly gpus: number;
+  /** Replicas or tasks. */
+  readonly replicas: number;
+  /** Replicas that must run at the same time: all, or one where tasks may run in waves. */
+  readonly together: number;
+  /** Replicas that one offer must be able to host by itself: all of a colocated workload, else one. */
+  readonly perOffer: number;
+  /** At most one replica per offer. */
+  readonly apart: boolean;
+  readonly cpuMilli: number;
+  readonly memoryMib: number;
+  readonly spotAllowed: boolean;
+  readonly exposure: SpotExposure;
+  readonly origin: LatencyOrigin;
+  readonly originKey: string;
+  /** Micro-units per hour in the snapshot's currency; absent: no cap; null: its currency has no rate. */
+  readonly capMicro: number | null | undefined;
+  readonly totalCapMicro: number | null | undefined;
+  readonly runtime: Runtime;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+  readonly deadlineMs: number | undefined;
+}
+
+/** Where a runtime comes from. `scaled`: seconds on the reference speed, divided by the offer's speed. */
+export type Runtime =
+  | { readonly source: "none" }
+  | { readonly source: "estimate"; readonly seconds: number }
+  | { readonly source: "scaled"; readonly seconds: number; readonly speed: number }
+  | { readonly source: "timeout"; readonly seconds: number }
+  | { readonly source: "assumed"; readonly seconds: number };
+
+function runtimeOf(intent: Intent): Runtime {
+  const { batch, type, kind, resources } = intent.workload;
+  if (type !== "batch") return { source: "none" };
+  if (batch?.estimatedRuntimeSeconds !== undefined) {
+    const model = findGpuModel(batch.estimatedOn ?? resources.gpu.model ?? "");
+    const seconds = batch.estimatedRuntimeSeconds;
+    const speed = model === null ? Number.NaN : relativeSpeed(model, kind);
+    return speed > 0 ? { source: "scaled", seconds, speed } : { source: "estimate", seconds };
+  }
+  if (batch?.timeoutSeconds !== undefined) return { source: "timeout", seconds: batch.timeoutSeconds };
+  return { source: "assumed", seconds: ASSUMED_RUNTIME_SECONDS };
+}
+
+function capIn(catalog: Catalog, cap: Intent["constraints"]["maxHourlyCost"]): number | null | undefined {
+  if (cap === undefined) return undefined;
+  return convert(cap, catalog.snapshot.currency, catalog.snapshot.rates);
+}
+
+/** Translates an intent into the catalogue's units. Pure; cheap. */
+export function needOf(catalog: Catalog, intent: Intent): Need {
+  const { workload, constraints } = intent;
+  const replicas = replicasOf(intent);
+  const gang = workload.communicationPattern === "all-reduce" || workload.communicationPattern === "pipeline";
+  const waves = workload.type === "batch" && !gang && workload.deploymentStrategy !== "colocated";
+  const runtime = runtimeOf(intent);
+  const hours = runtime.source === "none" ? undefined : runtime.seconds / 3600;
+  const checkpoint = workload.batch?.checkpointIntervalSeconds;
+  const segmentHours =
+    hours === undefined ? undefined : Math.min(hours, (checkpoint ?? runtimeSeconds(runtime)) / 3600);
+  const { origin } = constraints;
+  const hub = catalog.snapshot.hub?.coordinates;
+  const coordinates = origin?.coordinates ?? hub;
+  return {
+    intent,
+    gpus: workload.resources.gpu.count,
+    replicas,
+    together: waves ? 1 : replicas,
+    perOffer: workload.deploymentStrategy === "colocated" ? replicas : 1,
+    apart: workload.deploymentStrategy === "distributed",
+    cpuMilli: workload.resources.cpuMilli ?? 0,
+    memoryMib: workload.resources.memoryMib ?? 0,
+    spotAllowed: allowsSpot(intent),
+    exposure: segmentHours === undefined ? {} : { segmentHours },
+    origin: { ...(coordinates === undefined ? {} : { coordinates }), measured: origin === undefined },
+    originKey:
+      origin === undefined ? "hub" : `${origin.coordinates.latitude},${origin.coordinates.longitude}`,
+    capMicro: capIn(catalog, constraints.maxHourlyCost),
+    totalCapMicro: capIn(catalog, constraints.maxTotalCost),
+    runtime,
+    atMs: parseTime(catalog.snapshot.at),
+    deadlineMs: constraints.deadline === undefined ? undefined : parseTime(constraints.deadline),
+  };
+}
+
+/** Seconds a runtime states, before any scaling; 0 for services. */
+function runtimeSeconds(runtime: Runtime): number {
+  return runtime.source === "none" ? 0 : runtime.seconds;
+}
+
+/** Seconds one task runs on the option of a row. */
+export function taskSeconds(catalog: Catalog, need: Need, row: number): number {
+  const { runtime } = need;
+  if (runtime.source !== "scaled") return runtimeSeconds(runtime);
+  const speed = gpuSpeed(flavorOf(catalog, row), need.intent.workload.kind);
+  return speed > 0 ? (runtime.seconds * runtime.speed) / speed : runtime.seconds;
+}
+
+/** Factor on a row's price that makes interruptions comparable; 1 on demand. */
+export function interruptionFactor(catalog: Catalog, need: Need, row: number): number {
+  return catalog.options.spot[row] === 1
+    ? spotFactor(catalog.options.interruptionRate[row]!, need.exposure)
+    : 1;
+}
+
+/** Replicas of the need that the offer of a row can host if it is entirely free. */
+export function slotsWhenFree(catalog: Catalog, need: Need, row: number): number {
+  return Math.floor(flavorOf(catalog, row).capacity.gpus / need.gpus);
+}
+
+/**
+ * Billed micro-units per hour of `replicas` replicas in the offer of a row: divisible offers by the GPU, whole offers
+ * once per started node (as if there were as many equal nodes as needed).
+ */
+export function billedMicro(catalog: Catalog, need: Need, row: number, replicas: number): number {
+  const unit = catalog.options.unitMicro[row]!;
+  if (!Number.isNaN(unit)) return unit * need.gpus * replicas;
+  const slots = Math.max(1, slotsWhenFree(catalog, need, row));
+  return catalog.options.wholeMicro[row]! * Math.ceil(replicas / slots);
+}

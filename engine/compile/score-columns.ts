@@ -1,0 +1,147 @@
+import type { CriterionName } from "../model/decision.ts";
+import type { Flavor } from "../model/flavor.ts";
+import type { Weights } from "../model/intent.ts";
+import { latencyMs } from "../score/latency.ts";
+import { ln } from "../score/numeric.ts";
+import { floors, weightOf } from "../score/objective.ts";
+import { energyPerWork, gpuSpeed, slowness } from "../score/performance.ts";
+import { spotFactor } from "../score/spot.ts";
+import { type Catalog, flavorOf, type ScoreEntry } from "./catalog.ts";
+import type { Need } from "./need.ts";
+
+/** Score columns kept per catalogue: enough for every kind of work and some origins; older ones stay in the table. */
+function cached(
+  catalog: Catalog,
+  key: string,
+  raw: (row: number) => number,
+  log: (value: number) => number,
+): ScoreEntry {
+  const known = catalog.scoreColumns.get(key);
+  if (known !== undefined) return known;
+  const values = new Float64Array(catalog.options.count);
+  const logs = new Float32Array(catalog.options.count);
+  let unknowns = 0;
+  for (let row = 0; row < values.length; row++) {
+    const value = raw(row);
+    values[row] = value;
+    if (Number.isNaN(value)) unknowns++;
+    else logs[row] = log(value);
+  }
+  const entry = { column: catalog.table.addScore({ name: key, values: logs }), values, unknowns };
+  catalog.scoreColumns.set(key, entry);
+  return entry;
+}
+
+/** Reads a trait per flavor once, although a flavor may have two rows. */
+const perFlavor =
+  (catalog: Catalog, read: (flavor: Flavor) => number) =>
+  (row: number): number =>
+    read(flavorOf(catalog, row));
+
+const floored = (criterion: CriterionName) => (value: number) =>
+  ln(Math.max(value, floors[criterion]) / floors[criterion]);
+
+/** Slowness per row; the kind of work and whether several GPUs work together select the column. */
+export function slownessColumn(catalog: Catalog, need: Need): ScoreEntry {
+  const { kind } = need.intent.workload;
+  const key = `slowness:${kind}:${need.gpus > 1 ? "many" : "one"}`;
+  return cached(
+    catalog,
+    key,
+    perFlavor(catalog, (flavor) => slowness(flavor, kind, need.gpus)),
+    ln,
+  );
+}
+
+/** Milliseconds from the intent's origin per row. */
+export function latencyColumn(catalog: Catalog, need: Need): ScoreEntry {
+  const read = perFlavor(catalog, (flavor) => latencyMs(flavor, need.origin));
+  return cached(catalog, `latency:${need.originKey}`, read, floored("latency"));
+}
+
+/** Grams of CO2 per unit of work per row. */
+export function energyColumn(catalog: Catalog, need: Need): ScoreEntry {
+  const { kind } = need.intent.workload;
+  const key = `energy:${kind}:${need.gpus > 1 ? "many" : "one"}`;
+  return cached(
+    catalog,
+    key,
+    perFlavor(catalog, (flavor) => energyPerWork(flavor, kind, need.gpus)),
+    floored("energy"),
+  );
+}
+
+function priceColumn(catalog: Catalog): ScoreEntry {
+  const { unitMicro, wholeMicro } = catalog.options;
+  const price = (row: number): number => (Number.isNaN(unitMicro[row]!) ? wholeMicro[row]! : unitMicro[row]!);
+  return cached(catalog, "price", price, floored("cost"));
+}
+
+function perGpuColumn(catalog: Catalog): ScoreEntry {
+  const { unitMicro } = catalog.options;
+  return cached(
+    catalog,
+    "per-gpu",
+    (row) => Number(!Number.isNaN(unitMicro[row]!)),
+    (value) => value,
+  );
+}
+
+function spotColumn(catalog: Catalog, need: Need): ScoreEntry {
+  const { spot, interruptionRate } = catalog.options;
+  const factor = (row: number): number =>
+    spot[row] === 1 ? Math.min(spotFactor(interruptionRate[row]!, need.exposure), 1e30) : 1;
+  return cached(catalog, `spot:${need.exposure.segmentHours ?? "service"}`, factor, ln);
+}
+
+function runtimeColumn(catalog: Catalog, need: Need): ScoreEntry {
+  const { kind } = need.intent.workload;
+  const seconds = perFlavor(catalog, (flavor) => {
+    const speed = gpuSpeed(flavor, kind);
+    return speed > 0 ? 1 / speed : 1;
+  });
+  return cached(catalog, `runtime:${kind}`, seconds, ln);
+}
+
+/** The weighted columns whose f32 sum pre-selects rows, and whether that sum may misjudge a row. */
+export interface ScoreTerms {
+  readonly terms: readonly { readonly column: number; readonly weight: number }[];
+  readonly rescoreAll: boolean;
+}
+
+/** The score of a need as a sum of columns. Terms equal for all rows are left out. */
+export function scoreTerms(catalog: Catalog, need: Need, weights: Weights): ScoreTerms {
+  const terms: { column: number; weight: number }[] = [];
+  // A whole offer's price per replica depends on how many it hosts, which no column says: rescore exactly.
+  let unknowns =
+    need.replicas > 1 && weights.cost > 0 && catalog.options.wholeMicro.some((price) => price >= 0);
+  const add = (entry: ScoreEntry, weight: number): void => {
+    terms.push({ column: entry.column, weight });
+    unknowns ||= entry.unknowns > 0;
+  };
+  if (weights.cost > 0) {
+    terms.push({ column: priceColumn(catalog).column, weight: weights.cost });
+    if (need.gpus > 1) add(perGpuColumn(catalog), weights.cost * ln(need.gpus));
+    if (need.spotAllowed) add(spotColumn(catalog, need), weights.cost);
+    if (need.runtime.source === "scaled") add(runtimeColumn(catalog, need), weights.cost);
+  }
+  if (weights.performance > 0) add(slownessColumn(catalog, need), weights.performance);
+  if (weights.latency > 0) add(latencyColumn(catalog, need), weights.latency);
+  if (weights.energy > 0) add(energyColumn(catalog, need), weights.energy);
+  return { terms, rescoreAll: unknowns };
+}
+
+/** Logarithm of a known criterion value over its floor. */
+export function logOf(criterion: CriterionName, value: number): number {
+  return criterion === "slowness" ? ln(value) : floored(criterion)(value);
+}
+
+/** Weighted log sum of criteria values: the score that decides. */
+export function exactScore(weights: Weights, values: Readonly<Record<CriterionName, number>>): number {
+  let sum = 0;
+  for (const criterion of ["cost", "slowness", "latency", "energy"] as const) {
+    const weight = weightOf(weights, criterion);
+    if (weight > 0) sum += weight * logOf(criterion, values[criterion]);
+  }
+  return sum;
+}

@@ -1,0 +1,163 @@
+import { type Candidate, candidateOf, comparator, type Range, rangeOf } from "../assign/rank.ts";
+import type { Share } from "../assign/replicas.ts";
+import type { Served } from "../assign/serve.ts";
+import type { SingleResult } from "../assign/single.ts";
+import { flavorOf } from "../compile/catalog.ts";
+import type { Scope } from "../compile/constraints/spec.ts";
+import { interruptionFactor, type Need } from "../compile/need.ts";
+import type { Criteria, CriterionName, Decision, Placement } from "../model/decision.ts";
+import type { Warning } from "../model/intent.ts";
+import type { PlanOptions } from "../model/plan.ts";
+import { criterionNames, weightOf } from "../score/objective.ts";
+import { counterfactualsOf } from "./counterfactuals.ts";
+import { criteriaOf, runnersUpOf, tradeoffsOf } from "./options.ts";
+
+/** Placements of the shares, by offer id. */
+export function placementsOf({ catalog, need }: Scope, shares: readonly Share[]): Placement[] {
+  return shares.map(({ candidate, replicas, billedMicro }) => {
+    const flavor = flavorOf(catalog, candidate.row);
+    return {
+      offer: flavor.id,
+      provider: flavor.provider,
+      region: flavor.region ?? null,
+      zone: flavor.zone ?? null,
+      gpus: replicas * need.gpus,
+      replicas,
+      costMicro: billedMicro,
+      spot: catalog.options.spot[candidate.row] === 1,
+    };
+  });
+}
+
+/** Criteria of a placement over several offers: cost adds up, the slowest and farthest count, energy is averaged. */
+function combined(scope: Scope, shares: readonly Share[]): Pick<Candidate, "values" | "unknown"> {
+  const first = shares[0]!.candidate;
+  if (shares.length === 1) return first;
+  const { catalog, need } = scope;
+  const hosted = shares.reduce((sum, { replicas }) => sum + replicas, 0);
+  const most = (name: CriterionName): number =>
+    Math.max(...shares.map(({ candidate }) => candidate.values[name]));
+  const cost = shares.reduce(
+    (sum, share) => sum + share.billedMicro * interruptionFactor(catalog, need, share.candidate.row),
+    0,
+  );
+  const energy =
+    shares.reduce((sum, { candidate, replicas }) => sum + candidate.values.energy * replicas, 0) / hosted;
+  return {
+    values: { cost, slowness: most("slowness"), latency: most("latency"), energy },
+    unknown: criterionNames.filter((name) =>
+      shares.some(({ candidate }) => candidate.unknown.includes(name)),
+    ),
+  };
+}
+
+/** What was assumed on the way to the decision, in words. */
+function assumptions(scope: Scope, result: SingleResult): Warning[] {
+  const { need, catalog } = scope;
+  const warnings: Warning[] = [];
+  const note = (path: string, message: string): void => {
+    warnings.push({ path, code: "assumption", message });
+  };
+  const { runtime } = need;
+  if (runtime.source === "assumed")
+    note("workload.batch", "no estimated_runtime and no timeout: one hour per task is assumed");
+  if (runtime.source === "timeout")
+    note("workload.batch.timeout", "the timeout is taken as the runtime of a task");
+  const chosen = result.shares[0]?.candidate;
+  if (chosen === undefined) return warnings;
+  for (const name of chosen.unknown)
+    if (weightOf(result.ranking.weights, name) > 0)
+      note("objective", `the offer does not state ${name}: it scores as the worst feasible value`);
+  if (catalog.options.spot[chosen.row] === 1) {
+    const rate = catalog.options.interruptionRate[chosen.row]!;
+    const factor = interruptionFactor(catalog, need, chosen.row);
+    const stated = flavorOf(catalog, chosen.row).price.interruptionRate !== undefined;
+    note(
+      "constraints.preemptible",
+      `${stated ? "the offer states" : "assumed are"} ${rate} interruptions per hour; the spot price ranks as if ${factor.toFixed(3)} times as high`,
+    );
+    const segment = need.exposure.segmentHours;
+    if (segment !== undefined && rate * segment > 1)
+      note(
+        "workload.batch.checkpoint_interval",
+        `an uninterrupted stretch of ${segment.toFixed(1)} h is unlikely at ${rate} interruptions per hour: checkpoint more often`,
+      );
+  }
+  const hosted = result.shares.reduce((sum, { replicas }) => sum + replicas, 0);
+  if (hosted < need.replicas)
+    note(
+      "workload.batch.parallel_tasks",
+      `${hosted} of ${need.replicas} tasks run at a time, the others follow`,
+    );
+  return warnings;
+}
+
+function countsOf(result: SingleResult): Pick<Decision, "rejections" | "unknown" | "soleBlockers"> {
+  const pick = (counts: Uint32Array): Record<string, number> => {
+    const entries = result.encoded.specs.map((spec, index) => [spec.name, counts[index]!] as const);
+    return Object.fromEntries(entries.filter(([, count]) => count > 0).sort(([a], [b]) => (a < b ? -1 : 1)));
+  };
+  const { failed, unknown, sole } = result.answer;
+  return { rejections: pick(failed), unknown: pick(unknown), soleBlockers: pick(sole) };
+}
+
+/** Every feasible option, exactly evaluated; linear in them. */
+function feasibleOf(
+  scope: Scope,
+  result: SingleResult,
+): { readonly rows: Uint32Array; readonly range: Range } {
+  const rows =
+    result.answer.feasible === 0 ? new Uint32Array() : scope.catalog.table.feasible(result.encoded.query);
+  return { rows, range: rangeOf(scope.catalog, scope.need, rows) };
+}
+
+/** Builds the explained decision of one intent. */
+export function decisionOf({ scope, result, verdict }: Served, options: PlanOptions): Decision {
+  const { catalog, need } = scope;
+  const { intent } = need;
+  const { ranking, shares, ranked } = result;
+  const explain = options.explain ?? true;
+  const placed = verdict.outcome === "placed";
+  const base = {
+    intent: intent.name,
+    tenant: intent.tenant,
+    ...verdict,
+    objective: intent.objective,
+    weights: ranking.weights,
+    placements: placed ? placementsOf(scope, shares) : [],
+    feasible: result.answer.feasible,
+    considered: result.answer.considered,
+    ...countsOf(result),
+    warnings: [...intent.warnings, ...assumptions(scope, result)],
+  };
+  const first = shares[0]?.candidate;
+  if (!explain || first === undefined || !placed)
+    return {
+      ...base,
+      criteria: null,
+      score: first?.score ?? null,
+      runnersUp: [],
+      counterfactuals: explain ? counterfactualsOf(scope, result) : [],
+      tradeoffs: [],
+    };
+  const { rows, range } = feasibleOf(scope, result);
+  const criteria: Criteria = criteriaOf(combined(scope, shares), ranking, range);
+  const candidates = (): Candidate[] =>
+    Array.from(rows, (row) => candidateOf(scope, ranking, row, range.worst)).sort(comparator(scope, ranking));
+  const count = options.runnersUp ?? 3;
+  return {
+    ...base,
+    criteria,
+    score: first.score,
+    runnersUp: runnersUpOf(
+      catalog,
+      ranking,
+      ranked.map(({ row }) => candidateOf(scope, ranking, row, range.worst)),
+      shares.map(({ candidate }) => candidate),
+      range,
+      count,
+    ),
+    counterfactuals: counterfactualsOf(scope, result),
+    tradeoffs: options.tradeoffs === true ? tradeoffsOf(catalog, ranking, candidates(), first, range) : [],
+  };
+}

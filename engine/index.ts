@@ -1,0 +1,44 @@
+/**
+ * The embeddable placement engine: pure, deterministic, without I/O. Read `plan.ts` first.
+ */
+
+export { findGpuModel, type GpuModel, gpuModels } from "./catalog/gpus.ts";
+export { findRegion, type Region, regions, resolvePlace } from "./catalog/regions.ts";
+export { type Catalog, prepare } from "./compile/catalog.ts";
+export type {
+  Change,
+  Counterfactual,
+  Criteria,
+  Criterion,
+  CriterionName,
+  Decision,
+  Outcome,
+  Placement,
+  RunnerUp,
+  Tradeoff,
+} from "./model/decision.ts";
+export { EngineError, type EngineErrorCode, type InputProblem } from "./model/errors.ts";
+export type {
+  Capacity,
+  Coordinates,
+  Device,
+  Flavor,
+  GpuTraits,
+  Price,
+  WorkloadKind,
+} from "./model/flavor.ts";
+export type {
+  Constraints,
+  GpuNeed,
+  Intent,
+  Objective,
+  Warning,
+  Weights,
+  Workload,
+} from "./model/intent.ts";
+export { convert, formatMicro, type Micro, type Money, parseMicro, type Rates } from "./model/money.ts";
+export type { Plan, PlanOptions } from "./model/plan.ts";
+export { type ReasonCode, reasonCodes } from "./model/reason.ts";
+export type { Holding, Outage, Quota, Reservation, Snapshot, Tenant } from "./model/snapshot.ts";
+export { plan } from "./plan.ts";
+export { version } from "./version.ts";

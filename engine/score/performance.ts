@@ -1,0 +1,48 @@
+import { findGpuModel } from "../catalog/gpus.ts";
+import { relativeSpeed } from "../catalog/speed.ts";
+import type { Flavor, WorkloadKind } from "../model/flavor.ts";
+
+/** Share of the ideal speed that several GPUs reach together when neither offer nor link tells. */
+const DEFAULT_MULTI_GPU_EFFICIENCY = 0.8;
+
+/**
+ * Speed of one GPU of an offer for a kind of work, relative to the reference GPU (1), or NaN when neither the
+ * catalogue nor the offer's figures tell. A suitability score that the provider states corrects the catalogue's own
+ * value for that model; it never multiplies on top of it.
+ */
+export function gpuSpeed(flavor: Flavor, kind: WorkloadKind): number {
+  const model = findGpuModel(flavor.gpu.model);
+  const base = relativeSpeed(model ?? flavor.gpu, kind);
+  if (!(base > 0)) return Number.NaN;
+  const stated = flavor.scores[kind];
+  const usual = model?.scores[kind];
+  return stated !== undefined && usual !== undefined && stated > 0 && usual > 0
+    ? (base * stated) / usual
+    : base;
+}
+
+/** Share 0..1 of the sum of their speeds that `count` GPUs of one offer reach together. */
+export function multiGpuEfficiency(flavor: Flavor, count: number): number {
+  return count > 1 ? (flavor.gpu.multiGpuEfficiency ?? DEFAULT_MULTI_GPU_EFFICIENCY) : 1;
+}
+
+/**
+ * Slowness: 1 / effective speed per GPU, NaN when unknown. The count of GPUs is the same for all offers and left
+ * out, so only the loss by working together counts.
+ */
+export function slowness(flavor: Flavor, kind: WorkloadKind, count: number): number {
+  return 1 / (gpuSpeed(flavor, kind) * multiGpuEfficiency(flavor, count));
+}
+
+/** Grams of CO2 one GPU of the offer causes per hour at full power, or NaN when a fact is missing. */
+export function carbonGramsPerGpuHour(flavor: Flavor): number {
+  const { carbonIntensity, pue } = flavor.energy;
+  const watts = flavor.gpu.powerWatts;
+  if (carbonIntensity === undefined || pue === undefined || watts === undefined) return Number.NaN;
+  return (watts / 1000) * pue * carbonIntensity;
+}
+
+/** Grams of CO2 per unit of work (an hour of the reference GPU), or NaN when unknown. */
+export function energyPerWork(flavor: Flavor, kind: WorkloadKind, count: number): number {
+  return carbonGramsPerGpuHour(flavor) * slowness(flavor, kind, count);
+}
