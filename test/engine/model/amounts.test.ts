@@ -1,0 +1,45 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { convert, formatMicro, parseMicro } from "../../../engine/model/money.ts";
+import { formatTime, parseTime } from "../../../engine/model/time.ts";
+
+test("an amount survives writing and reading exactly", () => {
+  fc.assert(
+    fc.property(fc.nat(2 ** 31), (micro) => {
+      expect(parseMicro(formatMicro(micro))).toBe(micro);
+    }),
+  );
+  expect([formatMicro(1_800_000), formatMicro(4_500_000), formatMicro(1_234_500), formatMicro(0)]).toEqual([
+    "1.80",
+    "4.50",
+    "1.2345",
+    "0.00",
+  ]);
+});
+
+test.for(["", ".", "1e3", "-1", "1.0000001", "5 EUR", "0x10", "99999999999999999999"])(
+  "%j is not an amount",
+  (text) => {
+    expect(() => parseMicro(text)).toThrow();
+  },
+);
+
+test("conversion rounds half up, keeps its own currency exact and knows what it does not know", () => {
+  const rates = { USD: 880_000, JPY: 6_100 };
+  expect(convert({ micro: 1_000_000, currency: "USD" }, "EUR", rates)).toBe(880_000);
+  expect(convert({ micro: 1, currency: "JPY" }, "EUR", rates)).toBe(0);
+  expect(convert({ micro: 7, currency: "EUR" }, "EUR", rates)).toBe(7);
+  expect(convert({ micro: 7, currency: "GBP" }, "EUR", rates)).toBeNull();
+  expect(convert({ micro: 7, currency: "constructor" }, "EUR", rates)).toBeNull();
+});
+
+test("times read like the platform's own and write back", () => {
+  fc.assert(
+    fc.property(fc.date({ min: new Date(0), max: new Date(4e12), noInvalidDate: true }), (date) => {
+      expect(parseTime(date.toISOString())).toBe(date.getTime());
+      expect(formatTime(date.getTime())).toBe(`${date.toISOString().slice(0, 19)}Z`);
+    }),
+  );
+  expect(parseTime("2026-01-05T12:00:00+02:00")).toBe(Date.parse("2026-01-05T10:00:00Z"));
+  expect(() => parseTime("yesterday")).toThrow(/RFC 3339/);
+});
