@@ -1,0 +1,20 @@
+import * as z from "zod";
+import { type Choice, intentChoices } from "./choices.ts";
+
+/** An enumeration by its path in `intentChoices`. */
+export function choice<T extends string>(path: string): z.ZodType<T, T> {
+  const { values } = intentChoices[path] as Choice;
+  return z.enum(values) as unknown as z.ZodType<T, T>;
+}
+
+/** An optional true or false. */
+export function yes(description: string): z.ZodOptional<z.ZodBoolean> {
+  return z.boolean().optional().describe(description);
+}
+
+/** The object without its undefined members, so that only stated values are present. */
+export function stated<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
