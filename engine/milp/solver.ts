@@ -15,6 +15,11 @@ export interface SolveRequest {
   readonly model: LinearModel;
   /** Wall-clock limit; only a solver knows time. Absent: until proven. */
   readonly deadlineMs?: number;
+  /**
+   * Requests that carry the same object share one clock: `deadlineMs` then counts from the first of them. A solver
+   * without a clock of its own counts from each request.
+   */
+  readonly clock?: object;
   /** Relative gap at which a mixed-integer solve may stop, default 0. */
   readonly gap?: number;
   /** Values of a feasible point to improve on; a solver may ignore it. */

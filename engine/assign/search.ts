@@ -1,0 +1,266 @@
+import { bestScores, fill, orderBy, priceScores, sizesOf } from "./construct.ts";
+import type { Instance, Units } from "./instance.ts";
+import { createRandom } from "./random.ts";
+import { createState, load, type State, spread, unplaced } from "./state.ts";
+
+export interface SearchOptions {
+  /** Work units to spend. */
+  readonly work: number;
+  readonly seed: number;
+  readonly prices: Float64Array;
+  readonly start?: Units;
+  /** Temperature at the beginning and the end, in mean gains per item. */
+  readonly warm?: number;
+  readonly cold?: number;
+}
+
+export interface SearchResult {
+  readonly units: Units;
+  readonly gain: number;
+  readonly work: number;
+  readonly rounds: number;
+}
+
+/** Options per row, for picking neighbors of a freed place. */
+export interface Neighborhood {
+  readonly rowStart: Int32Array;
+  readonly rowOption: Int32Array;
+  readonly optionItem: Int32Array;
+}
+
+/** Indexes the instance once for any number of searches. */
+export function neighborhoodOf(instance: Instance): Neighborhood {
+  const rowStart = new Int32Array(instance.rows + 1);
+  for (const row of instance.useRow) rowStart[row + 1]! += 1;
+  for (let row = 0; row < instance.rows; row++) rowStart[row + 1]! += rowStart[row]!;
+  const next = rowStart.slice();
+  const rowOption = new Int32Array(instance.useRow.length);
+  const optionItem = new Int32Array(instance.options);
+  for (let item = 0; item < instance.items; item++)
+    for (let option = instance.optionStart[item]!; option < instance.optionStart[item + 1]!; option++) {
+      optionItem[option] = item;
+      for (let use = instance.useStart[option]!; use < instance.useStart[option + 1]!; use++)
+        rowOption[next[instance.useRow[use]!]!++] = option;
+    }
+  return { rowStart, rowOption, optionItem };
+}
+
+/** 1 / e^x for x >= 0 within a few per cent, from arithmetic that every engine rounds alike. */
+const decay = (x: number): number => 1 / (1 + x * (1 + x * (0.5 + x * (0.1666 + x * 0.0417))));
+
+/**
+ * Ruin and recreate with simulated annealing, guided by prices: one item is forced into an option (whoever is in
+ * the way leaves) or a few neighbors are thrown out, then everyone concerned is placed again by reduced gain.
+ * Stops after counted work, so the same inputs give the same answer anywhere.
+ *
+ * @see Schrimpf et al., "Record breaking optimization results using the ruin and recreate principle" (2000)
+ */
+export function search(
+  instance: Instance,
+  neighborhood: Neighborhood,
+  { work, seed, prices, start, warm = 0.02, cold = 0.003 }: SearchOptions,
+): SearchResult {
+  const state = createState(instance);
+  const scores = priceScores(instance, prices);
+  const best = bestScores(instance, scores);
+  const sizes = sizesOf(instance);
+  if (start !== undefined) load(state, start);
+  fill(state, orderBy(best.map((score, item) => score / Math.sqrt(sizes[item]!))), scores);
+  if (instance.items === 0 || instance.options === 0)
+    return { units: state.units(), gain: state.gain, work: state.work, rounds: 0 };
+  const round = createRound(state, neighborhood, { scores, best, sizes, seed });
+  const mean = Math.max(1, state.gain / instance.items);
+  let rounds = 0;
+  let temperature = mean * warm;
+  while (state.work < work) {
+    if ((rounds & 63) === 0) {
+      const left = 1 - state.work / work;
+      temperature = mean * (cold + (warm - cold) * left * left);
+    }
+    rounds++;
+    round(temperature);
+  }
+  return { ...round.best(), work: state.work, rounds };
+}
+
+interface Guide {
+  readonly scores: Float64Array;
+  readonly best: Float64Array;
+  readonly sizes: Float64Array;
+  readonly seed: number;
+}
+
+interface Round {
+  (temperature: number): void;
+  best(): { units: Units; gain: number };
+}
+
+/** One ruin-and-recreate step over a state, with its scratch memory. */
+function createRound(state: State, neighborhood: Neighborhood, guide: Guide): Round {
+  const { instance, choice, slots, slotStart, free, occupants } = state;
+  const { optionStart, useStart, useRow, useAmount, copies } = instance;
+  const { rowStart, rowOption, optionItem } = neighborhood;
+  const { scores, best, sizes } = guide;
+  const random = createRandom(guide.seed * 31 + 7);
+
+  let bestGain = state.gain;
+  const bestChoice = choice.slice();
+  const bestSlots = slots.slice();
+  const oldChoice = new Int32Array(instance.items);
+  const oldSlots = new Int32Array(slots.length);
+  const touchedAt = new Int32Array(instance.items);
+  const listedAt = new Int32Array(instance.items);
+  const dirtyAt = new Int32Array(instance.items).fill(-1);
+  const touched: number[] = [];
+  /** Items that differ, or may, from the best assignment. */
+  const dirty: number[] = [];
+  let bests = 0;
+  const listed: number[] = [];
+  const key = new Float64Array(instance.items);
+  let stamp = 0;
+
+  const touch = (item: number): void => {
+    if (touchedAt[item] === stamp) return;
+    touchedAt[item] = stamp;
+    touched.push(item);
+    state.save(item, oldChoice, oldSlots);
+  };
+  const list = (item: number): void => {
+    if (listedAt[item] === stamp || choice[item] !== unplaced) return;
+    listedAt[item] = stamp;
+    listed.push(item);
+  };
+  const evict = (item: number): void => {
+    touch(item);
+    state.remove(item);
+    list(item);
+  };
+  const randomOption = (item: number): number =>
+    optionStart[item]! + random.below(optionStart[item + 1]! - optionStart[item]!);
+
+  /** Throws out random occupants of the rows in which `option` does not fit. */
+  const makeRoom = (option: number, item: number): void => {
+    for (let use = useStart[option]!; use < useStart[option + 1]!; use++) {
+      const row = useRow[use]!;
+      const here = occupants[row]!;
+      while (free[row]! < useAmount[use]! && here.count > 0) {
+        const victim = here.list[random.below(here.count)]!;
+        if (victim === item) break;
+        evict(victim);
+      }
+    }
+  };
+  /** Throws out a few random occupants of each row of `option`. */
+  const ruinAround = (option: number): void => {
+    for (let use = useStart[option]!; use < useStart[option + 1]!; use++) {
+      const here = occupants[useRow[use]!]!;
+      for (let count = 1 + random.below(4); count > 0 && here.count > 0; count--)
+        evict(here.list[random.below(here.count)]!);
+    }
+  };
+  /** Lists unplaced items that could use what the touched items have freed. */
+  const listNeighbors = (): void => {
+    const count = Math.min(touched.length, 8);
+    for (let at = 0; at < count; at++) {
+      const item = touched[at]!;
+      const old = oldChoice[item]!;
+      const option = old >= 0 ? old : old === spread ? oldSlots[slotStart[item]!]! : randomOption(item);
+      for (let use = useStart[option]!; use < useStart[option + 1]!; use++) {
+        const row = useRow[use]!;
+        const width = rowStart[row + 1]! - rowStart[row]!;
+        for (let sample = Math.min(width, 8); sample > 0; sample--)
+          list(optionItem[rowOption[rowStart[row]! + random.below(width)]!]!);
+      }
+    }
+  };
+  /** Orders the listed items by one of three noisy keys and places them. */
+  const recreate = (): void => {
+    const mode = random.next();
+    for (const item of listed) {
+      const noise = 0.6 + 0.8 * random.next();
+      const value = instance.worth[item]!;
+      key[item] =
+        mode < 0.5
+          ? best[item]! * noise + 1e-3 * value
+          : mode < 0.75
+            ? value * noise
+            : (value * noise) / sizes[item]!;
+    }
+    for (let at = 1; at < listed.length; at++) {
+      const item = listed[at]!;
+      let to = at;
+      while (to > 0 && key[listed[to - 1]!]! < key[item]!) {
+        listed[to] = listed[to - 1]!;
+        to--;
+      }
+      listed[to] = item;
+    }
+    for (const item of listed) {
+      if (choice[item] !== unplaced) continue;
+      touch(item);
+      state.place(item, scores);
+    }
+  };
+  const undo = (before: number): void => {
+    for (const item of touched) state.remove(item);
+    for (const item of touched) state.restore(item, oldChoice, oldSlots);
+    state.gain = before;
+  };
+
+  const round = (temperature: number): void => {
+    stamp++;
+    touched.length = 0;
+    listed.length = 0;
+    state.work += 8;
+    const before = state.gain;
+    let item = random.below(instance.items);
+    if (choice[item] !== unplaced && random.next() < 0.3) {
+      const other = random.below(instance.items);
+      if (choice[other] === unplaced) item = other;
+    }
+    if (optionStart[item] === optionStart[item + 1]) return;
+    touch(item);
+    state.remove(item);
+    let option = randomOption(item);
+    const second = randomOption(item);
+    if (scores[second]! > scores[option]!) option = second;
+    if (random.next() < 0.7 && copies[item] === 1) {
+      makeRoom(option, item);
+      if (state.fits(option)) state.put(item, option);
+      else list(item);
+    } else {
+      ruinAround(option);
+      list(item);
+    }
+    listNeighbors();
+    recreate();
+    const lost = before - state.gain;
+    if (lost > 1e-9 && random.next() >= decay(lost / temperature)) {
+      undo(before);
+      return;
+    }
+    for (const touchedItem of touched) {
+      if (dirtyAt[touchedItem] === bests) continue;
+      dirtyAt[touchedItem] = bests;
+      dirty.push(touchedItem);
+    }
+    if (state.gain <= bestGain + 1e-7) return;
+    bestGain = state.gain;
+    for (const changed of dirty) state.save(changed, bestChoice, bestSlots);
+    dirty.length = 0;
+    bests++;
+  };
+
+  const snapshot = (): { units: Units; gain: number } => {
+    const units = new Int32Array(instance.options);
+    for (let item = 0; item < instance.items; item++) {
+      const chosen = bestChoice[item]!;
+      if (chosen >= 0) units[chosen] = 1;
+      else if (chosen === spread)
+        for (let at = slotStart[item]!; at < slotStart[item + 1]! && bestSlots[at]! >= 0; at++)
+          units[bestSlots[at]!]! += 1;
+    }
+    return { units, gain: bestGain };
+  };
+  return Object.assign(round, { best: snapshot });
+}
