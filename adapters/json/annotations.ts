@@ -268,6 +268,19 @@ export function readAnnotations(
 }
 
 /**
+ * Stated annotations over derived ones: a derived one gives way to the same annotation in any spelling.
+ */
+export function mergeAnnotations(
+  derived: Readonly<Record<string, string>>,
+  stated: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const canonical = (key: string): string => bySpelling.get(foldKey(key))?.key ?? key;
+  const own = new Set(Object.keys(stated).map(canonical));
+  const rest = Object.entries(derived).filter(([key]) => !own.has(canonical(key)));
+  return { ...Object.fromEntries(rest), ...stated };
+}
+
+/**
  * The annotations that say what an offer says, in the spelling that is written, ordered by key. Reading them back
  * gives the same offer.
  */

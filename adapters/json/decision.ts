@@ -1,0 +1,148 @@
+import type {
+  Counterfactual,
+  Criteria,
+  CriterionName,
+  Decision,
+  Placement,
+  RunnerUp,
+  Tradeoff,
+} from "../../engine/model/decision.ts";
+import type { Micro } from "../../engine/model/money.ts";
+import type { Plan } from "../../engine/model/plan.ts";
+import type { Snapshot } from "../../engine/model/snapshot.ts";
+
+/** Any JSON value. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** A JSON object. */
+export type JsonObject = { readonly [key: string]: Json };
+
+/** Micro-units as a JSON number of whole units: 1_800_000 is 1.8, exactly as written. */
+export function forgeAmount(micro: Micro, currency: string): JsonObject {
+  return { amount: micro / 1_000_000, currency };
+}
+
+const criterionNames: readonly CriterionName[] = ["cost", "slowness", "latency", "energy"];
+
+/** Raw values in the units people use: money in whole units, slowness relative, ms, gCO2. */
+function forgeCriteria(criteria: Criteria): JsonObject {
+  return Object.fromEntries(
+    criterionNames.map((name) => {
+      const { value, ratio, weight, unknown } = criteria[name];
+      return [
+        name,
+        { value: finite(name === "cost" ? value / 1_000_000 : value), ratio: finite(ratio), weight, unknown },
+      ];
+    }),
+  );
+}
+
+/** JSON has no infinity: an unbounded value is null. */
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+
+/** Counts by constraint, ordered by name. */
+const forgeCounts = (counts: Readonly<Record<string, number>>): JsonObject =>
+  Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+
+function forgePlacement(placement: Placement, currency: string): JsonObject {
+  return {
+    offer: placement.offer,
+    provider: placement.provider,
+    region: placement.region,
+    zone: placement.zone,
+    gpus: placement.gpus,
+    replicas: placement.replicas,
+    cost_per_hour: forgeAmount(placement.costMicro, currency),
+    spot: placement.spot,
+    ...(placement.devices === undefined ? {} : { devices: placement.devices }),
+  };
+}
+
+function forgeRunnerUp(runner: RunnerUp, currency: string): JsonObject {
+  return {
+    offer: runner.offer,
+    provider: runner.provider,
+    region: runner.region,
+    cost_per_hour: forgeAmount(runner.costMicro, currency),
+    spot: runner.spot,
+    lost_on: runner.lostOn,
+    score: finite(runner.score),
+    criteria: forgeCriteria(runner.criteria),
+  };
+}
+
+function forgeCounterfactual({ changes, offers, best }: Counterfactual, currency: string): JsonObject {
+  return {
+    changes: changes.map(({ path, from, to }) => ({ path, from, to })),
+    offers,
+    best: {
+      offer: best.offer,
+      provider: best.provider,
+      cost_per_hour: forgeAmount(best.costMicro, currency),
+      spot: best.spot,
+    },
+  };
+}
+
+function forgeTradeoff(tradeoff: Tradeoff, currency: string): JsonObject {
+  return {
+    name: tradeoff.name,
+    offer: tradeoff.offer,
+    provider: tradeoff.provider,
+    cost_per_hour: forgeAmount(tradeoff.costMicro, currency),
+    spot: tradeoff.spot,
+    criteria: forgeCriteria(tradeoff.criteria),
+    deltas: Object.fromEntries(criterionNames.map((name) => [name, finite(tradeoff.deltas[name])])),
+  };
+}
+
+/** One decision as the command line and the API show it. */
+export function forgeDecision(decision: Decision, currency: string): JsonObject {
+  return {
+    name: decision.intent,
+    tenant: decision.tenant,
+    outcome: decision.outcome,
+    reason: decision.reason,
+    message: decision.message,
+    objective: decision.objective,
+    weights: { ...decision.weights },
+    placements: decision.placements.map((placement) => forgePlacement(placement, currency)),
+    criteria: decision.criteria === null ? null : forgeCriteria(decision.criteria),
+    score: decision.score === null ? null : finite(decision.score),
+    runners_up: decision.runnersUp.map((runner) => forgeRunnerUp(runner, currency)),
+    feasible: decision.feasible,
+    considered: decision.considered,
+    rejections: forgeCounts(decision.rejections),
+    unknown: forgeCounts(decision.unknown),
+    sole_blockers: forgeCounts(decision.soleBlockers),
+    counterfactuals: decision.counterfactuals.map((entry) => forgeCounterfactual(entry, currency)),
+    tradeoffs: decision.tradeoffs.map((tradeoff) => forgeTradeoff(tradeoff, currency)),
+    warnings: decision.warnings.map(({ path, code, message }) => ({ path, code, message })),
+    ...(decision.expectedStart === undefined ? {} : { expected_start: decision.expectedStart }),
+  };
+}
+
+/**
+ * A plan as `flare place --json` prints it: snake_case, money as `{amount, currency}` in the snapshot's currency, no
+ * durations, so that the same input gives the same bytes.
+ */
+export function forgePlan(plan: Plan, snapshot: Snapshot): JsonObject {
+  return {
+    intents: plan.decisions.map((decision) => forgeDecision(decision, plan.currency)),
+    snapshot: {
+      version: plan.snapshotVersion,
+      at: plan.at,
+      currency: plan.currency,
+      offers: snapshot.offers.length,
+      skipped: snapshot.skipped.map(({ id, path, message }) => ({ id, path, message })),
+      warnings: snapshot.warnings.map(({ path, code, message }) => ({ path, code, message })),
+    },
+    engine: {
+      version: plan.engine.version,
+      kernel: plan.engine.kernel,
+      seed: plan.seed,
+      stopped_by: plan.stoppedBy,
+    },
+    warnings: plan.warnings.map(({ path, code, message }) => ({ path, code, message })),
+  };
+}
