@@ -7,7 +7,8 @@ import {
   parseMegahertz,
   parseMoney,
 } from "../kubernetes/quantity.ts";
-import { type Annotation, type AnnotationForm, annotations } from "./annotation-table.ts";
+import type { Annotation, AnnotationForm } from "./annotation.ts";
+import { annotations } from "./annotation-table.ts";
 import { canonicalChoice } from "./choices.ts";
 import { completeOffer, createDraft, type OfferDraft, offerModel } from "./draft.ts";
 import { parseCapability } from "./leaf.ts";

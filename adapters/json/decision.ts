@@ -117,6 +117,7 @@ export function forgeDecision(decision: Decision, currency: string): JsonObject 
     sole_blockers: forgeCounts(decision.soleBlockers),
     counterfactuals: decision.counterfactuals.map((entry) => forgeCounterfactual(entry, currency)),
     tradeoffs: decision.tradeoffs.map((tradeoff) => forgeTradeoff(tradeoff, currency)),
+    relaxations: decision.relaxations.map(({ path, from, to }) => ({ path, from, to })),
     warnings: decision.warnings.map(({ path, code, message }) => ({ path, code, message })),
     ...(decision.expectedStart === undefined ? {} : { expected_start: decision.expectedStart }),
   };

@@ -12,6 +12,11 @@ export function yes(description: string): z.ZodOptional<z.ZodBoolean> {
   return z.boolean().optional().describe(description);
 }
 
+/** A whole number; chain the bounds. */
+export function whole(): z.ZodInt {
+  return z.int({ error: (issue) => (issue.code === "invalid_type" ? "a whole number" : undefined) });
+}
+
 /** The object without its undefined members, so that only stated values are present. */
 export function stated<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as {

@@ -10,7 +10,7 @@ import type {
   Place,
 } from "../../engine/model/intent.ts";
 import { canonicalCertification } from "./choices.ts";
-import { choice, stated, yes } from "./field.ts";
+import { choice, stated, whole, yes } from "./field.ts";
 import {
   bandwidthLeaf,
   carbonLeaf,
@@ -82,7 +82,7 @@ const security = z.strictObject({
   firewall_rules: z
     .array(
       z.strictObject({
-        port: z.int().min(1).max(65535).describe("Port."),
+        port: whole().min(1).max(65535).describe("Port."),
         protocol: choice<"TCP" | "UDP">("intent.constraints.security.firewall_rules[].protocol").describe(
           "TCP or UDP.",
         ),
@@ -155,7 +155,7 @@ const schema = z.strictObject({
       by: choice<NonNullable<Constraints["spread"]>["by"]>("intent.constraints.spread.by").describe(
         "Failure domain.",
       ),
-      min_domains: z.int().min(2).describe("Fewest domains that hold a replica."),
+      min_domains: whole().min(2).describe("Fewest domains that hold a replica."),
     })
     .optional()
     .describe("Spreads replicas over failure domains."),
@@ -190,14 +190,18 @@ const schema = z.strictObject({
   compliance: compliance.optional().describe("Compliance."),
   negotiation: z
     .strictObject({
-      max_negotiation_rounds: z.int().min(0).optional().describe("Default 3."),
+      max_negotiation_rounds: whole().min(0).optional().describe("Default 3."),
       price_flexibility: share
         .optional()
-        .describe("Share by which a price cap may be exceeded when relaxing; default 0.15."),
+        .describe(
+          "Share by which a stated price cap may be exceeded when nothing else fits; only when stated (0.15 is usual).",
+        ),
       resource_flexibility: share
         .optional()
-        .describe("Share by which minimums may be missed when relaxing; default 0.10."),
-      timeout_seconds: z.int().min(0).optional().describe("Default 300."),
+        .describe(
+          "Share by which stated minimums may be missed when nothing else fits; only when stated (0.10 is usual).",
+        ),
+      timeout_seconds: whole().min(0).optional().describe("Default 300."),
       fallback_strategy: z
         .array(choice<FallbackStrategy>("intent.constraints.negotiation.fallback_strategy[]"))
         .optional()
@@ -235,11 +239,13 @@ function toAvailability(block: NonNullable<Parsed["availability"]>): Availabilit
 function toNegotiation(block: Parsed["negotiation"]): Negotiation {
   return {
     maxRounds: block?.max_negotiation_rounds ?? 3,
-    priceFlexibility: block?.price_flexibility ?? 0.15,
-    resourceFlexibility: block?.resource_flexibility ?? 0.1,
     timeoutSeconds: block?.timeout_seconds ?? 300,
     autoAcceptThreshold: block?.auto_accept_threshold ?? 0.05,
     fallbacks: block?.fallback_strategy ?? [],
+    ...stated({
+      priceFlexibility: block?.price_flexibility,
+      resourceFlexibility: block?.resource_flexibility,
+    }),
   };
 }
 

@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Constraints, Sla, Weights, Workload } from "../../engine/model/intent.ts";
 import type { Money } from "../../engine/model/money.ts";
 import { priorities } from "./choices.ts";
-import { choice, stated } from "./field.ts";
+import { choice, stated, whole } from "./field.ts";
 import { constraintsSchema } from "./intent-constraints.ts";
 import { workloadSchema } from "./intent-workload.ts";
 import { durationLeaf, moneyLeaf, percentLeaf, timeLeaf, wordLeaf } from "./leaf.ts";
@@ -17,7 +17,7 @@ const schema = z.strictObject({
       .optional()
       .describe("Whose quota and share; from the token, `default` on the command line."),
     priority: z
-      .union([z.int().min(0).max(1000), z.enum(Object.keys(priorities) as [string, ...string[]])], {
+      .union([whole().min(0).max(1000), z.enum(Object.keys(priorities) as [string, ...string[]])], {
         error: () => priorityAccepts,
       })
       .optional()

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { findGpuModel } from "../../engine/catalog/gpus.ts";
 import type { Batch, GpuNeed, Resources, Scaling, Volume, Workload } from "../../engine/model/intent.ts";
 import { formatMebibytes } from "../kubernetes/quantity.ts";
-import { choice, stated, yes } from "./field.ts";
+import { choice, stated, whole, yes } from "./field.ts";
 import {
   bytesLeaf,
   capabilityLeaf,
@@ -14,7 +14,7 @@ import {
   wordLeaf,
 } from "./leaf.ts";
 
-const atLeastOne = z.int().min(1);
+const atLeastOne = whole().min(1);
 const share = z.number().min(0).max(1);
 
 /** Canonical catalogue name of a GPU model; an unknown one is kept, lower case. */
@@ -32,8 +32,8 @@ const gpuSchema = z.strictObject({
   preferred_models: z.array(wordLeaf).optional().describe("Models that are preferred but not required."),
   memory_min: bytesLeaf("up").optional().describe("Least memory per GPU."),
   memory_max: bytesLeaf("down").optional().describe("Most memory per GPU."),
-  cores_min: z.int().min(0).optional().describe("Least cores per GPU."),
-  cores_max: z.int().min(0).optional().describe("Most cores per GPU."),
+  cores_min: whole().min(0).optional().describe("Least cores per GPU."),
+  cores_max: whole().min(0).optional().describe("Most cores per GPU."),
   clock_speed_min: frequencyLeaf("up").optional().describe("Least clock speed in Hz."),
   compute_capability: capabilityLeaf
     .optional()
@@ -108,7 +108,7 @@ const schema = z.strictObject({
   ports: z
     .array(
       z.strictObject({
-        port: z.int().min(1).max(65535).describe("Container port."),
+        port: whole().min(1).max(65535).describe("Container port."),
         protocol: choice<"TCP" | "UDP">("intent.workload.ports[].protocol")
           .optional()
           .describe("Default TCP."),
@@ -143,18 +143,18 @@ const schema = z.strictObject({
     .describe("How tasks talk; all-reduce and pipeline need all tasks at once."),
   scaling: z
     .strictObject({
-      min_replicas: z.int().min(1).optional().describe("Default 1; what is placed and charged."),
-      max_replicas: z.int().min(1).optional().describe("Default 10, or min_replicas when that is larger."),
+      min_replicas: whole().min(1).optional().describe("Default 1; what is placed and charged."),
+      max_replicas: whole().min(1).optional().describe("Default 10, or min_replicas when that is larger."),
       auto_scale: yes("Scales between the two by utilisation."),
-      target_cpu_percent: z.int().min(0).max(100).optional().describe("Default 70."),
-      target_gpu_percent: z.int().min(0).max(100).optional().describe("Default 80."),
+      target_cpu_percent: whole().min(0).max(100).optional().describe("Default 70."),
+      target_gpu_percent: whole().min(0).max(100).optional().describe("Default 80."),
     })
     .optional()
     .describe("Replicas of a service."),
   batch: z
     .strictObject({
       parallel_tasks: atLeastOne.optional().describe("Tasks; default 1."),
-      max_retries: z.int().min(0).optional().describe("Retries per task; default 3."),
+      max_retries: whole().min(0).optional().describe("Retries per task; default 3."),
       timeout: durationLeaf.optional().describe("Kills a task after this long; no default."),
       completion_policy: choice<Batch["completionPolicy"]>("intent.workload.batch.completion_policy")
         .optional()

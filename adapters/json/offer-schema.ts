@@ -15,7 +15,7 @@ import {
   vendors,
 } from "./choices.ts";
 import { completeOffer, createDraft, type OfferDraft, offerModel } from "./draft.ts";
-import { stated } from "./field.ts";
+import { stated, whole } from "./field.ts";
 import { bytesLeaf, capabilityLeaf, cpuLeaf, frequencyLeaf, leaf, moneyLeaf, wordLeaf } from "./leaf.ts";
 import { joinPath, type Notes, problem } from "./notes.ts";
 
@@ -30,7 +30,7 @@ function spelled<T extends string>(options: Choice): z.ZodType<T, string> {
 }
 
 const positive = z.number().min(0);
-const count = z.int().min(0);
+const count = whole().min(0);
 const share = z.number().min(0).max(1);
 const percent = z.number().min(0).max(100);
 const flag = z.boolean().optional();
@@ -158,7 +158,7 @@ const schema = z.strictObject({
     .optional()
     .describe("FLARE node annotations; either these or traits."),
   traits: traitsSchema.optional().describe("The same as structured fields."),
-  gpus: z.int().min(1).optional().describe("GPUs; required with traits, the count annotation otherwise."),
+  gpus: whole().min(1).optional().describe("GPUs; required with traits, the count annotation otherwise."),
   free_gpus: count.optional().describe("GPUs free now; default all."),
   capacity: z
     .strictObject({

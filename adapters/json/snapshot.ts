@@ -14,7 +14,7 @@ import type {
 } from "../../engine/model/snapshot.ts";
 import { isCurrency } from "../kubernetes/quantity.ts";
 import { priorities } from "./choices.ts";
-import { stated } from "./field.ts";
+import { stated, whole } from "./field.ts";
 import { originLeaf } from "./intent-constraints.ts";
 import { canonicalModel } from "./intent-workload.ts";
 import { dropUnknown, durationLeaf, leaf, moneyLeaf, readWith, timeLeaf, wordLeaf } from "./leaf.ts";
@@ -29,7 +29,7 @@ export interface SnapshotOptions {
   readonly at?: string;
 }
 
-const count = z.int().min(0);
+const count = whole().min(0);
 const currencyAccepts = "an ISO 4217 code such as EUR";
 const currencyLeaf = leaf(z.string({ error: () => currencyAccepts }), currencyAccepts, (text) => {
   if (!isCurrency(text)) throw new EngineError("invalid_format", "not accepted");
@@ -48,7 +48,7 @@ const rateLeaf = leaf(
 );
 
 const priorityLeaf = z.union(
-  [z.int().min(0).max(1000), z.enum(Object.keys(priorities) as [string, ...string[]])],
+  [whole().min(0).max(1000), z.enum(Object.keys(priorities) as [string, ...string[]])],
   {
     error: () => `0 to 1000, or one of ${Object.keys(priorities).join(", ")}`,
   },
@@ -84,14 +84,14 @@ const holdingSchema = z.strictObject({
   last_checkpoint: timeLeaf.optional().describe("Work since then is lost on eviction."),
   until: timeLeaf.optional().describe("Expected or enforced end."),
   spot: z.boolean().optional().describe("At the spot price."),
-  replicas: z.int().min(1).optional().describe("Replicas in this offer."),
+  replicas: whole().min(1).optional().describe("Replicas in this offer."),
 });
 
 const reservationSchema = z.strictObject({
   id: wordLeaf.describe("Unique."),
   tenant: wordLeaf.describe("For whom."),
   offer: wordLeaf.describe("Where."),
-  gpus: z.int().min(1).describe("How many GPUs."),
+  gpus: whole().min(1).describe("How many GPUs."),
   start: timeLeaf.describe("From."),
   end: timeLeaf.describe("Until."),
 });
@@ -105,7 +105,7 @@ const outageSchema = z.strictObject({
 });
 
 const schema = z.strictObject({
-  version: z.union([z.string(), z.int()]).optional().describe("Names this state; default 1."),
+  version: z.union([z.string(), whole()]).optional().describe("Names this state; default 1."),
   at: timeLeaf.optional().describe("Now, for every decision on this snapshot."),
   currency: currencyLeaf.optional().describe("What prices are compared in; default EUR."),
   rates: z
