@@ -65,7 +65,9 @@ function policyChecks(flavor: Flavor, intent: Intent, facts: Facts, together: nu
   const certified = (flavor.compliance.certifications ?? []).map((name) => name.toLowerCase());
   const rank = (rating: string | undefined): number | undefined =>
     rating === undefined ? undefined : rating.charCodeAt(0);
+  const { uptimePercent } = flavor.performance;
   return [
+    ["sla.availability", uptimePercent !== undefined && below(uptimePercent, intent.sla.availabilityPercent)],
     ["energy.max_carbon_footprint", above(grams, energy.maxCarbonGramsPerHour)],
     [
       "energy.renewable_energy_only",

@@ -22,12 +22,7 @@ interface Found {
 }
 
 /** A placement promise, checked by running the changed intent through the same pipeline. */
-function verify(
-  scope: Scope,
-  changes: readonly Change[],
-  relaxed: Relaxation["intent"],
-  feasibleBefore: number,
-): Found | null {
+function verify(scope: Scope, changes: readonly Change[], relaxed: Relaxation["intent"]): Found | null {
   const { catalog } = scope;
   const result = placeSingle({ ...scope, need: needOf(catalog, relaxed) }, 1);
   const share = result.shares[0];
@@ -38,7 +33,7 @@ function verify(
     best: share.candidate,
     counterfactual: {
       changes,
-      offers: Math.max(result.answer.feasible - feasibleBefore, 0),
+      offers: result.answer.feasible,
       best: {
         offer: flavor.id,
         provider: flavor.provider,
@@ -173,7 +168,6 @@ export function counterfactualsOf(scope: Scope, result: SingleResult): Counterfa
       scope,
       steps.map(({ change }) => change),
       last.intent,
-      result.answer.feasible,
     );
     if (verified !== null && (chosen === undefined || compare(verified.best, chosen) < 0))
       found.push(verified);

@@ -56,7 +56,7 @@ export interface Change {
 /** A verified promise: with these changes the intent is placed, on `best`. */
 export interface Counterfactual {
   readonly changes: readonly Change[];
-  /** Options that become feasible. */
+  /** Options that are feasible with the changes. */
   readonly offers: number;
   readonly best: {
     readonly offer: string;

@@ -93,10 +93,31 @@ const isolation: ConstraintSpec = {
     }),
 };
 
+/** A stated availability goal rejects offers that state less; offers that state nothing are not judged by it. */
+const availability: ConstraintSpec = {
+  name: "sla.availability",
+  predicates: ({ catalog, need }) => {
+    const min = need.intent.sla.availabilityPercent;
+    return min === undefined
+      ? null
+      : [{ kind: "range", column: catalog.numeric.uptimePercent, min, unknown: "pass" }];
+  },
+  relax: ({ catalog, need }, rows) => {
+    const uptime = catalog.values.get("uptimePercent")!;
+    const to = rows.reduce((best, row) => Math.max(best, uptime[row]!), 0);
+    return changed(need.intent, ["sla", "availabilityPercent"], to, {
+      path: "sla.availability",
+      from: `${need.intent.sla.availabilityPercent}%`,
+      to: `${to}%`,
+    });
+  },
+};
+
 const identity = (value: number): number => value;
 
 /** Energy, security, performance and compliance: each a trait the offer must state. */
 export const policyConstraints: readonly ConstraintSpec[] = [
+  availability,
   carbon,
   renewable,
   numberConstraint({
