@@ -1,15 +1,22 @@
 import { checkPlacements, type Placed } from "./assign/check-placements.ts";
-import { type Served, serve } from "./assign/serve.ts";
+import { contend } from "./assign/contend.ts";
+import { book, type Ledger, type Served, serve } from "./assign/serve.ts";
 import type { Catalog } from "./compile/catalog.ts";
-import type { Usage } from "./compile/constraints/spec.ts";
 import { needOf } from "./compile/need.ts";
 import { decisionOf, placementsOf } from "./explain/decision.ts";
+import type { Solver } from "./milp/solver.ts";
 import { EngineError } from "./model/errors.ts";
 import type { Intent } from "./model/intent.ts";
 import type { Plan, PlanOptions } from "./model/plan.ts";
 import { latencyMs } from "./score/latency.ts";
 import { carbonGramsPerGpuHour } from "./score/performance.ts";
 import { version } from "./version.ts";
+
+/** What a host lends to a plan besides data. */
+export interface PlanTools {
+  /** Solver for contended batches; absent: own bound and search only. A replay passes `replaySolver`. */
+  readonly solver?: Solver;
+}
 
 /** Options looked at exactly per intent: those shown, and a few more for offers sold at two prices. */
 const exactRows = (options: PlanOptions): number => 2 * (options.runnersUp ?? 3) + 2;
@@ -18,25 +25,29 @@ const exactRows = (options: PlanOptions): number => 2 * (options.runnersUp ?? 3)
  * Decides where every intent runs: compile, score, assign, check, explain. Pure: the same catalogue, intents and
  * options give the same plan, whatever their order.
  *
- * Intents are served by priority, then age, then name; each takes from what the ones before left.
+ * Intents are served by priority, then age, then name; each takes from what the ones before left. Where that leaves
+ * somebody with less than alone, all are assigned together, with a measured gap in `batch`.
  *
  * @throws {EngineError} `duplicate_id` when two intents share a name
  */
 export async function plan(
   catalog: Catalog,
   intents: readonly Intent[],
-  options: PlanOptions = {},
+  options: PlanOptions & PlanTools = {},
 ): Promise<Plan> {
   const { snapshot } = catalog;
-  const usage = new Map<number, Usage>();
-  const served = inOrder(intents).map((intent) => {
+  const ledger: Ledger = new Map();
+  const inTurn = inOrder(intents).map((intent) => {
     const one = serve(
-      { catalog, need: needOf(catalog, intent), usage: new Map(usage), asIfFree: false },
+      { catalog, need: needOf(catalog, intent), usage: new Map(ledger), asIfFree: false },
       exactRows(options),
     );
-    occupy(usage, one);
+    book(ledger, one);
     return one;
   });
+  const batch =
+    intents.length > 1 ? await contend(catalog, inTurn, { ...options, k: exactRows(options) }) : null;
+  const served = batch?.served ?? inTurn;
   checkPlacements(snapshot, served.map(placedOf), (intent, flavor) => ({
     latencyMs: latencyMs(flavor, needOf(catalog, intent).origin),
     carbonGramsPerGpuHour: carbonGramsPerGpuHour(flavor),
@@ -49,8 +60,9 @@ export async function plan(
     currency: snapshot.currency,
     seed: options.seed ?? 1,
     engine: { version, kernel: catalog.table.backend },
-    stoppedBy: "completed",
+    stoppedBy: batch?.report.stoppedBy ?? "completed",
     warnings: snapshot.warnings,
+    ...(batch === null ? {} : { batch: batch.report }),
   };
 }
 
@@ -67,20 +79,6 @@ function inOrder(intents: readonly Intent[]): Intent[] {
     (a, b) =>
       b.priority - a.priority || (age(a) < age(b) ? -1 : age(a) > age(b) ? 1 : a.name < b.name ? -1 : 1),
   );
-}
-
-/** Books what a served intent takes. */
-function occupy(usage: Map<number, Usage>, { scope, result }: Served): void {
-  const { need, catalog } = scope;
-  for (const { candidate, replicas } of result.shares) {
-    const offer = catalog.options.flavor[candidate.row]!;
-    const before = usage.get(offer) ?? { gpus: 0, cpuMilli: 0, memoryMib: 0 };
-    usage.set(offer, {
-      gpus: before.gpus + need.gpus * replicas,
-      cpuMilli: before.cpuMilli + need.cpuMilli * replicas,
-      memoryMib: before.memoryMib + need.memoryMib * replicas,
-    });
-  }
 }
 
 function placedOf({ scope, result }: Served): Placed {

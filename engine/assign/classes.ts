@@ -76,3 +76,26 @@ export function dealClass(
     for (let unit = from; unit < at; unit++) units[instance.optionStart[item]! + queue[unit]!]! += 1;
   }
 }
+
+/**
+ * The same assignment with the members of each class served in item order: the first members get places before
+ * later ones, and the options that are listed first. Gain and use of rows are unchanged.
+ */
+export function inClassOrder(instance: Instance, classes: Classes, units: Units): Units {
+  const ordered = units.slice();
+  for (let index = 0; index < classes.count; index++) {
+    const members = classes.member.subarray(classes.start[index]!, classes.start[index + 1]!);
+    if (members.length < 2) continue;
+    const width = instance.optionStart[members[0]! + 1]! - instance.optionStart[members[0]!]!;
+    const counts = Array.from({ length: width }, (_, offset) => ({ offset, units: 0 }));
+    for (const item of members) {
+      const first = instance.optionStart[item]!;
+      for (const count of counts) {
+        count.units += units[first + count.offset]!;
+        ordered[first + count.offset] = 0;
+      }
+    }
+    dealClass(instance, members, counts, ordered);
+  }
+  return ordered;
+}

@@ -1,6 +1,7 @@
-import type { Scope } from "../compile/constraints/spec.ts";
+import type { Scope, Usage } from "../compile/constraints/spec.ts";
 import { needOf } from "../compile/need.ts";
 import type { Change, Outcome } from "../model/decision.ts";
+import type { Intent } from "../model/intent.ts";
 import type { ReasonCode } from "../model/reason.ts";
 import { formatTime } from "../model/time.ts";
 import { rounds } from "./negotiate.ts";
@@ -19,8 +20,42 @@ export interface Verdict {
 /** One intent served from what is free: the scope it was decided in (after negotiation), the result, the verdict. */
 export interface Served {
   readonly scope: Scope;
+  /** The intent as stated, before negotiation. */
+  readonly stated: Intent;
   readonly result: SingleResult;
   readonly verdict: Verdict;
+}
+
+/** What a plan has given away so far, per offer index. */
+export type Ledger = Map<number, Usage>;
+
+const nothing: Usage = { gpus: 0, cpuMilli: 0, memoryMib: 0 };
+
+function enter(ledger: Ledger, { scope, result }: Served, sign: 1 | -1): void {
+  const { need, catalog } = scope;
+  for (const { candidate, replicas } of result.shares) {
+    const offer = catalog.options.flavor[candidate.row]!;
+    const before = ledger.get(offer) ?? nothing;
+    const count = sign * replicas;
+    const after: Usage = {
+      gpus: before.gpus + need.gpus * count,
+      cpuMilli: before.cpuMilli + need.cpuMilli * count,
+      memoryMib: before.memoryMib + need.memoryMib * count,
+    };
+    // an untouched offer is absent: an offer sold whole counts as gone once it is there
+    if (after.gpus === 0) ledger.delete(offer);
+    else ledger.set(offer, after);
+  }
+}
+
+/** Books what a served intent takes. */
+export function book(ledger: Ledger, served: Served): void {
+  enter(ledger, served, 1);
+}
+
+/** Gives back what a served intent took. */
+export function unbook(ledger: Ledger, served: Served): void {
+  enter(ledger, served, -1);
 }
 
 /** When the offers that would fit come back, where that is known for one of them. */
@@ -37,6 +72,7 @@ function comesBack(scope: Scope, later: SingleResult): string | undefined {
  */
 export function serve(scope: Scope, k: number): Served {
   const { catalog, need } = scope;
+  const stated = need.intent;
   const result = placeSingle(scope, k);
   const placed = (relaxations: readonly Change[]): Verdict => ({
     outcome: "placed",
@@ -44,16 +80,18 @@ export function serve(scope: Scope, k: number): Served {
     message: relaxations.length === 0 ? "placed as stated" : "placed after negotiation",
     relaxations,
   });
-  if (result.shares.length > 0) return { scope, result, verdict: placed([]) };
+  if (result.shares.length > 0) return { scope, stated, result, verdict: placed([]) };
   for (const round of rounds(need.intent)) {
     const tried = { ...scope, need: needOf(catalog, round.intent) };
     const outcome = placeSingle(tried, k);
-    if (outcome.shares.length > 0) return { scope: tried, result: outcome, verdict: placed(round.given) };
+    if (outcome.shares.length > 0)
+      return { scope: tried, stated, result: outcome, verdict: placed(round.given) };
   }
   const refusal = refusalOf(scope, result);
   const { fallbacks } = need.intent.constraints.negotiation;
   const waiting = (reason: ReasonCode, message: string, expectedStart?: string): Served => ({
     scope,
+    stated,
     result,
     verdict: {
       outcome: "waiting",
@@ -74,5 +112,5 @@ export function serve(scope: Scope, k: number): Served {
     if (fallbacks.includes("queue"))
       return waiting("WAITING_FOR_OFFERS", `waits for new offers: ${refusal.message}`);
   }
-  return { scope, result, verdict: { outcome: "refused", ...refusal, relaxations: [] } };
+  return { scope, stated, result, verdict: { outcome: "refused", ...refusal, relaxations: [] } };
 }

@@ -1,10 +1,11 @@
 import type { LinearModel } from "../milp/model.ts";
-import { type RecordedAnswer, recordingSolver } from "../milp/record.ts";
+import { recordingSolver } from "../milp/record.ts";
 import type { Solver } from "../milp/solver.ts";
 import { solveVerified } from "../milp/verify.ts";
 import { assert } from "../model/errors.ts";
+import type { RecordedAnswer } from "../model/plan.ts";
 import { checkAssignment } from "./check.ts";
-import { type Classes, classesOf } from "./classes.ts";
+import { type Classes, classesOf, inClassOrder } from "./classes.ts";
 import { greedy, roundRelaxation } from "./construct.ts";
 import { ascend, boundAt } from "./dual.ts";
 import { type Formulation, formulate, pointOf, pricesOf, relaxedUnits, wholeUnits } from "./formulate.ts";
@@ -294,7 +295,7 @@ export async function assign(original: Instance, options: AssignOptions = {}): P
   if (!isDone(run)) await improve(run, answers);
   const tierRepairs = repairTiers(run, first);
 
-  const units = restore(original, reduced, run.units);
+  const units = restore(original, reduced, inClassOrder(instance, classesOf(instance), run.units));
   const report = checkAssignment(original, units);
   assert(report.violations.length === 0, `assignment: ${report.violations[0]?.message}`);
   assert(report.gain === run.gain, `assignment: gain ${run.gain}, recount ${report.gain}`);

@@ -1,20 +1,7 @@
 import { assert } from "../model/errors.ts";
+import type { RecordedAnswer } from "../model/plan.ts";
 import type { LinearModel } from "./model.ts";
-import type { Basis, SolveAnswer, Solver, SolveStatus } from "./solver.ts";
-
-/** A solver's answer as plain JSON: sparse values, exact numbers. An input of every replay. */
-export interface RecordedAnswer {
-  readonly solver: string;
-  /** Checksum of the model it answers. */
-  readonly model: number;
-  readonly status: SolveStatus;
-  /** Alternating column and value of the nonzero values; null without values. */
-  readonly values: readonly number[] | null;
-  /** Null is no bound. */
-  readonly bound: number | null;
-  readonly rowDuals: readonly number[] | null;
-  readonly message?: string;
-}
+import type { Basis, SolveAnswer, Solver } from "./solver.ts";
 
 /** FNV-1a over the model's numbers; tells models apart, resists nobody. */
 export function modelChecksum(model: LinearModel): number {

@@ -16,6 +16,51 @@ export interface PlanOptions {
   readonly explain?: boolean;
 }
 
+/** A solver's answer as plain JSON: sparse values, exact numbers. An input of every replay. */
+export interface RecordedAnswer {
+  readonly solver: string;
+  /** Checksum of the model it answers. */
+  readonly model: number;
+  readonly status: "optimal" | "feasible" | "infeasible" | "unbounded" | "unknown" | "failed";
+  /** Alternating column and value of the nonzero values; null without values. */
+  readonly values: readonly number[] | null;
+  /** Null is no bound. */
+  readonly bound: number | null;
+  /** Alternating row and dual of the nonzero duals. */
+  readonly rowDuals: readonly number[] | null;
+  readonly message?: string;
+}
+
+/** Scarcity of one resource of one offer: what one more unit would be worth to this batch. Never a bill. */
+export interface ScarcityPrice {
+  readonly offer: string;
+  /** `offer` where it is sold whole. */
+  readonly resource: "gpu" | "cpu" | "memory" | "pod" | "offer";
+  /** Micro-units per hour and unit: GPU, milli-CPU, MiB, pod, whole offer. */
+  readonly micro: number;
+}
+
+/** How well several intents were assigned together, and the proof. */
+export interface BatchReport {
+  /** Items that competed: intents with at least one option of their own. */
+  readonly items: number;
+  readonly options: number;
+  /** Value of what was placed minus regret and moves, micro-units per hour, tiers weighted. */
+  readonly gain: number;
+  /** No assignment gains more. */
+  readonly bound: number;
+  /** (bound - gain) / gain; 0 when proven optimal. */
+  readonly gap: number;
+  /** Backend that helped, `lagrangian` alone, or `none` when nobody competed. */
+  readonly solver: string;
+  /** Positive prices only, by offer and resource. A signal of scarcity, not a charge. */
+  readonly prices: readonly ScarcityPrice[];
+  readonly pricesFrom: "lp" | "lagrangian";
+  readonly stoppedBy: "completed" | "work" | "time";
+  /** In the order asked; hand them to `replaySolver` to get the same plan again. */
+  readonly answers: readonly RecordedAnswer[];
+}
+
 export interface Plan {
   readonly decisions: readonly Decision[];
   readonly snapshotVersion: string;
@@ -25,4 +70,6 @@ export interface Plan {
   readonly engine: { readonly version: string; readonly kernel: "wasm" | "typescript" };
   readonly stoppedBy: "completed" | "work" | "time";
   readonly warnings: readonly Warning[];
+  /** Present when several intents were planned together. */
+  readonly batch?: BatchReport;
 }

@@ -1,0 +1,293 @@
+import type { Catalog } from "../compile/catalog.ts";
+import type { Usage } from "../compile/constraints/spec.ts";
+import { needOf } from "../compile/need.ts";
+import type { Intent } from "../model/intent.ts";
+import type { BatchReport, ScarcityPrice } from "../model/plan.ts";
+import { type Batch, type Contender, compileBatch, sharesOf, unitsOf } from "./batch.ts";
+import { boundAt } from "./dual.ts";
+import { book, type Ledger, type Served, serve, unbook } from "./serve.ts";
+import { placeSingle } from "./single.ts";
+import { type AssignOptions, type AssignOutcome, assign } from "./solve.ts";
+
+/** Candidates per intent kept for a batch: all of them while the whole batch stays below this many. */
+const optionBudget = 120_000;
+const fewestCandidates = 32;
+
+export interface ContendOptions extends AssignOptions {
+  /** Options looked at exactly per intent when it is served alone. */
+  readonly k: number;
+}
+
+export interface Contended {
+  readonly served: readonly Served[];
+  readonly report: BatchReport;
+}
+
+const sameShares = (a: Served, b: Served): boolean =>
+  a.verdict.outcome === b.verdict.outcome &&
+  a.result.shares.length === b.result.shares.length &&
+  a.result.shares.every(
+    ({ candidate, replicas }, index) =>
+      candidate.row === b.result.shares[index]!.candidate.row &&
+      replicas === b.result.shares[index]!.replicas,
+  );
+
+/** An uncontended batch: everyone has what it would take alone, which nothing can beat. */
+const uncontended = (items: number): BatchReport => ({
+  items,
+  options: 0,
+  gain: 0,
+  bound: 0,
+  gap: 0,
+  solver: "none",
+  prices: [],
+  pricesFrom: "lagrangian",
+  stoppedBy: "completed",
+  answers: [],
+});
+
+/** Spread over failure domains is no row of the instance: such intents keep what they were served in turn. */
+const isAssignable = ({ scope: { need }, verdict }: Served): boolean =>
+  verdict.outcome === "placed" && (need.intent.constraints.spread?.minDomains ?? 1) <= 1;
+
+/** The candidates of an intent over empty offers, at most `most` unless it needs an exact order of all. */
+function contenderOf(alone: Served, most: number): Contender {
+  const { scope } = alone;
+  const { answer, ranked, ranking } = placeSingle(scope, most);
+  const candidates = ranked.slice(0, Math.max(most, 1));
+  return {
+    scope,
+    ranking,
+    candidates,
+    alone: alone.result.shares,
+    isComplete: candidates.length >= answer.feasible,
+  };
+}
+
+/**
+ * Serves several intents together. First in turn, as if they came one after the other; if somebody then has less
+ * than alone, the whole batch is assigned at once under the order of tiers and least regret, and everyone is served
+ * again in turn with the others pinned, so that each decision explains itself. The better of both is kept.
+ *
+ * @param intents in their order of precedence
+ * @param inTurn the same intents served one after the other
+ */
+export async function contend(
+  catalog: Catalog,
+  inTurn: readonly Served[],
+  { k, ...options }: ContendOptions,
+): Promise<Contended> {
+  const alone = inTurn.map(({ stated }) =>
+    serve({ catalog, need: needOf(catalog, stated), usage: new Map(), asIfFree: false }, k),
+  );
+  if (alone.every((one, index) => sameShares(one, inTurn[index]!)))
+    return { served: inTurn, report: uncontended(inTurn.length) };
+
+  const members = alone.flatMap((one, index) => (isAssignable(one) ? [index] : []));
+  const most = Math.max(fewestCandidates, Math.floor(optionBudget / Math.max(1, members.length)));
+  const batch = compileBatch(members.map((index) => contenderOf(alone[index]!, most)));
+  const start = startOf(batch, members, inTurn);
+  // what intents outside the instance hold is not there for the others
+  const fixed: Ledger = new Map();
+  const isMember = new Set(members);
+  for (const [index, one] of inTurn.entries()) if (!isMember.has(index)) book(fixed, one);
+  const outcome = await assign(withoutFixed(batch, fixed, catalog), { ...options, start });
+  const served = serveAgain(catalog, { batch, members, inTurn, outcome, fixed, k });
+  const together = tallyOf({ batch, members }, served);
+  const oneByOne = tallyOf({ batch, members }, inTurn);
+  const isBetter = compareTallies(together, oneByOne) < 0;
+  return {
+    served: isBetter ? served : inTurn,
+    report: reportOf(batch, isBetter ? together.gain : oneByOne.gain, outcome),
+  };
+}
+
+/** Units of what was served in turn, where it is the intent as stated and an option matches. */
+function startOf(batch: Batch, members: readonly number[], inTurn: readonly Served[]): Int32Array {
+  const units = new Int32Array(batch.instance.options);
+  for (const [item, index] of members.entries()) {
+    const { scope, result, verdict } = inTurn[index]!;
+    if (verdict.outcome !== "placed" || scope.need.gpus !== batch.contenders[item]!.scope.need.gpus) continue;
+    unitsOf(batch, item, result.shares, units);
+  }
+  return units;
+}
+
+/** Takes out of the capacities what intents outside the instance hold. */
+function withoutFixed(batch: Batch, fixed: Ledger, catalog: Catalog): Batch["instance"] {
+  if (fixed.size === 0) return batch.instance;
+  const capacity = batch.instance.capacity.slice();
+  for (const [row, of] of batch.rowOf.entries()) {
+    if (of === null) continue;
+    const used: Usage | undefined = fixed.get(catalog.offerIndex.get(of.offer)!);
+    if (used === undefined) continue;
+    const taken =
+      of.resource === "gpu"
+        ? used.gpus
+        : of.resource === "cpu"
+          ? used.cpuMilli
+          : of.resource === "memory"
+            ? used.memoryMib
+            : of.resource === "offer"
+              ? 1
+              : 0;
+    capacity[row] = Math.max(0, capacity[row]! - taken);
+  }
+  return { ...batch.instance, capacity };
+}
+
+interface Again {
+  readonly batch: Batch;
+  readonly members: readonly number[];
+  readonly inTurn: readonly Served[];
+  readonly outcome: AssignOutcome;
+  readonly fixed: Ledger;
+  readonly k: number;
+}
+
+/**
+ * Everyone once more, in order of precedence, with all others where the assignment has them: the placed ones may
+ * only better themselves, then whoever got nothing sees what is left.
+ */
+function serveAgain(catalog: Catalog, again: Again): Served[] {
+  const { batch, members, inTurn, outcome, fixed, k } = again;
+  const ledger: Ledger = new Map(fixed);
+  const served = [...inTurn];
+  const assigned = members.map((index, item): Served => {
+    const { scope } = batch.contenders[item]!;
+    const shares = sharesOf(batch, outcome.units, item);
+    const one: Served = {
+      ...inTurn[index]!,
+      scope,
+      result: { ...inTurn[index]!.result, shares, shortfall: null },
+    };
+    if (shares.length > 0) book(ledger, one);
+    return one;
+  });
+  const left: number[] = [];
+  for (const [item, index] of members.entries()) {
+    const pinned = assigned[item]!;
+    if (pinned.result.shares.length === 0) {
+      left.push(index);
+      continue;
+    }
+    unbook(ledger, pinned);
+    served[index] = betterOf(catalog, inTurn[index]!.stated, pinned, ledger, k);
+    book(ledger, served[index]!);
+  }
+  const isMember = new Set(members);
+  for (const [index, one] of inTurn.entries())
+    if (!isMember.has(index) && one.verdict.outcome !== "placed") left.push(index);
+  for (const index of left.sort((a, b) => a - b)) {
+    const one = inTurn[index]!;
+    served[index] = serve(
+      { catalog, need: needOf(catalog, one.stated), usage: new Map(ledger), asIfFree: false },
+      k,
+    );
+    book(ledger, served[index]!);
+  }
+  return served;
+}
+
+/** The intent served with the others pinned; its assigned shares where serving finds nothing. */
+function betterOf(catalog: Catalog, stated: Intent, pinned: Served, ledger: Ledger, k: number): Served {
+  const usage = new Map(ledger);
+  const again = serve({ catalog, need: needOf(catalog, stated), usage, asIfFree: false }, k);
+  if (again.verdict.outcome === "placed") return again;
+  const scope = { ...pinned.scope, usage };
+  return {
+    scope,
+    stated,
+    result: { ...placeSingle(scope, k), shares: pinned.result.shares, shortfall: null },
+    verdict: { outcome: "placed", reason: "PLACED", message: "placed as stated", relaxations: [] },
+  };
+}
+
+/** What a batch's members got: worth per tier, and the regret and moves of it all. */
+interface Tally {
+  readonly worth: number[];
+  readonly cost: number;
+  readonly gain: number;
+}
+
+function tallyOf({ batch, members }: Pick<Again, "batch" | "members">, served: readonly Served[]): Tally {
+  const { instance } = batch;
+  const worth: number[] = Array.from(instance.tier, () => 0);
+  let cost = 0;
+  for (const [item, index] of members.entries()) {
+    const { verdict, result } = served[index]!;
+    if (verdict.outcome !== "placed") continue;
+    worth[instance.tier[item]!]! += instance.worth[item]!;
+    const units = new Int32Array(instance.options);
+    const last = instance.optionStart[item + 1]!;
+    if (unitsOf(batch, item, result.shares, units))
+      for (let option = instance.optionStart[item]!; option < last; option++)
+        cost += instance.cost[option]! * units[option]!;
+    // beyond the list nothing is known but that it is no better than the last listed option
+    else if (last > instance.optionStart[item]!) cost += instance.cost[last - 1]! * instance.copies[item]!;
+  }
+  return { worth, cost, gain: worth.reduce((sum, tier) => sum + tier, 0) - cost };
+}
+
+/** Negative when `a` is better: tiers first, then cost. */
+function compareTallies(a: Tally, b: Tally): number {
+  for (const [tier, worth] of a.worth.entries()) if (worth !== b.worth[tier]) return b.worth[tier]! - worth;
+  return a.cost - b.cost;
+}
+
+/** Scarcity prices per offer and resource, positive ones only. */
+function pricesOf(batch: Batch, outcome: AssignOutcome): ScarcityPrice[] {
+  const prices: ScarcityPrice[] = [];
+  for (const [row, of] of batch.rowOf.entries()) {
+    const micro = Math.round(outcome.prices[row]!);
+    if (of !== null && micro > 0) prices.push({ ...of, micro });
+  }
+  return prices.sort((a, b) =>
+    a.offer === b.offer ? (a.resource < b.resource ? -1 : 1) : a.offer < b.offer ? -1 : 1,
+  );
+}
+
+/**
+ * The bound over every feasible option, listed or not: an option beyond the list costs at least as much regret as
+ * the last listed one and pays no price, at best.
+ */
+function fullBound(batch: Batch, outcome: AssignOutcome): number {
+  if (batch.restRegret.every((regret) => regret === Number.POSITIVE_INFINITY)) return outcome.bound;
+  const { instance, restRegret } = batch;
+  const listed = boundAt(instance, outcome.prices);
+  let extra = 0;
+  for (let item = 0; item < instance.items; item++) {
+    if (restRegret[item] === Number.POSITIVE_INFINITY) continue;
+    const rest = Math.max(0, instance.worth[item]! - instance.copies[item]! * restRegret[item]!);
+    extra += Math.max(0, rest - reducedGain(instance, item, outcome.prices));
+  }
+  return Math.max(outcome.gain, listed + extra);
+}
+
+/** What an item gains at these prices from its listed options, at least 0. */
+function reducedGain(instance: Batch["instance"], item: number, prices: Float64Array): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let option = instance.optionStart[item]!; option < instance.optionStart[item + 1]!; option++) {
+    let charge = instance.cost[option]!;
+    for (let use = instance.useStart[option]!; use < instance.useStart[option + 1]!; use++)
+      charge += prices[instance.useRow[use]!]! * instance.useAmount[use]!;
+    least = Math.min(least, charge / instance.covers[option]!);
+  }
+  return Math.max(0, instance.worth[item]! - instance.copies[item]! * least);
+}
+
+function reportOf(batch: Batch, gain: number, outcome: AssignOutcome): BatchReport {
+  const bound = Math.max(gain, fullBound(batch, outcome));
+  return {
+    items: batch.instance.items,
+    options: batch.instance.options,
+    gain,
+    bound,
+    gap: bound <= gain ? 0 : (bound - gain) / Math.max(1, Math.abs(gain)),
+    solver: outcome.solver,
+    prices: pricesOf(batch, outcome),
+    pricesFrom: outcome.pricesFrom,
+    stoppedBy: outcome.stoppedBy,
+    answers: outcome.answers,
+  };
+}
