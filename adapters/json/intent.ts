@@ -1,10 +1,10 @@
 import { findGpuModel } from "../../engine/catalog/gpus.ts";
-import type { Intent, Objective, Warning } from "../../engine/model/intent.ts";
+import type { Intent, Objective } from "../../engine/model/intent.ts";
 import { canonicaliseIntent } from "./canonical.ts";
 import { type IntentDocument, intentSchema } from "./intent-schema.ts";
 import { dropUnknown, readWith } from "./leaf.ts";
 import { notEffective } from "./not-effective.ts";
-import { createNotes, isRecord, type Notes, problem, show, throwProblems } from "./notes.ts";
+import { createNotes, isRecord, type Notes, problem, show, sortWarnings, throwProblems } from "./notes.ts";
 
 /** How an intent is read. */
 export interface IntentOptions {
@@ -33,9 +33,6 @@ export function valueAtPath(document: unknown, path: string): unknown {
       document,
     );
 }
-
-const byPath = (a: Warning, b: Warning): number =>
-  a.path < b.path ? -1 : a.path > b.path ? 1 : a.message < b.message ? -1 : a.message > b.message ? 1 : 0;
 
 function warnNotEffective(document: unknown, notes: Notes): void {
   for (const path of notEffective) {
@@ -81,7 +78,7 @@ function warnOddities(document: unknown, intent: IntentDocument, notes: Notes): 
       code: "suspicious",
       message: `ignored: it has no meaning for type ${workload.type}`,
     });
-  if (intent.sla.availabilityPercent !== undefined)
+  if (intent.sla.availabilityPercent !== undefined && !notEffective.includes("intent.sla.availability"))
     notes.warnings.push({
       path: "intent.sla.availability",
       code: "assumption",
@@ -120,7 +117,7 @@ export function readIntent(document: unknown, options: IntentOptions = {}): Inte
     workload: intent.workload,
     constraints: intent.constraints,
     sla: intent.sla,
-    warnings: notes.warnings.sort(byPath),
+    warnings: sortWarnings(notes.warnings),
     ...(weights === undefined ? {} : { weights }),
     ...(bidPerGpuHour === undefined ? {} : { bidPerGpuHour }),
     ...(submittedAt === undefined ? {} : { submittedAt }),

@@ -5,8 +5,18 @@ import { parseMebibytes, parseMilli, parseQuantity, quantityAccepts } from "../k
 import { mergeAnnotations, readAnnotations } from "./annotations.ts";
 import type { OfferDraft } from "./draft.ts";
 import { readWith } from "./leaf.ts";
-import { attempt, createNotes, isRecord, joinPath, type Notes, problem, throwProblems } from "./notes.ts";
-import { type OfferBatch, skippedOffer, sortOffers } from "./snapshot.ts";
+import {
+  attempt,
+  createNotes,
+  entryPath,
+  isRecord,
+  joinPath,
+  type Notes,
+  problem,
+  sortWarnings,
+  throwProblems,
+} from "./notes.ts";
+import { byText, type OfferBatch, skippedOffer, sortOffers } from "./snapshot.ts";
 
 /** The part of a Kubernetes Node that placement reads. */
 export interface NodeResource {
@@ -165,7 +175,10 @@ function entriesOf(document: unknown): readonly { readonly entry: unknown; reado
   const items = Array.isArray(document) ? document : isRecord(document) ? document["items"] : null;
   if (!Array.isArray(items)) return null;
   const base = Array.isArray(document) ? "" : "items";
-  return items.map((entry: unknown, index) => ({ entry, path: joinPath(base, index) }));
+  return items.map((entry: unknown, index) => ({
+    entry,
+    path: entryPath(base, index, "name", nameOf(entry)),
+  }));
 }
 
 /** Whether a document is a Kubernetes node or a list of nodes, as `kubectl get nodes -o json` prints it. */
@@ -233,7 +246,11 @@ export function readNodes(document: unknown, options: NodeOptions = {}): OfferBa
   }
   const sorted = sortOffers(offers, "items", notes);
   throwProblems(notes, "nodes");
-  return { offers: sorted, skipped, warnings: notes.warnings };
+  return {
+    offers: sorted,
+    skipped: skipped.sort((a, b) => byText(a.id, b.id)),
+    warnings: sortWarnings(notes.warnings),
+  };
 }
 
 function nameOf(entry: unknown): string | null {

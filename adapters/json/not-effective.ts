@@ -13,7 +13,7 @@ export const notEffective: readonly string[] = [
   "intent.workload.min_runtime",
   "intent.workload.resources.gpu.fraction",
   "intent.workload.resources.gpu.mig_profile",
-  "intent.workload.resources.gpu.shared",
+  "intent.sla.availability",
   "intent.sla.max_interruption_time",
   "intent.sla.backup_strategy",
 ];

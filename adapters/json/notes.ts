@@ -39,6 +39,20 @@ export function joinPath(base: string, key: PropertyKey): string {
   return base === "" ? name : `${base}.${name}`;
 }
 
+/**
+ * `offers[id=p1]`: an entry of a list by what names it, so that messages do not depend on the order of the list;
+ * by its index when it has no name.
+ */
+export function entryPath(list: string, index: number, key: string, name: unknown): string {
+  return typeof name === "string" && name !== "" ? `${list}[${key}=${name}]` : joinPath(list, index);
+}
+
+/** Warnings in an order of their own: by path, then text. */
+export function sortWarnings(warnings: Warning[]): Warning[] {
+  const key = ({ path, message }: Warning): string => `${path}\u0000${message}`;
+  return warnings.sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
+}
+
 /** The path as the document spells it. */
 function asSpelled(path: string, spelled: ReadonlyMap<string, string>): string {
   let result = path;

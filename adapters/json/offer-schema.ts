@@ -347,7 +347,7 @@ export function toFlavor(parsed: unknown, path: string, notes: Notes): Flavor | 
     notes.problems.push({
       path,
       code: offer.traits === undefined ? "missing_field" : "conflicting_fields",
-      message: `${offer.traits === undefined ? "neither" : "both"} annotations and traits; accepted: one of them`,
+      message: `${offer.traits === undefined ? "neither annotations nor" : "both annotations and"} traits; accepted: one of them`,
     });
     return null;
   }

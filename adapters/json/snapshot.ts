@@ -18,7 +18,17 @@ import { stated, whole } from "./field.ts";
 import { originLeaf } from "./intent-constraints.ts";
 import { canonicalModel } from "./intent-workload.ts";
 import { dropUnknown, durationLeaf, leaf, moneyLeaf, readWith, timeLeaf, wordLeaf } from "./leaf.ts";
-import { createNotes, isRecord, joinPath, type Notes, problem, show, throwProblems } from "./notes.ts";
+import {
+  createNotes,
+  entryPath,
+  isRecord,
+  joinPath,
+  type Notes,
+  problem,
+  show,
+  sortWarnings,
+  throwProblems,
+} from "./notes.ts";
 import { offerSchema, toFlavor } from "./offer-schema.ts";
 
 /** How a snapshot is read. */
@@ -337,7 +347,15 @@ export function readSnapshot(document: unknown, options: SnapshotOptions = {}): 
   const currency = parsed.currency ?? "EUR";
   const skipped: SkippedOffer[] = [];
   const flavors = parsed.offers
-    .map((entry, index) => readOffer(entry, joinPath("offers", index), strict, skipped, notes.warnings))
+    .map((entry, index) =>
+      readOffer(
+        entry,
+        entryPath("offers", index, "id", isRecord(entry) ? entry["id"] : null),
+        strict,
+        skipped,
+        notes.warnings,
+      ),
+    )
     .filter((flavor) => flavor !== null);
   const at = parsed.at ?? options.at;
   if (at === undefined) notes.problems.push(problem("at", "missing_field", undefined, "a time in RFC 3339"));
@@ -355,10 +373,11 @@ export function readSnapshot(document: unknown, options: SnapshotOptions = {}): 
     outages: toOutages(parsed.outages, "outages", notes),
     maintenance: toOutages(parsed.maintenance, "maintenance", notes),
     skipped: skipped.sort((a, b) => byText(a.id, b.id) || byText(a.path, b.path)),
-    warnings: notes.warnings,
+    warnings: sortWarnings(notes.warnings),
     ...stated({ hub: parsed.hub }),
   };
   warnReferences(snapshot, notes.warnings);
+  sortWarnings(notes.warnings);
   throwProblems(notes, "snapshot");
   return snapshot;
 }

@@ -65,7 +65,7 @@ test("a broken annotation skips the node, names it, and the rest is read", () =>
   expect(skipped).toEqual([
     {
       id: "bad",
-      path: 'items[1].metadata.annotations["gpu.fluidos.eu/count"]',
+      path: 'items[name=bad].metadata.annotations["gpu.fluidos.eu/count"]',
       message: 'found "four"; accepted: a whole number from 1 to 1000000',
     },
   ]);
@@ -80,7 +80,7 @@ test("nodes without GPUs are left out, nodes with unannotated GPUs are named", (
   };
   const { offers, skipped, warnings } = readNodes(list(plain, bare));
   expect([offers, skipped]).toEqual([[], []]);
-  expect(warnings).toMatchObject([{ code: "skipped", path: "items[1]" }]);
+  expect(warnings).toMatchObject([{ code: "skipped", path: "items[name=gpu]" }]);
 });
 
 test("derived annotations fill gaps; the node's own win in any spelling", () => {
