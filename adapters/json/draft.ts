@@ -89,16 +89,35 @@ function known<T extends object>(value: T): { [K in keyof T]?: NonNullable<T[K]>
   ) as { [K in keyof T]?: NonNullable<T[K]> };
 }
 
-/** The link of a model; null for a family whose members are linked in different ways. */
-function linkOf(model: GpuModel): string | null {
-  const members = gpuModels.filter((member) => member.families.includes(model.name));
-  return members.every((member) => member.interconnect === model.interconnect) ? model.interconnect : null;
+/** Families whose members are linked in different ways: their link is not known from the name. */
+const mixedLinks: ReadonlySet<string> = new Set(
+  gpuModels
+    .filter((family) =>
+      gpuModels.some(
+        (member) => member.families.includes(family.name) && member.interconnect !== family.interconnect,
+      ),
+    )
+    .map((family) => family.name),
+);
+
+const modelNames = new Map<string, string | null>();
+
+/** The catalogue's name for a text; remembered, since a large snapshot repeats few texts. */
+function catalogName(text: string): string | null {
+  let name = modelNames.get(text);
+  if (name === undefined) {
+    name = findGpuModel(text)?.name ?? null;
+    if (modelNames.size < 10_000) modelNames.set(text, name);
+  }
+  return name;
 }
+
+const modelByName: ReadonlyMap<string, GpuModel> = new Map(gpuModels.map((model) => [model.name, model]));
 
 /** The stated traits over those of the catalogue. */
 function completeGpu(draft: OfferDraft, name: string, path: string, notes: Notes): GpuTraits {
-  const model = findGpuModel(name);
-  if (model === null) return { ...draft.gpu, model: name, families: [name] };
+  const model = modelByName.get(name);
+  if (model === undefined) return { ...draft.gpu, model: name, families: [name] };
   warnDeviation(draft.gpu, model, path, notes);
   return {
     ...known({
@@ -106,7 +125,7 @@ function completeGpu(draft: OfferDraft, name: string, path: string, notes: Notes
       memoryMib: model.memoryMib,
       tier: model.tier,
       architecture: model.architecture,
-      ...(draft.gpu.interconnect === undefined && linkOf(model) !== null
+      ...(draft.gpu.interconnect === undefined && !mixedLinks.has(model.name)
         ? { interconnect: model.interconnect, interconnectBandwidth: model.interconnectBandwidth }
         : {}),
       cores: model.cores,
@@ -246,8 +265,8 @@ export function completeOffer(draft: OfferDraft, path: string, notes: Notes): Fl
 
 /** What an offer's GPU model is called: the catalogue's name, or the text itself, lower case, with its vendor. */
 export function offerModel(text: string, vendor: string | undefined): string | null {
-  const model = findGpuModel(text);
-  if (model !== null) return model.name;
+  const known = catalogName(text);
+  if (known !== null) return known;
   const name = text
     .trim()
     .toLowerCase()

@@ -322,16 +322,19 @@ export function dropUnknown(
   const fields = fieldsOf(schema);
   if (fields === null || !isRecord(document)) return document;
   const kept: Record<string, unknown> = {};
+  let changed = false;
   for (const [key, value] of Object.entries(document)) {
     const path = joinPath(base, key);
     const field = Object.hasOwn(fields, key) ? fields[key] : undefined;
     if (field !== undefined) {
-      kept[key] = dropUnknown(field, value, path, strict, notes);
+      kept[key] = typeof value === "object" ? dropUnknown(field, value, path, strict, notes) : value;
+      changed ||= kept[key] !== value;
       continue;
     }
+    changed = true;
     const message = `unknown field (value ${show(value)}); accepted here: ${Object.keys(fields).join(", ")}`;
     if (strict) notes.problems.push({ path, code: "unknown_field", message });
     else notes.warnings.push({ path, code: "unknown_field", message: `ignored: ${message}` });
   }
-  return kept;
+  return changed ? kept : document;
 }

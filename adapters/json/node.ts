@@ -7,13 +7,13 @@ import type { OfferDraft } from "./draft.ts";
 import { readWith } from "./leaf.ts";
 import {
   attempt,
+  collapseWarnings,
   createNotes,
   entryPath,
   isRecord,
   joinPath,
   type Notes,
   problem,
-  sortWarnings,
   throwProblems,
 } from "./notes.ts";
 import { byText, type OfferBatch, skippedOffer, sortOffers } from "./snapshot.ts";
@@ -249,7 +249,7 @@ export function readNodes(document: unknown, options: NodeOptions = {}): OfferBa
   return {
     offers: sorted,
     skipped: skipped.sort((a, b) => byText(a.id, b.id)),
-    warnings: sortWarnings(notes.warnings),
+    warnings: collapseWarnings(notes.warnings),
   };
 }
 

@@ -53,6 +53,23 @@ export function sortWarnings(warnings: Warning[]): Warning[] {
   return warnings.sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
 }
 
+/**
+ * Warnings that say the same of several entries of a list, as one: the first entry's, with the number of others.
+ * Sorted as `sortWarnings` does.
+ */
+export function collapseWarnings(warnings: Warning[]): Warning[] {
+  const groups = new Map<string, { readonly first: Warning; count: number }>();
+  for (const warning of sortWarnings(warnings)) {
+    const key = `${warning.code}\u0000${warning.path.replace(/^\w*\[(?:id|name)=[^\]]*\]/, "")}\u0000${warning.message}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { first: warning, count: 1 });
+    else group.count += 1;
+  }
+  return [...groups.values()].map(({ first, count }) =>
+    count === 1 ? first : { ...first, message: `${first.message} (and so for ${count - 1} more)` },
+  );
+}
+
 /** The path as the document spells it. */
 function asSpelled(path: string, spelled: ReadonlyMap<string, string>): string {
   let result = path;

@@ -19,6 +19,7 @@ import { originLeaf } from "./intent-constraints.ts";
 import { canonicalModel } from "./intent-workload.ts";
 import { dropUnknown, durationLeaf, leaf, moneyLeaf, readWith, timeLeaf, wordLeaf } from "./leaf.ts";
 import {
+  collapseWarnings,
   createNotes,
   entryPath,
   isRecord,
@@ -26,7 +27,6 @@ import {
   type Notes,
   problem,
   show,
-  sortWarnings,
   throwProblems,
 } from "./notes.ts";
 import { offerSchema, toFlavor } from "./offer-schema.ts";
@@ -373,11 +373,10 @@ export function readSnapshot(document: unknown, options: SnapshotOptions = {}): 
     outages: toOutages(parsed.outages, "outages", notes),
     maintenance: toOutages(parsed.maintenance, "maintenance", notes),
     skipped: skipped.sort((a, b) => byText(a.id, b.id) || byText(a.path, b.path)),
-    warnings: sortWarnings(notes.warnings),
+    warnings: [],
     ...stated({ hub: parsed.hub }),
   };
   warnReferences(snapshot, notes.warnings);
-  sortWarnings(notes.warnings);
   throwProblems(notes, "snapshot");
-  return snapshot;
+  return { ...snapshot, warnings: collapseWarnings(notes.warnings) };
 }

@@ -326,3 +326,14 @@ test("nothing but an input error is thrown, whatever the JSON", () => {
     { numRuns: Number(process.env["FLARE_FUZZ"] ?? 200) },
   );
 });
+
+test("a warning that holds for many offers is given once, with their number", () => {
+  const offers = ["a", "b", "c"].map((id) => annotated(id, { "gpu.fluidos.eu/memory": "80Gi" }));
+  expect(readSnapshot({ at, offers }).warnings).toEqual([
+    {
+      path: 'offers[id=a].annotations["gpu.fluidos.eu/memory"]',
+      code: "alias",
+      message: "read as gpu.fluidos.eu/memory-per-gpu (and so for 2 more)",
+    },
+  ]);
+});
