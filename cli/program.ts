@@ -1,0 +1,79 @@
+import { Command, Option } from "commander";
+import { version } from "../engine/version.ts";
+import { type AssertFlags, assertIntent } from "./assert.ts";
+import { explain } from "./explain.ts";
+import { readTime } from "./input.ts";
+import { offers } from "./offers.ts";
+import { type PlaceFlags, place } from "./place.ts";
+import { replay } from "./replay.ts";
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+/** Flags shared by the commands that read a federation. */
+function federation(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        "--fixture <file>",
+        "a federation: our snapshot JSON or `kubectl get nodes -o json`; repeatable, - is standard input",
+      )
+        .argParser(collect as (value: string, previous: unknown) => unknown)
+        .default([])
+        .makeOptionMandatory(),
+    )
+    .option("--json", "print JSON alone on standard output")
+    .option("--strict", "unknown fields are errors (the default)", true)
+    .option("--no-strict", "unknown fields are warnings")
+    .option("--at <time>", "plan as of this RFC 3339 time instead of the fixture's own", readTime);
+}
+
+const examples = `
+Examples:
+  flare place fixtures/intents/inference-eu.json --fixture fixtures/clusters/europe.json
+  flare place fixtures/intents/quickstart.json --fixture fixtures/clusters/quickstart.json --json
+  kubectl get nodes -o json | flare offers --fixture -
+  flare assert intent.json --fixture fleet.json --provider-area EU --max-cost 5
+
+Exit codes: 0 all placed, 2 bad input, 3 some intent not placed, 4 assertion failed, 5 replay differs`;
+
+/** The command line. \`done\` receives the exit code of the command that ran. */
+export function createProgram(done: (code: number) => void): Command {
+  const program = new Command("flare")
+    .description("Places intents on a federation of GPUs and says why.")
+    .version(version)
+    .addHelpText("after", examples)
+    .exitOverride();
+  const run = (action: () => number | Promise<number>): Promise<void> => Promise.resolve(action()).then(done);
+
+  federation(program.command("place <intents...>").description("decide where intents run"))
+    .option("--tradeoffs", "add the cheapest, fastest, closest, greenest and most balanced options")
+    .option("--save <file>", "write inputs and plan for flare replay")
+    .action((files: string[], flags: PlaceFlags) => run(() => place(files, flags)));
+  federation(
+    program
+      .command("explain <intent>")
+      .description("decide, with trade-offs and the objects that would be written"),
+  )
+    .option("--yaml", "print the objects alone, as YAML")
+    .action((file: string, flags: PlaceFlags) => run(() => explain(file, flags)));
+  federation(program.command("offers").description("list what a federation sells")).action(
+    (flags: PlaceFlags) => run(() => offers(flags)),
+  );
+  program
+    .command("replay <plan>")
+    .description("run a saved plan again and compare the bytes")
+    .option("--json", "print the new plan")
+    .action((file: string, flags: { json?: boolean }) => run(() => replay(file, flags)));
+  federation(program.command("assert <intent>").description("check claims about where an intent would run"))
+    .option("--outcome <outcome>", "placed (default), waiting or refused")
+    .option("--offer <id>", "the chosen offer")
+    .option("--provider <name>", "the chosen provider")
+    .option("--provider-area <place>", "area, country or region the offer lies in")
+    .option("--gpu-model <model>", "model or family of the GPUs")
+    .option("--max-cost <amount>", "most per hour, in the federation's currency")
+    .option("--spot", "placed on spot")
+    .option("--no-spot", "placed on demand")
+    .action((file: string, flags: AssertFlags) => run(() => assertIntent(file, flags)));
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
