@@ -4,6 +4,7 @@ import { parseDurationMs, quantityNano } from "../kubernetes/quantity.ts";
 import { canonicalChoice, intentChoices, priorities } from "./choices.ts";
 import { intentSchema } from "./intent-schema.ts";
 import { elementOf, fieldsOf } from "./leaf.ts";
+import { fromFlatForm, isFlatForm } from "./legacy.ts";
 import { createNotes, isRecord, joinPath, type Notes, show } from "./notes.ts";
 
 /** Another documented name of a field. */
@@ -254,10 +255,11 @@ function environmentText(value: unknown, at: string): unknown {
  */
 export function canonicaliseIntent(document: unknown, notes: Notes): unknown {
   let body = document;
-  if (
+  if (isRecord(body) && isFlatForm(body)) body = fromFlatForm(body, notes);
+  else if (
     isRecord(body) &&
     body["intent"] === undefined &&
-    ["workload", "objective"].some((key) => key in (body as object))
+    (Object.hasOwn(body, "workload") || Object.hasOwn(body, "objective"))
   ) {
     notes.warnings.push({
       path: "",
