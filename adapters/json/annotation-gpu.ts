@@ -58,7 +58,7 @@ export const hardware: readonly Annotation[] = [
     key: `${gpu}tier`,
     aliases: [],
     form: { kind: "choice", choice: tiers },
-    description: "Market tier; wins over the catalogue's.",
+    description: "Market tier; wins over the catalog's.",
     store: into("gpu", "tier"),
     tell: (flavor) => flavor.gpu.tier,
   },

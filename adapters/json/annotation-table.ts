@@ -22,7 +22,7 @@ const score = (kind: "training" | "inference" | "hpc" | "graphics"): Annotation 
   key: `workload.fluidos.eu/${kind}-score`,
   aliases: [`${gpu}${kind}-score`],
   form: fraction,
-  description: `Suitability for ${kind} work, 0 to 1. Corrects the catalogue's speed of the model.`,
+  description: `Suitability for ${kind} work, 0 to 1. Corrects the catalog's speed of the model.`,
   store: (draft, value) => {
     draft.scores[kind] = value;
   },
@@ -34,7 +34,7 @@ const point = (key: "latitude" | "longitude", bound: number): Annotation => ({
   aliases: [],
   form: { kind: "number", min: -bound, max: bound },
   ours: true,
-  description: `Degrees of ${key}, for regions the catalogue does not know; give both.`,
+  description: `Degrees of ${key}, for regions the catalog does not know; give both.`,
   store: (draft, value) => {
     draft.coordinates = { ...(draft.coordinates as Coordinates), [key]: value };
   },
@@ -48,7 +48,7 @@ const market: readonly Annotation[] = [
     form: place,
     required: true,
     description:
-      "Region; one that the catalogue knows brings country, areas, coordinates, carbon intensity and PUE.",
+      "Region; one that the catalog knows brings country, areas, coordinates, carbon intensity and PUE.",
     store: (draft, value) => {
       draft.region = value;
     },
@@ -69,7 +69,7 @@ const market: readonly Annotation[] = [
     aliases: [],
     form: { kind: "word", pattern: /^[A-Z]{2}$/, accepts: "an ISO 3166-1 code of two capital letters" },
     ours: true,
-    description: "Country, for regions the catalogue does not know.",
+    description: "Country, for regions the catalog does not know.",
     store: (draft, value) => {
       draft.country = value;
     },

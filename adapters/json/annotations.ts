@@ -230,7 +230,7 @@ function warnBandwidth(found: readonly Found[], path: string, notes: Notes): voi
       });
 }
 
-/** What no catalogue can fill: model, count, region and price. */
+/** What no catalog can fill: model, count, region and price. */
 function requireStated(draft: OfferDraft, path: string, notes: Notes): void {
   const missing = (value: unknown, key: string): void => {
     const annotation = bySpelling.get(key);
@@ -250,7 +250,7 @@ function requireStated(draft: OfferDraft, path: string, notes: Notes): void {
  *
  * @param id of the offer; for a Kubernetes node its name
  * @param path of the annotations in their document, for messages
- * @param amend states what else is known (free GPUs, CPU, origin) before the catalogues fill the rest
+ * @param amend states what else is known (free GPUs, CPU, origin) before the catalogs fill the rest
  */
 export function readAnnotations(
   id: string,
@@ -268,6 +268,11 @@ export function readAnnotations(
   return completeOffer(draft, path, notes);
 }
 
+/** The written spelling of an annotation, or null when there is none of that name. */
+export function canonicalAnnotation(key: string): string | null {
+  return bySpelling.get(foldKey(key))?.key ?? null;
+}
+
 /**
  * Stated annotations over derived ones: a derived one gives way to the same annotation in any spelling.
  */
@@ -275,7 +280,7 @@ export function mergeAnnotations(
   derived: Readonly<Record<string, string>>,
   stated: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const canonical = (key: string): string => bySpelling.get(foldKey(key))?.key ?? key;
+  const canonical = (key: string): string => canonicalAnnotation(key) ?? key;
   const own = new Set(Object.keys(stated).map(canonical));
   const rest = Object.entries(derived).filter(([key]) => !own.has(canonical(key)));
   return { ...Object.fromEntries(rest), ...stated };

@@ -253,7 +253,7 @@ function environmentText(value: unknown, at: string): unknown {
  * out. Applying it twice changes nothing. Each alias used is a warning; two spellings with different values are a
  * problem. Values are not checked here.
  */
-export function canonicaliseIntent(document: unknown, notes: Notes): unknown {
+export function canonicalizeIntent(document: unknown, notes: Notes): unknown {
   let body = document;
   if (isRecord(body) && isFlatForm(body)) body = fromFlatForm(body, notes);
   else if (

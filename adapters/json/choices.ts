@@ -33,7 +33,7 @@ export const tiers: Choice = {
   any: true,
 };
 
-/** GPU architectures: the documented ones and those of the GPU catalogue. */
+/** GPU architectures: the documented ones and those of the GPU catalog. */
 export const architectures: Choice = {
   values: [
     "hopper",

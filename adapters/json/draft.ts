@@ -20,7 +20,7 @@ import type { Notes } from "./notes.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]?: T[K] };
 
-/** What a provider states about an offer, before the catalogues fill the rest. Absent is not stated. */
+/** What a provider states about an offer, before the catalogs fill the rest. Absent is not stated. */
 export interface OfferDraft {
   id: string;
   provider?: string;
@@ -65,7 +65,7 @@ export function createDraft(id: string): OfferDraft {
   };
 }
 
-/** Traits whose stated value is compared with the catalogue's (C-31). */
+/** Traits whose stated value is compared with the catalog's (C-31). */
 const compared = ["memoryMib", "cores", "clockMhz", "fp32Tflops"] as const;
 
 function warnDeviation(gpu: Mutable<GpuTraits>, model: GpuModel, path: string, notes: Notes): void {
@@ -77,7 +77,7 @@ function warnDeviation(gpu: Mutable<GpuTraits>, model: GpuModel, path: string, n
       notes.warnings.push({
         path,
         code: "suspicious",
-        message: `${trait} ${value} differs by more than 15 % from the catalogue's ${known} for ${model.name}; the offer's own value counts`,
+        message: `${trait} ${value} differs by more than 15 % from the catalog's ${known} for ${model.name}; the offer's own value counts`,
       });
   }
 }
@@ -102,7 +102,7 @@ const mixedLinks: ReadonlySet<string> = new Set(
 
 const modelNames = new Map<string, string | null>();
 
-/** The catalogue's name for a text; remembered, since a large snapshot repeats few texts. */
+/** The catalog's name for a text; remembered, since a large snapshot repeats few texts. */
 function catalogName(text: string): string | null {
   let name = modelNames.get(text);
   if (name === undefined) {
@@ -114,7 +114,7 @@ function catalogName(text: string): string | null {
 
 const modelByName: ReadonlyMap<string, GpuModel> = new Map(gpuModels.map((model) => [model.name, model]));
 
-/** The stated traits over those of the catalogue. */
+/** The stated traits over those of the catalog. */
 function completeGpu(draft: OfferDraft, name: string, path: string, notes: Notes): GpuTraits {
   const model = modelByName.get(name);
   if (model === undefined) return { ...draft.gpu, model: name, families: [name] };
@@ -213,7 +213,7 @@ function completeCapacity(draft: OfferDraft, path: string, notes: Notes): Capaci
 }
 
 /**
- * An offer from what its provider states, the rest filled from the GPU and region catalogues; stated values win.
+ * An offer from what its provider states, the rest filled from the GPU and region catalogs; stated values win.
  * Null when something required is missing or contradictory; `notes` says what.
  *
  * @param path of the offer in its document
@@ -263,7 +263,7 @@ export function completeOffer(draft: OfferDraft, path: string, notes: Notes): Fl
   };
 }
 
-/** What an offer's GPU model is called: the catalogue's name, or the text itself, lower case, with its vendor. */
+/** What an offer's GPU model is called: the catalog's name, or the text itself, lower case, with its vendor. */
 export function offerModel(text: string, vendor: string | undefined): string | null {
   const known = catalogName(text);
   if (known !== null) return known;

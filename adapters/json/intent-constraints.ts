@@ -31,9 +31,9 @@ const share = z.number().min(0).max(1);
 export const placeAccepts: string = `an area (${[...areaNames].join(", ")}), a country (name or ISO code), or a known region or zone`;
 
 /**
- * The place a text names: an area, a country, a region of the catalogue, or a zone of such a region.
+ * The place a text names: an area, a country, a region of the catalog, or a zone of such a region.
  *
- * @throws {EngineError} `invalid_format` when the catalogue knows no such place
+ * @throws {EngineError} `invalid_format` when the catalog knows no such place
  */
 export function readPlace(text: string): Place {
   const place = resolvePlace(text.trim());
@@ -118,7 +118,7 @@ const point = {
 const originAccepts = 'a known region such as "eu-central-1", or {"latitude": 50.1, "longitude": 8.7}';
 
 /**
- * A region of the catalogue, or a point.
+ * A region of the catalog, or a point.
  *
  * @throws {EngineError} `invalid_format` when the region is unknown
  */

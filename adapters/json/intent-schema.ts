@@ -12,7 +12,7 @@ const priorityAccepts = `a whole number from 0 to 1000, or one of ${Object.keys(
 
 const schema = z.strictObject({
   intent: z.strictObject({
-    objective: choice("intent.objective").describe("What to optimise."),
+    objective: choice("intent.objective").describe("What to optimize."),
     tenant: wordLeaf
       .optional()
       .describe("Whose quota and share; from the token, `default` on the command line."),

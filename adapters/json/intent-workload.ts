@@ -17,7 +17,7 @@ import {
 const atLeastOne = whole().min(1);
 const share = z.number().min(0).max(1);
 
-/** Canonical catalogue name of a GPU model; an unknown one is kept, lower case. */
+/** Canonical catalog name of a GPU model; an unknown one is kept, lower case. */
 export function canonicalModel(text: string): string {
   return findGpuModel(text)?.name ?? text.trim().toLowerCase();
 }
@@ -26,9 +26,7 @@ const gpuSchema = z.strictObject({
   count: atLeastOne
     .optional()
     .describe("Whole GPUs per replica or task; default 1. A minimum for eligibility, taken exactly."),
-  model: wordLeaf
-    .optional()
-    .describe("Catalogue model or family, hard; `any` or absent accepts every model."),
+  model: wordLeaf.optional().describe("Catalog model or family, hard; `any` or absent accepts every model."),
   preferred_models: z.array(wordLeaf).optional().describe("Models that are preferred but not required."),
   memory_min: bytesLeaf("up").optional().describe("Least memory per GPU."),
   memory_max: bytesLeaf("down").optional().describe("Most memory per GPU."),

@@ -1,6 +1,6 @@
 import { findGpuModel } from "../../engine/catalog/gpus.ts";
 import type { Intent, Objective } from "../../engine/model/intent.ts";
-import { canonicaliseIntent } from "./canonical.ts";
+import { canonicalizeIntent } from "./canonical.ts";
 import { type IntentDocument, intentSchema } from "./intent-schema.ts";
 import { dropUnknown, readWith } from "./leaf.ts";
 import { notEffective } from "./not-effective.ts";
@@ -69,7 +69,7 @@ function warnOddities(document: unknown, intent: IntentDocument, notes: Notes): 
       notes.warnings.push({
         path,
         code: "suspicious",
-        message: `${show(name)} is not in the GPU catalogue: only offers that spell it the same match`,
+        message: `${show(name)} is not in the GPU catalog: only offers that spell it the same match`,
       });
   const other = workload.type === "service" ? "batch" : "scaling";
   if (valueAtPath(document, `intent.workload.${other}`) !== undefined)
@@ -100,7 +100,7 @@ function checkTenant(stated: string | undefined, caller: string | undefined, not
  */
 export function readIntent(document: unknown, options: IntentOptions = {}): Intent {
   const notes = createNotes();
-  const canonical = canonicaliseIntent(document, notes);
+  const canonical = canonicalizeIntent(document, notes);
   const known = dropUnknown(intentSchema, canonical, "", options.strict ?? true, notes);
   const intent = readWith(intentSchema, known, "", notes);
   const tenant = checkTenant(intent?.tenant, options.tenant, notes);

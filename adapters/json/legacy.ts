@@ -77,7 +77,7 @@ function spell(notes: Notes, resources: Members): void {
 
 /**
  * The intent document behind the flat form `{name, objective, requirements, workload: {type, replicas, containers}}`,
- * an earlier shape of the same request. Aliases inside are left for the canonicaliser.
+ * an earlier shape of the same request. Aliases inside are left for the canonicalizer.
  */
 export function fromFlatForm(document: Readonly<Members>, notes: Notes): Members {
   const { name, requirements, constraints, workload, ...rest } = document;

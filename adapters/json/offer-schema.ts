@@ -36,7 +36,7 @@ const percent = z.number().min(0).max(100);
 const flag = z.boolean().optional();
 
 const gpuSchema = z.strictObject({
-  model: wordLeaf.describe("Model, as the catalogue names it or in any known spelling."),
+  model: wordLeaf.describe("Model, as the catalog names it or in any known spelling."),
   vendor: spelled(vendors).optional().describe("Maker."),
   memory: bytesLeaf("down").optional().describe("Memory of one GPU."),
   tier: spelled(tiers).optional().describe("Market tier."),
@@ -75,11 +75,11 @@ const traitsSchema = z.strictObject({
     .string()
     .regex(/^[A-Z]{2}$/, { error: () => "an ISO 3166-1 code of two capital letters" })
     .optional()
-    .describe("For regions the catalogue does not know."),
+    .describe("For regions the catalog does not know."),
   coordinates: z
     .strictObject({ latitude: z.number().min(-90).max(90), longitude: z.number().min(-180).max(180) })
     .optional()
-    .describe("For regions the catalogue does not know, degrees."),
+    .describe("For regions the catalog does not know, degrees."),
   energy: z
     .strictObject({
       carbon_intensity: positive.optional().describe("gCO2 per kWh."),

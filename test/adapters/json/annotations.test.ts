@@ -122,7 +122,7 @@ test("every annotation of the table has a case above", () => {
   ]);
 });
 
-test("a region that the catalogue does not know takes country, areas and coordinates from annotations", () => {
+test("a region that the catalog does not know takes country, areas and coordinates from annotations", () => {
   const { flavor } = read({
     ...required,
     "location.fluidos.eu/region": "torino-edge-1",
@@ -209,7 +209,7 @@ test("an indivisible offer cannot be priced per GPU", () => {
   expect(read(stated).notes.problems).toMatchObject([{ code: "conflicting_fields" }]);
 });
 
-test("the catalogue fills what is not stated, and stated values win with a warning past 15 % (C-31)", () => {
+test("the catalog fills what is not stated, and stated values win with a warning past 15 % (C-31)", () => {
   const { flavor, notes } = read({
     ...required,
     "gpu.fluidos.eu/fp32_tflops": "83.0",
@@ -236,12 +236,12 @@ test("a family whose variants are linked differently states no link", () => {
 test("an unknown annotation of a FLARE namespace is named, foreign ones are not ours", () => {
   const { notes } = read({
     ...required,
-    "gpu.fluidos.eu/colour": "red",
+    "gpu.fluidos.eu/color": "red",
     "example.com/x": "1",
     "nvidia.fluidos.eu/cuda_version": "12",
   });
   expect(notes.warnings).toMatchObject([
-    { code: "unknown_field", path: 'annotations["gpu.fluidos.eu/colour"]' },
+    { code: "unknown_field", path: 'annotations["gpu.fluidos.eu/color"]' },
   ]);
 });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { canonicaliseIntent } from "../../../adapters/json/canonical.ts";
+import { canonicalizeIntent } from "../../../adapters/json/canonical.ts";
 import { readIntent } from "../../../adapters/json/intent.ts";
 import { forgeIntent } from "../../../adapters/json/intent-forge.ts";
 import { createNotes } from "../../../adapters/json/notes.ts";
@@ -56,12 +56,12 @@ test("every document of the schema is accepted, strictly", () => {
   );
 });
 
-test("canonicalising twice is canonicalising once, and the second time warns of nothing", () => {
+test("canonicalizing twice is canonicalizing once, and the second time warns of nothing", () => {
   fc.assert(
     fc.property(intentDocuments, (document) => {
-      const once = canonicaliseIntent(document, createNotes());
+      const once = canonicalizeIntent(document, createNotes());
       const notes = createNotes();
-      expect(canonicaliseIntent(once, notes)).toEqual(once);
+      expect(canonicalizeIntent(once, notes)).toEqual(once);
       expect(notes).toEqual(createNotes());
     }),
     { numRuns },
@@ -288,10 +288,10 @@ test("all problems are reported at once, ordered by path", () => {
 });
 
 test("an unknown field is an error when strict and a warning when lenient", () => {
-  const document = withValue(`${gpu}.colour`, "red");
-  expect(problemsOf(document)).toMatchObject([{ path: `${gpu}.colour`, code: "unknown_field" }]);
+  const document = withValue(`${gpu}.color`, "red");
+  expect(problemsOf(document)).toMatchObject([{ path: `${gpu}.color`, code: "unknown_field" }]);
   expect(readIntent(document, { strict: false }).warnings).toMatchObject([
-    { path: `${gpu}.colour`, code: "unknown_field", message: expect.stringContaining('"red"') },
+    { path: `${gpu}.color`, code: "unknown_field", message: expect.stringContaining('"red"') },
   ]);
 });
 

@@ -106,8 +106,8 @@ test("the container's own limits count where requirements state nothing", () => 
 test.for<[string, object, string]>([
   [
     "an unknown requirement",
-    { ...inference, requirements: { ...inference.requirements, colour: 1 } },
-    "requirements.colour",
+    { ...inference, requirements: { ...inference.requirements, color: 1 } },
+    "requirements.color",
   ],
   ["a bad quantity", { ...inference, requirements: { gpu: { memory: "much" } } }, "requirements.gpu.memory"],
   ["a bad name", { ...inference, name: "No Name" }, "name"],

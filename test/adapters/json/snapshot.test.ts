@@ -144,7 +144,7 @@ const brokenOffers: readonly (readonly [string, unknown, string, string])[] = [
     "lots",
   ],
   ["a broken annotation", annotated("x", { "gpu.fluidos.eu/count": "many" }), "gpu.fluidos.eu/count", "many"],
-  ["an unknown field", traits("x", { colour: "red" }), "offers[id=x].colour", "unknown field"],
+  ["an unknown field", traits("x", { color: "red" }), "offers[id=x].color", "unknown field"],
   ["another count than annotated", { ...annotated("x"), gpus: 5 }, "offers[id=x].gpus", "4, as annotated"],
   [
     "another region than annotated",
@@ -168,11 +168,11 @@ test.for(brokenOffers)(
 
 test("an unknown field of an offer is only a warning when lenient", () => {
   const { offers, warnings } = readSnapshot(
-    { at, offers: [traits("x", { colour: "red" })] },
+    { at, offers: [traits("x", { color: "red" })] },
     { strict: false },
   );
   expect(offers).toHaveLength(1);
-  expect(warnings).toMatchObject([{ code: "unknown_field", path: "offers[id=x].colour" }]);
+  expect(warnings).toMatchObject([{ code: "unknown_field", path: "offers[id=x].color" }]);
 });
 
 /** A broken document, the path named and part of the message. */
@@ -184,7 +184,7 @@ const broken: readonly (readonly [string, object, string, string])[] = [
   ["a rate of an unknown currency", { rates: { XQZ: 1 } }, "rates.XQZ", "ISO 4217"],
   ["a rate of zero", { rates: { USD: 0 } }, "rates.USD", "0.88"],
   ["an unknown hub", { hub: "mars-1" }, "hub", "mars-1"],
-  ["an unknown field", { colour: 1 }, "colour", "unknown field"],
+  ["an unknown field", { color: 1 }, "color", "unknown field"],
   ["two offers of one id", { offers: [annotated("a"), traits("a")] }, "offers", '"a"'],
   [
     "a quota without class",
