@@ -17,6 +17,7 @@ import {
 } from "./annotation.ts";
 import { hardware } from "./annotation-gpu.ts";
 import { canonicalCertification, ratings } from "./choices.ts";
+import { residencyPlaces } from "./draft.ts";
 
 const score = (kind: "training" | "inference" | "hpc" | "graphics"): Annotation => ({
   key: `workload.fluidos.eu/${kind}-score`,
@@ -268,7 +269,7 @@ const quality: readonly Annotation[] = [
     ours: true,
     description: "Areas or countries in which data stays, comma-separated.",
     store: (draft, value: readonly string[]) => {
-      draft.compliance.residency = [...new Set(value.map((entry) => entry.toLowerCase()))].sort();
+      draft.compliance.residency = residencyPlaces(value);
     },
     tell: (flavor) => list(flavor.compliance.residency),
   },

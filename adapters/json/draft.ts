@@ -1,5 +1,5 @@
 import { findGpuModel, type GpuModel, gpuModels } from "../../engine/catalog/gpus.ts";
-import { areasOf, findRegion } from "../../engine/catalog/regions.ts";
+import { areasOf, findRegion, resolvePlace } from "../../engine/catalog/regions.ts";
 import type {
   Capacity,
   ComplianceTraits,
@@ -273,4 +273,20 @@ export function offerModel(text: string, vendor: string | undefined): string | n
     .replace(/[\s_]+/g, "-");
   if (/^(nvidia|amd|intel|qualcomm|apple|custom)-/.test(name)) return name;
   return vendor === undefined ? null : `${vendor}-${name}`;
+}
+
+/**
+ * Places in which data stays, canonical, each with what it lies in: "Germany" is `de`, `eu` and `europe`. Texts that
+ * the catalog does not know are kept, lower case.
+ */
+export function residencyPlaces(texts: readonly string[]): string[] {
+  const names = texts.flatMap((text) => {
+    const place = resolvePlace(text);
+    if (place === null) return [text.trim().toLowerCase()];
+    const country = place.kind === "region" ? findRegion(place.text)?.country : place.text;
+    const inside =
+      place.kind === "area" || country === undefined ? [] : [country.toLowerCase(), ...areasOf(country)];
+    return [place.text, ...inside];
+  });
+  return [...new Set(names)].sort();
 }

@@ -14,7 +14,6 @@ export const notEffective: readonly string[] = [
   "intent.workload.min_runtime",
   "intent.workload.resources.gpu.fraction",
   "intent.workload.resources.gpu.mig_profile",
-  "intent.sla.availability",
   "intent.sla.max_interruption_time",
   "intent.sla.backup_strategy",
 ];

@@ -14,7 +14,7 @@ import {
   topologies,
   vendors,
 } from "./choices.ts";
-import { completeOffer, createDraft, type OfferDraft, offerModel } from "./draft.ts";
+import { completeOffer, createDraft, type OfferDraft, offerModel, residencyPlaces } from "./draft.ts";
 import { stated, whole } from "./field.ts";
 import { bytesLeaf, capabilityLeaf, cpuLeaf, frequencyLeaf, leaf, moneyLeaf, wordLeaf } from "./leaf.ts";
 import { joinPath, type Notes, problem } from "./notes.ts";
@@ -239,10 +239,7 @@ function draftFromTraits(draft: OfferDraft, traits: Traits, path: string, notes:
     draft.compliance.certifications = [
       ...new Set(compliance.certifications.map(canonicalCertification)),
     ].sort();
-  if (compliance?.residency !== undefined)
-    draft.compliance.residency = [
-      ...new Set(compliance.residency.map((entry) => entry.toLowerCase())),
-    ].sort();
+  if (compliance?.residency !== undefined) draft.compliance.residency = residencyPlaces(compliance.residency);
 }
 
 /** JSON names of blocks to the names of the model. */

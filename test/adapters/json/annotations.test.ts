@@ -88,7 +88,7 @@ const meanings: readonly (readonly [string, string, string, unknown])[] = [
     "compliance.certifications",
     ["ISO27001", "SOC2"],
   ],
-  ["compliance.fluidos.eu/residency", "EU,DE", "compliance.residency", ["de", "eu"]],
+  ["compliance.fluidos.eu/residency", "EU,DE", "compliance.residency", ["de", "eu", "europe"]],
   ["compliance.fluidos.eu/encryption-at-rest", "true", "compliance.encryptionAtRest", true],
   ["compliance.fluidos.eu/encryption-in-transit", "true", "compliance.encryptionInTransit", true],
   ["compliance.fluidos.eu/audit-logging", "true", "compliance.auditLogging", true],
