@@ -1,7 +1,7 @@
 import { checkPlacements, type Placed } from "./assign/check-placements.ts";
 import { contend } from "./assign/contend.ts";
 import { book, type Ledger, type Served, serve } from "./assign/serve.ts";
-import type { Catalog } from "./compile/catalog.ts";
+import { type Catalog, offerIndexOf } from "./compile/catalog.ts";
 import { needOf } from "./compile/need.ts";
 import { decisionOf, placementsOf } from "./explain/decision.ts";
 import type { Solver } from "./milp/solver.ts";
@@ -48,10 +48,15 @@ export async function plan(
   const batch =
     intents.length > 1 ? await contend(catalog, inTurn, { ...options, k: exactRows(options) }) : null;
   const served = batch?.served ?? inTurn;
-  checkPlacements(snapshot, served.map(placedOf), (intent, flavor) => ({
-    latencyMs: latencyMs(flavor, needOf(catalog, intent).origin),
-    carbonGramsPerGpuHour: carbonGramsPerGpuHour(flavor),
-  }));
+  checkPlacements(
+    snapshot,
+    served.map(placedOf),
+    (id) => snapshot.offers[offerIndexOf(snapshot, id)],
+    (intent, flavor) => ({
+      latencyMs: latencyMs(flavor, needOf(catalog, intent).origin),
+      carbonGramsPerGpuHour: carbonGramsPerGpuHour(flavor),
+    }),
+  );
   const decisions = served.map((one) => decisionOf(one, options));
   return {
     decisions: decisions.sort((a, b) => (a.intent < b.intent ? -1 : 1)),

@@ -248,11 +248,11 @@ export function completeOffer(draft: OfferDraft, path: string, notes: Notes): Fl
       ...known({ carbonIntensity: region?.carbonIntensity, pue: region?.pue }),
       ...draft.energy,
     },
-    network: draft.network,
-    compliance: draft.compliance,
-    security: draft.security,
-    performance: draft.performance,
-    scores: draft.scores,
+    network: lean(draft.network),
+    compliance: lean(draft.compliance),
+    security: lean(draft.security),
+    performance: lean(draft.performance),
+    scores: lean(draft.scores),
     ...stated({
       region: region?.name ?? draft.region,
       zone: draft.zone,
@@ -262,6 +262,10 @@ export function completeOffer(draft: OfferDraft, path: string, notes: Notes): Fl
     }),
   };
 }
+
+/** Most offers state nothing in some blocks: they share one empty object, which large federations feel. */
+const nothing = Object.freeze({});
+const lean = <T extends object>(block: T): T => (Object.keys(block).length === 0 ? (nothing as T) : block);
 
 /** What an offer's GPU model is called: the catalog's name, or the text itself, lower case, with its vendor. */
 export function offerModel(text: string, vendor: string | undefined): string | null {

@@ -27,15 +27,16 @@ function recount(snapshot: Snapshot, flavor: Flavor, placement: Placement): numb
  * Recounts a whole plan from its inputs: every placed intent is eligible where it was put, gets all it asked for, is
  * billed what it says, and no offer gives more than it has. Shares no code with compile or the assigners.
  *
+ * @param find the snapshot's offer with an id
  * @param facts latency and carbon of an offer for an intent, which need tables
  * @throws {Error} a broken invariant: a bug in this package
  */
 export function checkPlacements(
   snapshot: Snapshot,
   placed: readonly Placed[],
+  find: (offer: string) => Flavor | undefined,
   facts: (intent: Intent, flavor: Flavor) => Facts,
 ): void {
-  const flavors = new Map(snapshot.offers.map((flavor) => [flavor.id, flavor]));
   const taken = new Map<
     string,
     { gpus: number; cpuMilli: number; memoryMib: number; intents: Set<string> }
@@ -48,7 +49,7 @@ export function checkPlacements(
     assert(hosted >= together && hosted <= wanted, `${intent.name}: ${hosted} of ${wanted} replicas placed`);
     let billed = 0;
     for (const placement of placements) {
-      const flavor = flavors.get(placement.offer);
+      const flavor = find(placement.offer);
       assert(flavor !== undefined, `${intent.name}: offer ${placement.offer} does not exist`);
       assert(
         placement.gpus === placement.replicas * count,
@@ -85,7 +86,7 @@ export function checkPlacements(
     );
   }
   for (const [id, use] of taken) {
-    const { capacity, divisible } = flavors.get(id)!;
+    const { capacity, divisible } = find(id)!;
     assert(use.gpus <= capacity.gpusFree, `${id} gives ${use.gpus} of ${capacity.gpusFree} free GPUs`);
     assert(
       divisible || use.intents.size === 1,

@@ -1,4 +1,4 @@
-import type { Catalog } from "../compile/catalog.ts";
+import { type Catalog, offerIndexOf } from "../compile/catalog.ts";
 import type { Usage } from "../compile/constraints/spec.ts";
 import { needOf } from "../compile/need.ts";
 import type { Intent } from "../model/intent.ts";
@@ -119,7 +119,7 @@ function withoutFixed(batch: Batch, fixed: Ledger, catalog: Catalog): Batch["ins
   const capacity = batch.instance.capacity.slice();
   for (const [row, of] of batch.rowOf.entries()) {
     if (of === null) continue;
-    const used: Usage | undefined = fixed.get(catalog.offerIndex.get(of.offer)!);
+    const used: Usage | undefined = fixed.get(offerIndexOf(catalog.snapshot, of.offer));
     if (used === undefined) continue;
     const taken =
       of.resource === "gpu"

@@ -109,7 +109,7 @@ function squeeze(text: string): string {
 }
 
 const vendors = ["nvidia", "amd", "intel"];
-const byName = new Map<string, GpuModel>();
+const byName = new Map<string, GpuModel>(gpuModels.map((model) => [model.name, model]));
 const spellings = gpuModels.flatMap((model) =>
   [model.name, ...model.aliases].map((text) => ({ model, key: squeeze(text) })),
 );
@@ -128,6 +128,10 @@ for (const { model, key } of spellings) {
  * separators do not matter, and a trailing `-SHARED` or `-MIG-1g.5gb` of a device-plugin label is ignored. Null when unknown.
  */
 export function findGpuModel(text: string): GpuModel | null {
+  return byName.get(text) ?? findSpelling(text);
+}
+
+function findSpelling(text: string): GpuModel | null {
   const plain = text.replace(/-SHARED$/i, "").replace(/-MIG-[0-9a-z.+]+$/i, "");
   return byName.get(squeeze(plain)) ?? null;
 }

@@ -1,19 +1,11 @@
 import type { Table } from "../kernel/query.ts";
 import { createTable } from "../kernel/table.ts";
-import { assert } from "../model/errors.ts";
-import type { Flavor } from "../model/flavor.ts";
+import { EngineError } from "../model/errors.ts";
+import type { Coordinates, Flavor, WorkloadKind } from "../model/flavor.ts";
 import { convert } from "../model/money.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { DEFAULT_INTERRUPTION_RATE } from "../score/spot.ts";
-import {
-  type Dictionary,
-  type FlagName,
-  flagColumns,
-  type NumericName,
-  numericColumns,
-  places,
-  textColumns,
-} from "./columns.ts";
+import { type Dictionary, type FlagName, type NumericName, readColumns } from "./columns.ts";
 import { type Downtime, downtimeOf } from "./downtime.ts";
 
 /**
@@ -45,11 +37,15 @@ export interface Catalog {
   readonly dictionaries: Readonly<Record<string, Dictionary>>;
   /** Raw values of the columns, for exact comparison: what the table was built from. */
   readonly values: ReadonlyMap<string, Float64Array>;
-  /** Index of an offer by id. */
-  readonly offerIndex: ReadonlyMap<string, number>;
+  /** Where the offers are, by `siteOf`, so that a distance is computed once per place. */
+  readonly sites: readonly Coordinates[];
+  /** Index into `sites` per row, -1 for unknown. */
+  readonly siteOf: Int32Array;
   readonly downtime: Downtime;
   /** Score columns by key, see `score-columns.ts`. */
   readonly scoreColumns: Map<string, ScoreEntry>;
+  /** Speeds per offer index by kind of work, see `speeds.ts`. */
+  readonly speeds: Map<WorkloadKind, Float64Array>;
   /** Numeric columns by key, added when first needed. */
   readonly extraNumeric: Map<string, { readonly column: number; readonly values: Float64Array }>;
 }
@@ -63,53 +59,98 @@ export interface ScoreEntry {
 
 /** The flavor of a row. */
 export function flavorOf(catalog: Catalog, row: number): Flavor {
-  const flavor = catalog.snapshot.offers[catalog.options.flavor[row]!];
-  assert(flavor !== undefined, `row ${row} has no flavor`);
-  return flavor;
+  return catalog.snapshot.offers[catalog.options.flavor[row]!]!;
+}
+
+/** The snapshot with its offers by id, as readers already leave them. */
+function inOrder(snapshot: Snapshot): Snapshot {
+  const { offers } = snapshot;
+  let sorted = true;
+  for (let index = 1; index < offers.length && sorted; index++)
+    sorted = offers[index - 1]!.id < offers[index]!.id;
+  if (sorted) return snapshot;
+  const byId = [...offers].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const double = byId.find(({ id }, index) => id === byId[index + 1]?.id);
+  if (double !== undefined)
+    throw new EngineError("duplicate_id", `two offers have the id ${double.id}; ids must be unique`);
+  return { ...snapshot, offers: byId };
+}
+
+/** Index of the offer with an id, by binary search; -1 when there is none. */
+export function offerIndexOf({ offers }: Snapshot, id: string): number {
+  let low = 0;
+  let high = offers.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (offers[middle]!.id < id) low = middle + 1;
+    else high = middle;
+  }
+  return offers[low]?.id === id ? low : -1;
 }
 
 function optionRows(snapshot: Snapshot): Options {
-  const rows: { flavor: number; spot: boolean; extra: boolean }[] = [];
-  snapshot.offers.forEach((flavor, index) => {
-    const both = flavor.price.onDemand !== undefined && flavor.price.spot !== undefined;
-    if (flavor.price.onDemand !== undefined) rows.push({ flavor: index, spot: false, extra: false });
-    if (flavor.price.spot !== undefined) rows.push({ flavor: index, spot: true, extra: both });
-  });
-  const count = rows.length;
-  const unitMicro = new Float64Array(count).fill(Number.NaN);
-  const wholeMicro = new Float64Array(count).fill(Number.NaN);
-  const interruptionRate = new Float64Array(count);
-  rows.forEach((row, index) => {
-    const flavor = snapshot.offers[row.flavor]!;
-    const money = row.spot ? flavor.price.spot! : flavor.price.onDemand!;
-    const micro = convert(money, snapshot.currency, snapshot.rates);
-    if (row.spot) interruptionRate[index] = flavor.price.interruptionRate ?? DEFAULT_INTERRUPTION_RATE;
-    if (micro === null) return;
-    const { gpus } = flavor.capacity;
-    if (flavor.divisible) unitMicro[index] = flavor.price.basis === "gpu" ? micro : Math.ceil(micro / gpus);
-    else wholeMicro[index] = flavor.price.basis === "gpu" ? micro * gpus : micro;
+  const { offers } = snapshot;
+  const most = offers.length * 2;
+  const options = {
+    flavor: new Int32Array(most),
+    spot: new Uint8Array(most),
+    extraSpot: new Uint8Array(most),
+    unitMicro: new Float64Array(most).fill(Number.NaN),
+    wholeMicro: new Float64Array(most).fill(Number.NaN),
+    interruptionRate: new Float64Array(most),
+  };
+  let row = 0;
+  offers.forEach((flavor, index) => {
+    const { onDemand, spot, interruptionRate } = flavor.price;
+    for (const money of [onDemand, spot]) {
+      if (money === undefined) continue;
+      options.flavor[row] = index;
+      if (money === spot) {
+        options.spot[row] = 1;
+        options.extraSpot[row] = onDemand === undefined ? 0 : 1;
+        options.interruptionRate[row] = interruptionRate ?? DEFAULT_INTERRUPTION_RATE;
+      }
+      setPrice(options, row, flavor, convert(money, snapshot.currency, snapshot.rates));
+      row++;
+    }
   });
   return {
-    count,
-    flavor: Int32Array.from(rows, (row) => row.flavor),
-    spot: Uint8Array.from(rows, (row) => Number(row.spot)),
-    extraSpot: Uint8Array.from(rows, (row) => Number(row.extra)),
-    unitMicro,
-    wholeMicro,
-    interruptionRate,
+    count: row,
+    flavor: options.flavor.subarray(0, row),
+    spot: options.spot.subarray(0, row),
+    extraSpot: options.extraSpot.subarray(0, row),
+    unitMicro: options.unitMicro.subarray(0, row),
+    wholeMicro: options.wholeMicro.subarray(0, row),
+    interruptionRate: options.interruptionRate.subarray(0, row),
   };
+}
+
+/** Price of a row: per GPU where any number can be bought, else of the whole offer. Pro rata rounds up. */
+function setPrice(
+  options: Pick<Options, "unitMicro" | "wholeMicro">,
+  row: number,
+  flavor: Flavor,
+  micro: number | null,
+): void {
+  if (micro === null) return;
+  const { gpus } = flavor.capacity;
+  const perGpu = flavor.price.basis === "gpu";
+  if (flavor.divisible) options.unitMicro[row] = perGpu ? micro : Math.ceil(micro / gpus);
+  else options.wholeMicro[row] = perGpu ? micro * gpus : micro;
 }
 
 /**
  * Builds the columnar catalogue of a snapshot. Cost: linear in the offers; do it once per snapshot version, then
  * `plan` as often as needed.
+ *
+ * @throws {EngineError} `duplicate_id` when two offers share an id
  */
-export function prepare(snapshot: Snapshot): Catalog {
+export function prepare(unordered: Snapshot): Catalog {
+  const snapshot = inOrder(unordered);
   const options = optionRows(snapshot);
-  const flavors = Array.from(options.flavor, (index) => snapshot.offers[index]!);
-  const numeric = numericColumns(flavors, options);
-  const flags = flagColumns(flavors, options);
-  const texts = [...textColumns(flavors), places(flavors)];
+  const flavors: Flavor[] = [];
+  for (const index of options.flavor) flavors.push(snapshot.offers[index]!);
+  const { numeric, flags, texts, sites, siteOf } = readColumns(flavors, options);
   const table = createTable({
     rows: options.count,
     numeric: numeric.map(({ name, values }) => ({ name, values })),
@@ -128,9 +169,11 @@ export function prepare(snapshot: Snapshot): Catalog {
     flags: Object.fromEntries(flags.map(({ name }, index) => [name, index])) as Record<FlagName, number>,
     dictionaries: Object.fromEntries(texts.map((text, index) => [text.name, { ...text, column: index }])),
     values: new Map(numeric.map(({ name, values }) => [name, values])),
-    offerIndex: new Map(snapshot.offers.map((flavor, index) => [flavor.id, index])),
+    sites,
+    siteOf,
     downtime: downtimeOf(snapshot),
     scoreColumns: new Map(),
+    speeds: new Map(),
     extraNumeric: new Map(),
   };
 }

@@ -4,9 +4,9 @@ import { allowsSpot, type Intent, replicasOf } from "../model/intent.ts";
 import { convert } from "../model/money.ts";
 import { parseTime } from "../model/time.ts";
 import type { LatencyOrigin } from "../score/latency.ts";
-import { gpuSpeed } from "../score/performance.ts";
 import { type SpotExposure, spotFactor } from "../score/spot.ts";
 import { type Catalog, flavorOf } from "./catalog.ts";
+import { speedsOf } from "./speeds.ts";
 
 /** Assumed when a batch states neither an estimate nor a timeout (C-35). */
 const ASSUMED_RUNTIME_SECONDS = 3600;
@@ -110,7 +110,7 @@ function runtimeSeconds(runtime: Runtime): number {
 export function taskSeconds(catalog: Catalog, need: Need, row: number): number {
   const { runtime } = need;
   if (runtime.source !== "scaled") return runtimeSeconds(runtime);
-  const speed = gpuSpeed(flavorOf(catalog, row), need.intent.workload.kind);
+  const speed = speedsOf(catalog, need.intent.workload.kind)[catalog.options.flavor[row]!]!;
   return speed > 0 ? (runtime.seconds * runtime.speed) / speed : runtime.seconds;
 }
 

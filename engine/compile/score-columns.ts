@@ -1,13 +1,13 @@
 import type { CriterionName } from "../model/decision.ts";
-import type { Flavor } from "../model/flavor.ts";
 import type { Weights } from "../model/intent.ts";
-import { latencyMs } from "../score/latency.ts";
+import { estimateRoundTripMs } from "../score/latency.ts";
 import { ln } from "../score/numeric.ts";
 import { floors, weightOf } from "../score/objective.ts";
-import { energyPerWork, gpuSpeed, slowness } from "../score/performance.ts";
+import { effectiveShare } from "../score/performance.ts";
 import { spotFactor } from "../score/spot.ts";
-import { type Catalog, flavorOf, type ScoreEntry } from "./catalog.ts";
+import type { Catalog, ScoreEntry } from "./catalog.ts";
 import type { Need } from "./need.ts";
+import { speedsOf } from "./speeds.ts";
 
 /** Score columns kept per catalogue: enough for every kind of work and some origins; older ones stay in the table. */
 function cached(
@@ -32,43 +32,45 @@ function cached(
   return entry;
 }
 
-/** Reads a trait per flavor once, although a flavor may have two rows. */
-const perFlavor =
-  (catalog: Catalog, read: (flavor: Flavor) => number) =>
-  (row: number): number =>
-    read(flavorOf(catalog, row));
-
 const floored = (criterion: CriterionName) => (value: number) =>
   ln(Math.max(value, floors[criterion]) / floors[criterion]);
 
 /** Slowness per row; the kind of work and whether several GPUs work together select the column. */
 export function slownessColumn(catalog: Catalog, need: Need): ScoreEntry {
   const { kind } = need.intent.workload;
+  const speeds = speedsOf(catalog, kind);
+  const { flavor } = catalog.options;
   const key = `slowness:${kind}:${need.gpus > 1 ? "many" : "one"}`;
-  return cached(
-    catalog,
-    key,
-    perFlavor(catalog, (flavor) => slowness(flavor, kind, need.gpus)),
-    ln,
-  );
+  const efficiency = catalog.values.get("multiGpuEfficiency")!;
+  const together = (row: number): number => effectiveShare(efficiency[row]!, need.gpus);
+  return cached(catalog, key, (row) => 1 / (speeds[flavor[row]!]! * together(row)), ln);
 }
 
-/** Milliseconds from the intent's origin per row. */
+/** Milliseconds from the intent's origin per row: measured where that counts, else by the offer's coordinates. */
 export function latencyColumn(catalog: Catalog, need: Need): ScoreEntry {
-  const read = perFlavor(catalog, (flavor) => latencyMs(flavor, need.origin));
-  return cached(catalog, `latency:${need.originKey}`, read, floored("latency"));
+  const key = `latency:${need.originKey}`;
+  const known = catalog.scoreColumns.get(key);
+  if (known !== undefined) return known;
+  const { coordinates, measured } = need.origin;
+  const stated = catalog.values.get("latencyMs")!;
+  const estimates = catalog.sites.map((site) =>
+    coordinates === undefined ? Number.NaN : estimateRoundTripMs(coordinates, site),
+  );
+  const milliseconds = (row: number): number => {
+    if (measured && !Number.isNaN(stated[row]!)) return stated[row]!;
+    const site = catalog.siteOf[row]!;
+    return site < 0 ? Number.NaN : estimates[site]!;
+  };
+  return cached(catalog, key, milliseconds, floored("latency"));
 }
 
 /** Grams of CO2 per unit of work per row. */
 export function energyColumn(catalog: Catalog, need: Need): ScoreEntry {
   const { kind } = need.intent.workload;
   const key = `energy:${kind}:${need.gpus > 1 ? "many" : "one"}`;
-  return cached(
-    catalog,
-    key,
-    perFlavor(catalog, (flavor) => energyPerWork(flavor, kind, need.gpus)),
-    floored("energy"),
-  );
+  const slow = slownessColumn(catalog, need).values;
+  const grams = catalog.values.get("carbonGramsPerGpuHour")!;
+  return cached(catalog, key, (row) => grams[row]! * slow[row]!, floored("energy"));
 }
 
 function priceColumn(catalog: Catalog): ScoreEntry {
@@ -96,10 +98,11 @@ function spotColumn(catalog: Catalog, need: Need): ScoreEntry {
 
 function runtimeColumn(catalog: Catalog, need: Need): ScoreEntry {
   const { kind } = need.intent.workload;
-  const seconds = perFlavor(catalog, (flavor) => {
-    const speed = gpuSpeed(flavor, kind);
+  const speeds = speedsOf(catalog, kind);
+  const seconds = (row: number): number => {
+    const speed = speeds[catalog.options.flavor[row]!]!;
     return speed > 0 ? 1 / speed : 1;
-  });
+  };
   return cached(catalog, `runtime:${kind}`, seconds, ln);
 }
 

@@ -88,7 +88,11 @@ class WasmTable implements Table {
     const exact = this.#memory.allocate(this.#padded * 8);
     this.#memory.f32(narrow, this.rows).set(values);
     this.#memory.f64(exact, this.rows).set(values);
-    const isExact = values.every((value) => Number.isNaN(value) || Math.fround(value) === value);
+    let isExact = true;
+    for (let row = 0; row < this.rows && isExact; row++) {
+      const value = values[row]!;
+      isExact = Number.isNaN(value) || Math.fround(value) === value;
+    }
     return this.#numeric.push({ narrow, exact, isExact }) - 1;
   }
 

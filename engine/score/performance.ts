@@ -21,9 +21,10 @@ export function gpuSpeed(flavor: Flavor, kind: WorkloadKind): number {
     : base;
 }
 
-/** Share 0..1 of the sum of their speeds that `count` GPUs of one offer reach together. */
-export function multiGpuEfficiency(flavor: Flavor, count: number): number {
-  return count > 1 ? (flavor.gpu.multiGpuEfficiency ?? DEFAULT_MULTI_GPU_EFFICIENCY) : 1;
+/** Share 0..1 of the sum of their speeds that `count` GPUs of one offer reach together; NaN stated is unknown. */
+export function effectiveShare(stated: number, count: number): number {
+  if (count <= 1) return 1;
+  return Number.isNaN(stated) ? DEFAULT_MULTI_GPU_EFFICIENCY : stated;
 }
 
 /**
@@ -31,15 +32,22 @@ export function multiGpuEfficiency(flavor: Flavor, count: number): number {
  * out, so only the loss by working together counts.
  */
 export function slowness(flavor: Flavor, kind: WorkloadKind, count: number): number {
-  return 1 / (gpuSpeed(flavor, kind) * multiGpuEfficiency(flavor, count));
+  return 1 / (gpuSpeed(flavor, kind) * effectiveShare(flavor.gpu.multiGpuEfficiency ?? Number.NaN, count));
 }
 
-/** Grams of CO2 one GPU of the offer causes per hour at full power, or NaN when a fact is missing. */
-export function carbonGramsPerGpuHour(flavor: Flavor): number {
-  const { carbonIntensity, pue } = flavor.energy;
-  const watts = flavor.gpu.powerWatts;
-  if (carbonIntensity === undefined || pue === undefined || watts === undefined) return Number.NaN;
-  return (watts / 1000) * pue * carbonIntensity;
+/** Grams of CO2 per hour of a GPU at full power, or NaN when a fact is missing: W, ratio, gCO2 per kWh. */
+export function carbonGrams(
+  powerWatts: number | undefined,
+  pue: number | undefined,
+  carbonIntensity: number | undefined,
+): number {
+  if (carbonIntensity === undefined || pue === undefined || powerWatts === undefined) return Number.NaN;
+  return (powerWatts / 1000) * pue * carbonIntensity;
+}
+
+/** Grams of CO2 one GPU of the offer causes per hour at full power, or NaN when unknown. */
+export function carbonGramsPerGpuHour({ gpu, energy }: Flavor): number {
+  return carbonGrams(gpu.powerWatts, energy.pue, energy.carbonIntensity);
 }
 
 /** Grams of CO2 per unit of work (an hour of the reference GPU), or NaN when unknown. */
