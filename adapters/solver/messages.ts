@@ -8,6 +8,7 @@ export interface SolveMessage {
   /** Milliseconds since 1970 at which the solve is to stop; absolute, so that waiting and loading count. */
   readonly until?: number;
   readonly gap?: number;
+  readonly focus?: "bound";
   readonly start?: Float64Array;
   readonly basis?: Basis;
 }

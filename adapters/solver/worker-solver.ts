@@ -66,12 +66,13 @@ export function createWorkerSolver({
       if (deadlineMs !== undefined && deadlineMs <= 1)
         return Promise.resolve(noAnswer("unknown", "no time left for this solve"));
       const id = ++sequence;
-      const { model, gap, start, basis } = request;
+      const { model, gap, focus, start, basis } = request;
       const message: SolveMessage = {
         id,
         model,
         ...(deadlineMs === undefined ? {} : { until: Date.now() + deadlineMs }),
         ...(gap === undefined ? {} : { gap }),
+        ...(focus === undefined ? {} : { focus }),
         ...(start === undefined ? {} : { start }),
         ...(basis === undefined ? {} : { basis }),
       };

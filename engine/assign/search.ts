@@ -58,7 +58,7 @@ const decay = (x: number): number => 1 / (1 + x * (1 + x * (0.5 + x * (0.1666 + 
 export function search(
   instance: Instance,
   neighborhood: Neighborhood,
-  { work, seed, prices, start, warm = 0.02, cold = 0.003 }: SearchOptions,
+  { work, seed, prices, start, warm = 0.05, cold = 0.002 }: SearchOptions,
 ): SearchResult {
   const state = createState(instance);
   const scores = priceScores(instance, prices);
@@ -160,7 +160,7 @@ function createRound(state: State, neighborhood: Neighborhood, guide: Guide): Ro
   };
   /** Lists unplaced items that could use what the touched items have freed. */
   const listNeighbors = (): void => {
-    const count = Math.min(touched.length, 8);
+    const count = Math.min(touched.length, 4);
     for (let at = 0; at < count; at++) {
       const item = touched[at]!;
       const old = oldChoice[item]!;
@@ -168,7 +168,7 @@ function createRound(state: State, neighborhood: Neighborhood, guide: Guide): Ro
       for (let use = useStart[option]!; use < useStart[option + 1]!; use++) {
         const row = useRow[use]!;
         const width = rowStart[row + 1]! - rowStart[row]!;
-        for (let sample = Math.min(width, 8); sample > 0; sample--)
+        for (let sample = Math.min(width, 3); sample > 0; sample--)
           list(optionItem[rowOption[rowStart[row]! + random.below(width)]!]!);
       }
     }
@@ -201,6 +201,12 @@ function createRound(state: State, neighborhood: Neighborhood, guide: Guide): Ro
       state.place(item, scores);
     }
   };
+  /** Reduced gain an item could win by a better place. */
+  const potential = (item: number): number => {
+    const now = choice[item]!;
+    if (now === spread) return 0;
+    return now < 0 ? best[item]! : best[item]! - scores[now]!;
+  };
   const undo = (before: number): void => {
     for (const item of touched) state.remove(item);
     for (const item of touched) state.restore(item, oldChoice, oldSlots);
@@ -214,10 +220,8 @@ function createRound(state: State, neighborhood: Neighborhood, guide: Guide): Ro
     state.work += 8;
     const before = state.gain;
     let item = random.below(instance.items);
-    if (choice[item] !== unplaced && random.next() < 0.3) {
-      const other = random.below(instance.items);
-      if (choice[other] === unplaced) item = other;
-    }
+    const other = random.below(instance.items);
+    if (potential(other) > potential(item)) item = other;
     if (optionStart[item] === optionStart[item + 1]) return;
     touch(item);
     state.remove(item);

@@ -4,6 +4,7 @@ import type { Solver } from "../milp/solver.ts";
 import { solveVerified } from "../milp/verify.ts";
 import { assert } from "../model/errors.ts";
 import type { RecordedAnswer } from "../model/plan.ts";
+import { ascendBlocks } from "./blocks.ts";
 import { checkAssignment } from "./check.ts";
 import { type Classes, classesOf, inClassOrder } from "./classes.ts";
 import { greedy, roundRelaxation } from "./construct.ts";
@@ -35,7 +36,7 @@ export interface AssignOptions {
 
 /** One step of the pipeline, for reports. */
 export interface Stage {
-  readonly name: "greedy" | "lagrangian" | "lp" | "rounding" | "search" | "mip" | "tiers";
+  readonly name: "greedy" | "lagrangian" | "lp" | "blocks" | "rounding" | "search" | "mip" | "tiers";
   readonly gain: number;
   readonly bound: number;
 }
@@ -62,9 +63,13 @@ export interface AssignOutcome {
 
 /** LPs above this many columns are left to the Lagrangian bound, which is within 0.1 % there. */
 const lpColumnLimit = 60_000;
-/** Up to this many classes every column of the MIP is integer; above, those of the most valuable items. */
-const fullyIntegerClasses = 320;
-const integerItems = 100;
+/**
+ * A MIP of more columns than this, or than the deadline's milliseconds times 6, does not finish its root relaxation
+ * in time: then only the columns of the most valuable items are integer, which still is a valid bound.
+ */
+const fullyIntegerColumns = 9_000;
+const columnsPerMillisecond = 6;
+const integerItems = 150;
 
 /** Best answer and bound so far, and what the stages share. */
 interface Run {
@@ -172,14 +177,24 @@ function useRelaxation(run: Run, stage: SolverStage, lp: Awaited<ReturnType<type
 }
 
 /** Which items are integer in the MIP; fewer is a weaker bound that is proven sooner. */
-function integerItemsOf(instance: Instance, classes: Classes): Uint8Array {
+function integerItemsOf({ instance, options }: Run, { relaxation }: SolverStage): Uint8Array {
   const chosen = new Uint8Array(instance.items);
-  if (classes.count <= fullyIntegerClasses) return chosen.fill(1);
+  const inTime = (options.deadlineMs ?? Number.POSITIVE_INFINITY) * columnsPerMillisecond;
+  if (relaxation.model.cols <= Math.max(fullyIntegerColumns, inTime)) return chosen.fill(1);
   const order = Array.from({ length: instance.items }, (_, item) => item).sort(
     (a, b) => instance.worth[b]! - instance.worth[a]! || a - b,
   );
   for (const item of order.slice(0, integerItems)) chosen[item] = 1;
   return chosen;
+}
+
+/** The bound that keeps quotas and budgets exact. A label costs about five work units. */
+function tenantBound(run: Run, work: number): void {
+  const { instance, gain: known, prices } = run;
+  if (isDone(run)) return;
+  const from = { bound: run.bound, prices };
+  tighten(run, ascendBlocks(instance, { work: work / 5, known, from }).bound);
+  note(run, "blocks");
 }
 
 /** LP, then a MIP from the best answer, with own search beside both. */
@@ -191,21 +206,23 @@ async function solverStages(run: Run, stage: SolverStage): Promise<void> {
     clock,
     ...deadlineOf(run, 0.85),
   });
-  lagrangian(run, options.work * 0.1);
+  lagrangian(run, options.work * 0.3);
   searchMore(run, options.work * 0.15, 1, options.start !== undefined);
   useRelaxation(run, stage, await lpPending);
   if (isDone(run)) return;
 
-  const integer = integerItemsOf(instance, stage.classes);
+  const integer = integerItemsOf(run, stage);
   const formulation = formulate(instance, stage.classes, { integer });
   const mipPending = solveVerified(solver, {
     model: formulation.model,
     gap: options.gap / 2,
+    focus: "bound",
     start: pointOf(instance, formulation, run.units),
     clock,
     ...deadlineOf(run, 0.85),
   });
-  searchMore(run, options.work * 0.5, 2, true);
+  tenantBound(run, options.work * 0.1);
+  searchMore(run, options.work * 0.45, 2, true);
   const mip = await mipPending;
   tighten(run, -mip.bound * formulation.scale);
   if (mip.values !== null) {
@@ -331,5 +348,6 @@ async function improve(run: Run, answers: (RecordedAnswer | null)[]): Promise<vo
     return;
   }
   lagrangian(run, options.work * 0.4);
-  searchMore(run, options.work * 0.6, 1, options.start !== undefined);
+  tenantBound(run, options.work * 0.1);
+  searchMore(run, options.work * 0.5, 1, options.start !== undefined);
 }

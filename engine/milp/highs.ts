@@ -70,6 +70,17 @@ function answerOf(model: Model, request: SolveRequest, status: number): SolveAns
   };
 }
 
+/**
+ * No primal heuristics: with a good start they only delay the bound (measured on 50 contended intents: proof after
+ * 0.3 s instead of 1.0 s, or at all within 2 s).
+ */
+const boundFocus = {
+  mip_heuristic_effort: 0,
+  mip_heuristic_run_feasibility_jump: false,
+  mip_heuristic_run_rins: false,
+  mip_heuristic_run_rens: false,
+} as const;
+
 function run(highs: Highs, request: SolveRequest): SolveAnswer {
   return highs.withModel(dataOf(highs, request), (model) => {
     const isMip = request.model.integer !== undefined;
@@ -78,6 +89,7 @@ function run(highs: Highs, request: SolveRequest): SolveAnswer {
       random_seed: 0,
       ...(request.deadlineMs === undefined ? {} : { time_limit: Math.max(0.001, request.deadlineMs / 1000) }),
       ...(isMip ? { mip_rel_gap: request.gap ?? 0, mip_abs_gap: 0 } : {}),
+      ...(isMip && request.focus === "bound" ? boundFocus : {}),
     });
     if (isMip && request.start !== undefined) model.setSolution({ colValue: request.start });
     const { basis } = request;

@@ -22,6 +22,8 @@ export interface SolveRequest {
   readonly clock?: object;
   /** Relative gap at which a mixed-integer solve may stop, default 0. */
   readonly gap?: number;
+  /** Where effort goes: to the bound when a good start is given, else the solver's own balance. */
+  readonly focus?: "bound";
   /** Values of a feasible point to improve on; a solver may ignore it. */
   readonly start?: Float64Array;
   /** Basis of a model of the same shape; a solver may ignore it. */
