@@ -347,7 +347,12 @@ function pricedItem(instance: Instance, item: number, prices: Float64Array, usag
 }
 
 /** Items outside all blocks, each on its own. */
-function freeItems(instance: Instance, inBlock: Uint8Array, prices: Float64Array, usage: Float64Array): number {
+function freeItems(
+  instance: Instance,
+  inBlock: Uint8Array,
+  prices: Float64Array,
+  usage: Float64Array,
+): number {
   let bound = 0;
   for (let item = 0; item < instance.items; item++)
     if (inBlock[item] === 0) bound += pricedItem(instance, item, prices, usage);
