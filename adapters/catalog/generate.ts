@@ -53,7 +53,9 @@ function offer(index: number, { next, below, chance }: Draw): Record<string, unk
   const basis = chance(0.5) ? "gpu" : "node";
   const rate = listPrice(model) * (0.6 + 0.9 * next()) * (basis === "gpu" ? 1 : gpus);
   const preemptible = chance(0.2);
-  const money = (amount: number): string => `${amount.toFixed(4)} ${chance(0.1) ? "USD" : "EUR"}`;
+  // Drawn once: the rates of one offer are in one currency.
+  const currency = chance(0.1) ? "USD" : "EUR";
+  const money = (amount: number): string => `${amount.toFixed(4)} ${currency}`;
   const spot = !preemptible && chance(0.3) ? { spot_rate: money(rate * (0.3 + 0.3 * next())) } : {};
   const cost = preemptible
     ? { spot_rate: money(rate * (0.3 + 0.3 * next())), basis }
