@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { readIntent } from "../adapters/json/intent.ts";
-import { isNodeDocument, readNodes } from "../adapters/json/node.ts";
 import { type OfferBatch, readSnapshot } from "../adapters/json/snapshot.ts";
+import { readLabeledNodes, splitCluster } from "../adapters/labels/annotate.ts";
 import { EngineError } from "../engine/model/errors.ts";
 import type { Intent } from "../engine/model/intent.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
@@ -71,7 +71,8 @@ export interface SnapshotChoices {
 
 /** A file of a federation: our snapshot format, or the output of `kubectl get nodes -o json`. */
 function readPart({ name, document }: Source, { strict, at }: SnapshotChoices): Snapshot | OfferBatch {
-  if (isNodeDocument(document)) return blame(name, () => readNodes(document));
+  const cluster = splitCluster(document);
+  if (cluster !== null) return blame(name, () => readLabeledNodes(cluster));
   return blame(name, () => readSnapshot(document, { strict, ...(at === undefined ? {} : { at }) }));
 }
 

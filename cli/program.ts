@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { version } from "../engine/version.ts";
+import { type AnnotateFlags, annotate } from "./annotate.ts";
 import { type AssertFlags, assertIntent } from "./assert.ts";
 import { explain } from "./explain.ts";
 import { readTime } from "./input.ts";
@@ -74,6 +75,19 @@ export function createProgram(done: (code: number) => void): Command {
     .option("--spot", "placed on spot")
     .option("--no-spot", "placed on demand")
     .action((file: string, flags: AssertFlags) => run(() => assertIntent(file, flags)));
+  program
+    .command("annotate [nodes]")
+    .description(
+      "turn vendor labels and DRA devices of nodes into annotations; - (default) is standard input",
+    )
+    .addOption(
+      new Option("-o, --output <form>", "what to print: kubectl patch lines, patches as JSON, or the nodes")
+        .choices(["kubectl", "json", "nodes"])
+        .default("kubectl"),
+    )
+    .option("--slices <file>", "DRA devices: kubectl get resourceslices -o json")
+    .option("--migrate", "also move facts in labels and old spellings to the current annotations")
+    .action((file: string | undefined, flags: AnnotateFlags) => run(() => annotate(file ?? "-", flags)));
   for (const command of program.commands) command.exitOverride();
   return program;
 }

@@ -114,10 +114,20 @@ function catalogName(text: string): string | null {
 
 const modelByName: ReadonlyMap<string, GpuModel> = new Map(gpuModels.map((model) => [model.name, model]));
 
+/** Stream processors of one AMD compute unit. */
+const PER_COMPUTE_UNIT = 64;
+
+/** AMD's labels count compute units; intents and the catalog count cores. */
+function countCores(gpu: Mutable<GpuTraits>, model: GpuModel): void {
+  if (model.vendor === "amd" && gpu.cores !== undefined && gpu.cores * PER_COMPUTE_UNIT === model.cores)
+    gpu.cores = model.cores;
+}
+
 /** The stated traits over those of the catalog. */
 function completeGpu(draft: OfferDraft, name: string, path: string, notes: Notes): GpuTraits {
   const model = modelByName.get(name);
   if (model === undefined) return { ...draft.gpu, model: name, families: [name] };
+  countCores(draft.gpu, model);
   warnDeviation(draft.gpu, model, path, notes);
   return {
     ...known({

@@ -57,8 +57,10 @@ export const gpuResources: readonly string[] = [
   "nvidia.com/gpu",
   "nvidia.com/gpu.shared",
   "amd.com/gpu",
+  "amd.com/spx_nps1",
   "gpu.intel.com/i915",
   "gpu.intel.com/xe",
+  "habana.ai/gaudi",
 ];
 
 function toNode(parsed: z.output<typeof nodeSchema>): NodeResource {
@@ -99,12 +101,21 @@ function devicePlugin(
   return { total, allocatable: allocatable ?? total };
 }
 
+/** How often the device plugin offers each physical GPU: more than once with time-slicing and MPS. */
+function replicasOf(node: NodeResource): number {
+  const replicas = Number(node.labels["nvidia.com/gpu.replicas"] ?? 1);
+  return Number.isSafeInteger(replicas) && replicas > 1 ? replicas : 1;
+}
+
 /** What the node's status adds to its annotations. */
 function amend(draft: OfferDraft, node: NodeResource, path: string, notes: Notes): void {
   draft.provider ??= providerOf(node, path, notes);
   const plugin = devicePlugin(node, path, notes);
   if (plugin !== null && draft.count !== undefined) {
-    if (plugin.total !== draft.count)
+    const replicas = replicasOf(node);
+    if (plugin.total === draft.count * replicas)
+      draft.free = Math.min(Math.floor(plugin.allocatable / replicas), draft.count);
+    else if (plugin.total !== draft.count)
       notes.warnings.push({
         path: `${path}.status.capacity`,
         code: "suspicious",
