@@ -4,6 +4,7 @@ import type { Decision } from "../engine/model/decision.ts";
 import { parseMicro } from "../engine/model/money.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
 import { exitCodes, InputError } from "./exit.ts";
+import { readFixtures } from "./fixtures.ts";
 import { readSource } from "./input.ts";
 import { decide, type PlaceFlags, toText } from "./place.ts";
 
@@ -105,7 +106,7 @@ export async function assertIntent(file: string, flags: AssertFlags): Promise<nu
   if (flags.outcome !== undefined && !outcomes.includes(flags.outcome))
     throw new InputError([`--outcome ${flags.outcome}: accepted: ${outcomes.join(", ")}`]);
   const choices = { strict: flags.strict, ...(flags.at === undefined ? {} : { at: flags.at }) };
-  const run = await decide(flags.fixture.map(readSource), [readSource(file)], choices, { explain: false });
+  const run = await decide(await readFixtures(flags), [readSource(file)], choices, { explain: false });
   const list = claims(run.plan.decisions[0]!, run.snapshot, flags);
   if (flags.json === true) process.stdout.write(toText({ claims: list }));
   else

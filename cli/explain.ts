@@ -2,6 +2,7 @@ import { stringify } from "yaml";
 import { forgePlan } from "../adapters/json/decision.ts";
 import { forgeObjects } from "../adapters/kubernetes/forge-objects.ts";
 import { exitCodes } from "./exit.ts";
+import { readFixtures } from "./fixtures.ts";
 import { readSource } from "./input.ts";
 import { decide, type PlaceFlags, toText } from "./place.ts";
 import { renderDecision, renderObjects } from "./render/decision.ts";
@@ -12,7 +13,7 @@ export async function explain(
   flags: PlaceFlags & { readonly yaml?: boolean },
 ): Promise<number> {
   const choices = { strict: flags.strict, ...(flags.at === undefined ? {} : { at: flags.at }) };
-  const run = await decide(flags.fixture.map(readSource), [readSource(file)], choices, { tradeoffs: true });
+  const run = await decide(await readFixtures(flags), [readSource(file)], choices, { tradeoffs: true });
   const decision = run.plan.decisions[0]!;
   const objects = forgeObjects(decision, run.intents[0]!, run.snapshot);
   const code = decision.outcome === "placed" ? exitCodes.ok : exitCodes.notPlaced;

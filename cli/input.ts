@@ -1,9 +1,15 @@
 import { readFileSync } from "node:fs";
+import { parseAllDocuments } from "yaml";
+import { generateSnapshot } from "../adapters/catalog/generate.ts";
+import { isPriceTable } from "../adapters/catalog/price-table.ts";
+import { readPrices } from "../adapters/catalog/prices.ts";
+import { isFluidosDocument, readFluidos } from "../adapters/fluidos/read.ts";
 import { readIntent } from "../adapters/json/intent.ts";
 import { type OfferBatch, readSnapshot } from "../adapters/json/snapshot.ts";
 import { readLabeledNodes, splitCluster } from "../adapters/labels/annotate.ts";
 import { EngineError } from "../engine/model/errors.ts";
 import type { Intent } from "../engine/model/intent.ts";
+import type { Rates } from "../engine/model/money.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
 import { formatTime, parseTime } from "../engine/model/time.ts";
 import { InputError } from "./exit.ts";
@@ -34,17 +40,47 @@ function whereIn(text: string, message: string): string {
   return `line ${before.length}, column ${before[before.length - 1]!.length + 1}`;
 }
 
-/** Reads a JSON file, or standard input for `-`. */
+/** What to say when a file cannot be opened or read. */
+export function unreadable(name: string, error: unknown): InputError {
+  const { code } = error as NodeJS.ErrnoException;
+  return new InputError([
+    `${name}: ${code === "ENOENT" ? "no such file" : code === "EISDIR" ? "is a folder" : `cannot be read (${code})`}`,
+  ]);
+}
+
+/** The documents of a YAML text: one as it is, several as a list of their items. */
+function parseYaml(name: string, text: string): unknown {
+  const documents = parseAllDocuments(text);
+  if (!Array.isArray(documents)) throw new InputError([`${name}: empty; accepted: a YAML document`]);
+  const errors = documents.flatMap((document) => document.errors);
+  if (errors.length > 0)
+    throw new InputError(
+      errors.map(({ message, linePos }) => {
+        const at = linePos?.[0];
+        const where = at === undefined ? "" : ` at line ${at.line}, column ${at.col}`;
+        return `${name}: malformed YAML${where}: ${message.split("\n")[0]?.replace(/ at line .*$/, "")}`;
+      }),
+    );
+  const values = documents.map((document) => document.toJS() as unknown).filter((value) => value !== null);
+  if (values.length === 1) return values[0];
+  const items = values.flatMap((value) => {
+    const { kind, items: inner } = (value ?? {}) as { kind?: unknown; items?: unknown };
+    return kind === "List" && Array.isArray(inner) ? (inner as unknown[]) : [value];
+  });
+  return { apiVersion: "v1", kind: "List", items };
+}
+
+/** Reads a JSON or YAML file, or standard input for `-`. Several YAML documents become one list. */
 export function readSource(name: string): Source {
   let text: string;
   try {
     text = readFileSync(name === "-" ? 0 : name, "utf8");
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new InputError([
-      `${name}: ${code === "ENOENT" ? "no such file" : code === "EISDIR" ? "is a folder" : `cannot be read (${code})`}`,
-    ]);
+    throw unreadable(name, error);
   }
+  // JSON has its own reader, whose messages are better; anything that does not start like it is taken for YAML.
+  if (/\.ya?ml$/i.test(name) || !/^\s*[{["]|^\s*$/.test(text))
+    return { name, document: parseYaml(name, text) };
   try {
     return { name, document: JSON.parse(text) as unknown };
   } catch (error) {
@@ -69,22 +105,56 @@ export interface SnapshotChoices {
   readonly at?: string;
 }
 
-/** A file of a federation: our snapshot format, or the output of `kubectl get nodes -o json`. */
+/** A made-up federation, by the numbers that make it. */
+export interface GeneratedDocument {
+  readonly format: "generated";
+  readonly count: number;
+  readonly seed: number;
+}
+
+/** Exchange rates from the command line: units of the federation's currency per foreign unit. */
+export interface RatesDocument {
+  readonly format: "rates";
+  readonly rates: Rates;
+}
+
+const hasFormat = (document: unknown, format: string): boolean =>
+  typeof document === "object" && document !== null && "format" in document && document.format === format;
+
+/**
+ * One part of a federation: our snapshot format, cluster nodes, FLUIDOS flavors or candidates, a price list, or a
+ * generated one.
+ */
 function readPart({ name, document }: Source, { strict, at }: SnapshotChoices): Snapshot | OfferBatch {
+  if (isPriceTable(document)) return blame(name, () => readPrices(document));
+  if (hasFormat(document, "generated")) {
+    const { count, seed } = document as GeneratedDocument;
+    return blame(name, () => readSnapshot(generateSnapshot(count, seed), at === undefined ? {} : { at }));
+  }
   const cluster = splitCluster(document);
   if (cluster !== null) return blame(name, () => readLabeledNodes(cluster));
+  if (isFluidosDocument(document)) return blame(name, () => readFluidos(document));
   return blame(name, () => readSnapshot(document, { strict, ...(at === undefined ? {} : { at }) }));
 }
 
 const isSnapshot = (part: Snapshot | OfferBatch): part is Snapshot => "version" in part;
 
-/** An empty federation for files that only list nodes. */
-function bareSnapshot(at: string): Snapshot {
+/** The one currency that all offers are priced in, else EUR. */
+function sharedCurrency(parts: readonly OfferBatch[]): string {
+  const currencies = new Set(
+    parts.flatMap(({ offers }) => offers.map(({ price }) => (price.onDemand ?? price.spot)?.currency)),
+  );
+  const [only] = currencies;
+  return currencies.size === 1 && only !== undefined ? only : "EUR";
+}
+
+/** An empty federation for files that only list offers. */
+function bareSnapshot(at: string, currency: string): Snapshot {
   const none: readonly never[] = [];
   return {
-    version: "nodes",
+    version: "offers",
     at,
-    currency: "EUR",
+    currency,
     rates: {},
     offers: none,
     tenants: none,
@@ -104,7 +174,11 @@ function bareSnapshot(at: string): Snapshot {
  * @throws {InputError} naming the file and the id that two sources share
  */
 export function readSnapshots(sources: readonly Source[], choices: SnapshotChoices): Snapshot {
-  const parts = sources.map((source) => ({ source, part: readPart(source, choices) }));
+  const stated = sources.filter(({ document }) => hasFormat(document, "rates"));
+  const rates = stated.map(({ document }) => (document as RatesDocument).rates);
+  const parts = sources
+    .filter((source) => !stated.includes(source))
+    .map((source) => ({ source, part: readPart(source, choices) }));
   const owner = new Map<string, string>();
   for (const { source, part } of parts)
     for (const { id } of part.offers) {
@@ -116,13 +190,19 @@ export function readSnapshots(sources: readonly Source[], choices: SnapshotChoic
       owner.set(id, source.name);
     }
   const snapshots = parts.map(({ part }) => part).filter(isSnapshot);
-  const base = snapshots[0] ?? bareSnapshot(choices.at ?? new Date().toISOString());
+  // Rates lead to EUR, unless a snapshot says otherwise.
+  const currency = rates.length > 0 ? "EUR" : sharedCurrency(parts.map(({ part }) => part));
+  const base = snapshots[0] ?? bareSnapshot(choices.at ?? new Date().toISOString(), currency);
   const all = <K extends "tenants" | "holdings" | "reservations" | "outages" | "maintenance">(key: K) =>
     snapshots.flatMap((part) => part[key] as readonly unknown[]) as unknown as Snapshot[K];
   return {
     ...base,
     ...(choices.at === undefined ? {} : { at: choices.at }),
-    rates: Object.assign({}, ...[...snapshots].reverse().map(({ rates }) => rates)) as Snapshot["rates"],
+    rates: Object.assign(
+      {},
+      ...[...snapshots].reverse().map((part) => part.rates),
+      ...rates,
+    ) as Snapshot["rates"],
     offers: parts.flatMap(({ part }) => part.offers).sort((a, b) => (a.id < b.id ? -1 : 1)),
     tenants: all("tenants"),
     holdings: all("holdings"),

@@ -2,8 +2,10 @@ import Table from "cli-table3";
 import type { Flavor } from "../engine/model/flavor.ts";
 import { formatMicro, type Money } from "../engine/model/money.ts";
 import { exitCodes } from "./exit.ts";
-import { readSnapshots, readSource } from "./input.ts";
+import { readFixtures } from "./fixtures.ts";
+import { readSnapshots } from "./input.ts";
 import { type PlaceFlags, toText } from "./place.ts";
+import { renderSkipped } from "./render/skipped.ts";
 
 const money = (amount: Money | undefined): string =>
   amount === undefined ? "-" : `${formatMicro(amount.micro)} ${amount.currency}`;
@@ -31,9 +33,9 @@ function toJson(flavor: Flavor): Record<string, unknown> {
 }
 
 /** `flare offers`: what the fixtures sell, sorted by id. */
-export function offers(flags: PlaceFlags): number {
+export async function offers(flags: PlaceFlags): Promise<number> {
   const choices = { strict: flags.strict, ...(flags.at === undefined ? {} : { at: flags.at }) };
-  const snapshot = readSnapshots(flags.fixture.map(readSource), choices);
+  const snapshot = readSnapshots(await readFixtures(flags), choices);
   if (flags.json === true) {
     process.stdout.write(toText({ offers: snapshot.offers.map(toJson), skipped: snapshot.skipped }));
     return exitCodes.ok;
@@ -55,7 +57,6 @@ export function offers(flags: PlaceFlags): number {
       flavor.divisible ? "per GPU" : "whole",
     ]);
   process.stdout.write(`${table.toString()}\n`);
-  for (const { id, path, message } of snapshot.skipped)
-    process.stderr.write(`skipped offer ${id}: ${path}: ${message}\n`);
+  process.stderr.write(renderSkipped(snapshot.skipped));
   return exitCodes.ok;
 }

@@ -6,12 +6,15 @@ import type { Plan, PlanOptions } from "../engine/model/plan.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
 import { plan } from "../engine/plan.ts";
 import { exitCodes } from "./exit.ts";
+import { readFixtures } from "./fixtures.ts";
 import { readIntents, readSnapshots, readSource, type Source } from "./input.ts";
 import { renderPlan } from "./render/decision.ts";
+import { renderSkipped } from "./render/skipped.ts";
 
 /** Flags that every deciding command shares. */
 export interface PlaceFlags {
   readonly fixture: readonly string[];
+  readonly rate?: readonly string[];
   readonly json?: boolean;
   readonly strict: boolean;
   readonly tradeoffs?: boolean;
@@ -59,17 +62,16 @@ const pickOptions = (flags: PlaceFlags): PlanOptions => ({ tradeoffs: flags.trad
 /** What was skipped and noticed in the fixtures, for people. */
 function fixtureNotes({ skipped, warnings }: Snapshot): string {
   const lines = [
-    ...skipped.map(({ id, path, message }) => `skipped offer ${id}: ${path}: ${message}`),
     ...(warnings.length > 0
       ? [`${warnings.length} note${warnings.length === 1 ? "" : "s"} on the fixtures; see --json`]
       : []),
   ];
-  return lines.map((line) => `${line}\n`).join("");
+  return renderSkipped(skipped) + lines.map((line) => `${line}\n`).join("");
 }
 
 /** `flare place`: decides, prints, saves; exit 0 when all are placed, else 3. */
 export async function place(files: readonly string[], flags: PlaceFlags): Promise<number> {
-  const fixtures = flags.fixture.map(readSource);
+  const fixtures = await readFixtures(flags);
   const documents = files.map(readSource);
   const choices = { strict: flags.strict, ...(flags.at === undefined ? {} : { at: flags.at }) };
   const run = await decide(fixtures, documents, choices, pickOptions(flags));

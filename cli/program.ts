@@ -16,11 +16,19 @@ function federation(command: Command): Command {
     .addOption(
       new Option(
         "--fixture <file>",
-        "a federation: our snapshot JSON or `kubectl get nodes -o json`; repeatable, - is standard input",
+        "a federation: a snapshot, kubectl get nodes -o json, FLUIDOS flavors (JSON or YAML), a price list (.csv) or generate:COUNT?seed=N; repeatable, - is standard input",
       )
         .argParser(collect as (value: string, previous: unknown) => unknown)
         .default([])
         .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option(
+        "--rate <currency=amount>",
+        "worth of a foreign unit in the federation's currency; repeatable",
+      )
+        .argParser(collect as (value: string, previous: unknown) => unknown)
+        .default([]),
     )
     .option("--json", "print JSON alone on standard output")
     .option("--strict", "unknown fields are errors (the default)", true)

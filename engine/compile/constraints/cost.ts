@@ -1,3 +1,4 @@
+import type { Predicate } from "../../kernel/query.ts";
 import type { Micro, Money } from "../../model/money.ts";
 import { convert, formatMicro } from "../../model/money.ts";
 import type { Snapshot } from "../../model/snapshot.ts";
@@ -29,12 +30,18 @@ function hourlyMicro({ catalog, need }: Scope, row: number): Micro {
   return billedMicro(catalog, need, row, need.together);
 }
 
+/** A cap in a currency without a rate cannot be kept, so nothing passes it: dropping it would break a promise. */
+function incomparable({ catalog }: Scope): readonly Predicate[] {
+  return [{ kind: "bitmap", failed: bitmapOf(catalog.options.count, () => true) }];
+}
+
 const hourly: ConstraintSpec = {
   name: "max_hourly_cost",
   predicates: (scope) => {
     const { catalog, need } = scope;
     const cap = need.capMicro;
-    if (cap === undefined || cap === null) return null;
+    if (cap === undefined) return null;
+    if (cap === null) return incomparable(scope);
     const { numeric, options } = catalog;
     const perReplica = Math.floor(cap / (need.gpus * need.together));
     const unit = { kind: "range", column: numeric.unitMicro, max: perReplica, unknown: "pass" } as const;
@@ -50,7 +57,7 @@ const hourly: ConstraintSpec = {
   relax: (scope, rows) => {
     const { catalog, need } = scope;
     const from = need.intent.constraints.maxHourlyCost;
-    if (from === undefined) return null;
+    if (from === undefined || need.capMicro === null) return null;
     const least = rows.reduce((best, row) => Math.min(best, hourlyMicro(scope, row)), Infinity);
     const to = inCurrency(least, from.currency, catalog.snapshot);
     return changed(need.intent, ["constraints", "maxHourlyCost"], to, {
@@ -77,7 +84,8 @@ const total: ConstraintSpec = {
   predicates: (scope) => {
     const { catalog, need } = scope;
     const cap = need.totalCapMicro;
-    if (cap === undefined || cap === null || need.runtime.source === "none") return null;
+    if (cap === null) return incomparable(scope);
+    if (cap === undefined || need.runtime.source === "none") return null;
     return [
       { kind: "bitmap", failed: bitmapOf(catalog.options.count, (row) => totalMicro(scope, row) > cap) },
     ];
@@ -85,7 +93,7 @@ const total: ConstraintSpec = {
   relax: (scope, rows) => {
     const { catalog, need } = scope;
     const from = need.intent.constraints.maxTotalCost;
-    if (from === undefined) return null;
+    if (from === undefined || need.totalCapMicro === null) return null;
     const least = rows.reduce((best, row) => Math.min(best, totalMicro(scope, row)), Infinity);
     const to = inCurrency(least, from.currency, catalog.snapshot);
     return changed(need.intent, ["constraints", "maxTotalCost"], to, {
