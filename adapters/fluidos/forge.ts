@@ -15,9 +15,16 @@ export interface NodeIdentity {
   readonly ip: string;
 }
 
+/** Longest flavor name whose contract's name is still valid as a label value, which pins pods to its node. */
+const LONGEST_FLAVOR = 63 - "contract--0000".length;
+
 /** Name of the FLUIDOS Flavor an offer came from; offers of other sources get their id as such a name. */
 export function flavorName(flavor: Flavor): string {
-  return flavor.origin?.flavorName ?? dnsLabel(flavor.id);
+  const known = flavor.origin?.flavorName;
+  if (known !== undefined) return known;
+  const name = dnsLabel(flavor.id);
+  if (name.length <= LONGEST_FLAVOR) return name;
+  return `${name.slice(0, LONGEST_FLAVOR - 9).replace(/-+$/, "")}-${digest(flavor.id, 8)}`;
 }
 
 /**
@@ -38,33 +45,51 @@ function placementName(intent: Intent, placement: Placement, attempt: number): s
   );
 }
 
+const isPartial = (placement: Placement, flavor: Flavor): boolean =>
+  flavor.divisible && placement.gpus < flavor.capacity.gpus;
+
+/** Fewest pods that are bought: a workload's own, and room for what Liqo and monitoring add. */
+const FEWEST_PODS = 10;
+
+/** CPU, memory and pods that a placement buys: the whole offer's, or what the replicas need of a divisible one. */
+export function boughtResources(
+  intent: Intent,
+  placement: Placement,
+  flavor: Flavor,
+): { readonly cpu: string; readonly memory: string; readonly pods: string } {
+  const { cpuMilli, memoryMib } = intent.workload.resources;
+  const { capacity } = flavor;
+  const isWhole = !isPartial(placement, flavor);
+  const share = placement.gpus / capacity.gpus;
+  const bought = (need: number | undefined, total: number | undefined, least: number): number => {
+    if (isWhole && total !== undefined) return total;
+    const wanted = need === undefined ? Math.ceil((total ?? least) * share) : need * placement.replicas;
+    return Math.min(wanted, total ?? wanted);
+  };
+  const pods =
+    isWhole && capacity.pods !== undefined ? capacity.pods : Math.max(placement.replicas, FEWEST_PODS);
+  return {
+    cpu: formatMilli(bought(cpuMilli, capacity.cpuMilli, 1000)),
+    memory: formatMebibytes(bought(memoryMib, capacity.memoryMib, 1024)),
+    pods: String(Math.min(pods, capacity.pods ?? pods)),
+  };
+}
+
 /**
  * What is bought of a divisible offer: CPU, memory and pods are required by FLUIDOS; GPUs are written both as a count
  * (the fork) and as node totals of cores and memory (upstream), so that either provider subtracts the right amount.
  */
 function configuration(intent: Intent, placement: Placement, flavor: Flavor): Record<string, unknown> {
-  const { cpuMilli, memoryMib } = intent.workload.resources;
-  const share = placement.gpus / flavor.capacity.gpus;
-  const cpu =
-    cpuMilli === undefined
-      ? Math.ceil((flavor.capacity.cpuMilli ?? 1000) * share)
-      : cpuMilli * placement.replicas;
-  const memory =
-    memoryMib === undefined
-      ? Math.ceil((flavor.capacity.memoryMib ?? 1024) * share)
-      : memoryMib * placement.replicas;
   const { gpu } = flavor;
   return {
     type: "K8Slice",
     data: {
-      cpu: formatMilli(cpu),
-      memory: formatMebibytes(memory),
-      pods: String(Math.max(placement.replicas, 10)),
+      ...boughtResources(intent, placement, flavor),
       gpu: {
         model: gpu.model,
         count: placement.gpus,
-        ...(gpu.cores === undefined ? {} : { cores: String(gpu.cores * placement.gpus) }),
-        ...(gpu.memoryMib === undefined ? {} : { memory: formatMebibytes(gpu.memoryMib * placement.gpus) }),
+        cores: String((gpu.cores ?? 0) * placement.gpus),
+        memory: formatMebibytes((gpu.memoryMib ?? 0) * placement.gpus),
       },
     },
   };
@@ -82,7 +107,6 @@ export function forgeReservation(
   attempt: number,
 ): KubernetesObject {
   const owner = flavor.origin?.owner;
-  const partial = flavor.divisible && placement.gpus < flavor.capacity.gpus;
   return {
     apiVersion: "reservation.fluidos.eu/v1alpha1",
     kind: "Reservation",
@@ -104,7 +128,7 @@ export function forgeReservation(
       },
       reserve: true,
       purchase: true,
-      ...(partial ? { configuration: configuration(intent, placement, flavor) } : {}),
+      ...(isPartial(placement, flavor) ? { configuration: configuration(intent, placement, flavor) } : {}),
     },
   };
 }

@@ -2,19 +2,26 @@ import type { Decision, Placement } from "../../engine/model/decision.ts";
 import type { Flavor } from "../../engine/model/flavor.ts";
 import type { Intent } from "../../engine/model/intent.ts";
 import type { Snapshot } from "../../engine/model/snapshot.ts";
-import { contractName, forgeAllocation, forgeReservation, type NodeIdentity } from "../fluidos/forge.ts";
-import { forgeNamespaceOffloading } from "../liqo/forge.ts";
+import {
+  boughtResources,
+  contractName,
+  forgeAllocation,
+  forgeReservation,
+  type NodeIdentity,
+} from "../fluidos/forge.ts";
+import { forgeNamespaceOffloading, forgeResourceSlice } from "../liqo/forge.ts";
 import {
   forgeAutoscaler,
-  forgeClaims,
+  forgeConfigMap,
   forgeDeployment,
   forgeIngress,
   forgeJob,
-  forgeNetworkPolicy,
   forgeService,
   type WorkloadFrame,
 } from "../workload/forge.ts";
-import type { Pin } from "../workload/pod.ts";
+import { forgeNetworkPolicy } from "../workload/network.ts";
+import { gpuResource, type Pin } from "../workload/pod.ts";
+import { forgeClaims } from "../workload/volumes.ts";
 import { dnsLabel, type KubernetesObject, ownLabels } from "./object.ts";
 
 export interface ForgeOptions {
@@ -38,8 +45,43 @@ function pinOf(flavor: Flavor): Pin {
     : { node: contractName(flavor), virtual: true };
 }
 
-/** Tasks of a batch shared out over its placements in proportion to the tasks each runs at once. */
-function shareTasks(placements: readonly Placement[], tasks: number): number[] {
+/** Liqo's id of the cluster that sells an offer; where it is not known, its provider's name stands for it. */
+const clusterOf = (flavor: Flavor): string => flavor.origin?.liqoClusterId ?? dnsLabel(flavor.provider);
+
+interface Placed {
+  readonly placement: Placement;
+  readonly flavor: Flavor;
+}
+
+/** Everything bought of one offer, on demand and on spot together: it is one contract. */
+function byOffer(placed: readonly Placed[]): Placed[] {
+  const offers = new Map<string, Placed>();
+  for (const { placement, flavor } of placed) {
+    const before = offers.get(flavor.id)?.placement;
+    const gpus = placement.gpus + (before?.gpus ?? 0);
+    const replicas = placement.replicas + (before?.replicas ?? 0);
+    offers.set(flavor.id, { placement: { ...placement, gpus, replicas }, flavor });
+  }
+  return [...offers.values()];
+}
+
+/** The slice of a provider's cluster under the contract for an offer. */
+function forgeSlice(
+  intent: Intent,
+  { placement, flavor }: Placed,
+  labels: Readonly<Record<string, string>>,
+): KubernetesObject {
+  // An offer that is sold whole brings all its GPUs, whatever the replicas take.
+  const gpus = flavor.divisible ? placement.gpus : flavor.capacity.gpus;
+  const resources = {
+    ...boughtResources(intent, placement, flavor),
+    [gpuResource(flavor, intent.workload.resources.gpu.migProfile)]: String(gpus),
+  };
+  return forgeResourceSlice(contractName(flavor), clusterOf(flavor), resources, labels);
+}
+
+/** A number (tasks, replicas) shared out over placements in proportion to the replicas each runs at once. */
+function shareOut(placements: readonly Placement[], tasks: number): number[] {
   const atOnce = placements.reduce((sum, { replicas }) => sum + replicas, 0);
   let before = 0;
   let given = 0;
@@ -78,27 +120,33 @@ export function forgeObjects(
   const labels = ownLabels(intent.tenant, intent.name);
   const frame: WorkloadFrame = { intent, namespace, labels };
   const bought = placed.filter(({ flavor }) => !isOwnNode(flavor));
-  const clusters = [
-    ...new Set(bought.map(({ flavor }) => flavor.origin?.liqoClusterId ?? flavor.provider)),
-  ].sort();
-  const tasks = shareTasks(decision.placements, intent.workload.batch?.parallelTasks ?? 1);
+  const clusters = [...new Set(bought.map(({ flavor }) => clusterOf(flavor)))].sort();
+  const { batch, scaling } = intent.workload;
+  const tasks = shareOut(decision.placements, batch?.parallelTasks ?? 1);
+  const most = shareOut(decision.placements, scaling?.maxReplicas ?? 1);
   const parts = placed.length;
+  const hasOwnNode = bought.length < placed.length;
   return [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } },
     ...bought.flatMap(({ placement, flavor }) => [
       forgeReservation(intent, placement, flavor, options.buyer, options.attempt),
       forgeAllocation(intent, placement, flavor, options.attempt),
     ]),
-    ...(clusters.length === 0 ? [] : [forgeNamespaceOffloading(namespace, clusters, labels)]),
-    ...forgeClaims(frame),
+    ...byOffer(bought).map((one) => forgeSlice(intent, one, labels)),
+    ...(clusters.length === 0 ? [] : [forgeNamespaceOffloading(namespace, clusters, labels, hasOwnNode)]),
+    ...forgeConfigMap(frame),
+    ...forgeClaims(frame, parts),
     ...forgeNetworkPolicy(frame),
-    ...placed.map(({ placement, flavor }, index) =>
-      intent.workload.type === "batch"
-        ? forgeJob(frame, placement, flavor, pinOf(flavor), { part: index, parts, tasks: tasks[index]! })
-        : forgeDeployment(frame, placement, flavor, pinOf(flavor), { part: index, parts }),
-    ),
+    ...placed.flatMap(({ placement, flavor }, index) => {
+      const pin = pinOf(flavor);
+      if (intent.workload.type === "batch")
+        return [forgeJob(frame, placement, flavor, pin, { part: index, parts, tasks: tasks[index] ?? 1 })];
+      return [
+        forgeDeployment(frame, placement, flavor, pin, { part: index, parts }),
+        ...forgeAutoscaler(frame, placement, flavor, { part: index, parts, most: most[index] ?? 1 }),
+      ];
+    }),
     ...forgeService(frame),
     ...forgeIngress(frame),
-    ...(parts === 1 ? forgeAutoscaler(frame) : []),
   ];
 }

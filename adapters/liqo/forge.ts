@@ -4,11 +4,14 @@ import type { KubernetesObject } from "../kubernetes/object.ts";
  * Offloads a namespace to the clusters that sold something to its intent. Liqo requires the name `offloading`, one per
  * namespace. It selects clusters, never a virtual node: selecting one of several nodes of a provider would remove the
  * namespace mapping the others share. Pods are pinned to their node by the workload itself.
+ *
+ * @param hasOwnNode some of the intent's pods run on nodes of this cluster
  */
 export function forgeNamespaceOffloading(
   namespace: string,
   clusterIds: readonly string[],
   labels: Readonly<Record<string, string>>,
+  hasOwnNode: boolean,
 ): KubernetesObject {
   return {
     apiVersion: "offloading.liqo.io/v1beta1",
@@ -16,7 +19,8 @@ export function forgeNamespaceOffloading(
     metadata: { name: "offloading", namespace, labels },
     spec: {
       namespaceMappingStrategy: "DefaultName",
-      podOffloadingStrategy: "Remote",
+      // "Remote" would keep the pods that stay at home from being scheduled.
+      podOffloadingStrategy: hasOwnNode ? "LocalAndRemote" : "Remote",
       clusterSelector: {
         nodeSelectorTerms: [
           {
@@ -25,5 +29,35 @@ export function forgeNamespaceOffloading(
         ],
       },
     },
+  };
+}
+
+/**
+ * The resources asked of a provider cluster under one contract, from which Liqo makes the virtual node of that name.
+ * FLUIDOS creates it without GPUs, so it is written in full: applied before, it is adopted, applied after, it adds them.
+ *
+ * @see liqo docs, "Resource reservation": extended resources are stated by editing the slice
+ */
+export function forgeResourceSlice(
+  contract: string,
+  clusterId: string,
+  resources: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string>>,
+): KubernetesObject {
+  return {
+    apiVersion: "authentication.liqo.io/v1beta1",
+    kind: "ResourceSlice",
+    metadata: {
+      name: contract,
+      namespace: `liqo-tenant-${clusterId}`,
+      labels: {
+        ...labels,
+        "liqo.io/remote-cluster-id": clusterId,
+        "liqo.io/remoteID": clusterId,
+        "liqo.io/replication": "true",
+      },
+      annotations: { "liqo.io/create-virtual-node": "true" },
+    },
+    spec: { class: "default", providerClusterID: clusterId, resources },
   };
 }

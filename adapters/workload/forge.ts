@@ -1,8 +1,8 @@
 import type { Placement } from "../../engine/model/decision.ts";
 import type { Flavor } from "../../engine/model/flavor.ts";
-import type { Intent } from "../../engine/model/intent.ts";
+import type { Intent, Port } from "../../engine/model/intent.ts";
 import { dnsLabel, type KubernetesObject } from "../kubernetes/object.ts";
-import { claimName, forgePodTemplate, type Pin } from "./pod.ts";
+import { configData, configName, forgePodTemplate, type Pin } from "./pod.ts";
 
 /** What the objects of a workload share. */
 export interface WorkloadFrame {
@@ -27,7 +27,7 @@ export function forgeDeployment(
   pin: Pin,
   { part, parts }: { readonly part: number; readonly parts: number },
 ): KubernetesObject {
-  const selector = { "flare.io/intent": labels["flare.io/intent"]!, ...partLabels(part) };
+  const selector = { "flare.io/intent": labels["flare.io/intent"] ?? "", ...partLabels(part) };
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
@@ -71,6 +71,20 @@ export function forgeJob(
   };
 }
 
+/** Ports of a workload by number and protocol, each once. */
+function distinctPorts(ports: readonly Port[]): Port[] {
+  return [...new Map(ports.map((port) => [`${port.protocol}-${port.port}`, port] as const)).values()];
+}
+
+/** The environment of a workload, or nothing without one. */
+export function forgeConfigMap({ intent, namespace, labels }: WorkloadFrame): KubernetesObject[] {
+  const data = configData(intent);
+  if (Object.keys(data).length === 0) return [];
+  return [
+    { apiVersion: "v1", kind: "ConfigMap", metadata: { name: configName(intent), namespace, labels }, data },
+  ];
+}
+
 /** A Service for the ports of a workload, or nothing without ports. */
 export function forgeService({ intent, namespace, labels }: WorkloadFrame): KubernetesObject[] {
   const { ports, name } = intent.workload;
@@ -81,8 +95,8 @@ export function forgeService({ intent, namespace, labels }: WorkloadFrame): Kube
       kind: "Service",
       metadata: { name: dnsLabel(name), namespace, labels },
       spec: {
-        selector: { "flare.io/intent": labels["flare.io/intent"]! },
-        ports: ports.map(({ port, protocol }) => ({
+        selector: { "flare.io/intent": labels["flare.io/intent"] ?? "" },
+        ports: distinctPorts(ports).map(({ port, protocol }) => ({
           name: `${protocol.toLowerCase()}-${port}`,
           port,
           targetPort: port,
@@ -93,92 +107,76 @@ export function forgeService({ intent, namespace, labels }: WorkloadFrame): Kube
   ];
 }
 
-/** An Ingress for the exposed ports that name a domain; a port without one is reachable by its Service only. */
+/**
+ * An Ingress for the exposed TCP ports that name a domain; a port without one is reachable by its Service only. The first
+ * port of a domain gets its root, others of the same domain the path of their number.
+ */
 export function forgeIngress({ intent, namespace, labels }: WorkloadFrame): KubernetesObject[] {
-  const exposed = intent.workload.ports.filter(({ expose, domain }) => expose && domain !== undefined);
-  if (exposed.length === 0) return [];
   const name = dnsLabel(intent.workload.name);
+  const byHost = new Map<string, number[]>();
+  for (const { port, protocol, expose, domain } of distinctPorts(intent.workload.ports)) {
+    if (!expose || domain === undefined || protocol !== "TCP") continue;
+    const host = domain.toLowerCase();
+    byHost.set(host, [...(byHost.get(host) ?? []), port]);
+  }
+  if (byHost.size === 0) return [];
+  const path = (port: number, index: number): Record<string, unknown> => ({
+    path: index === 0 ? "/" : `/${port}`,
+    pathType: "Prefix",
+    backend: { service: { name, port: { number: port } } },
+  });
   return [
     {
       apiVersion: "networking.k8s.io/v1",
       kind: "Ingress",
       metadata: { name, namespace, labels },
-      spec: {
-        rules: exposed.map(({ port, domain }) => ({
-          host: domain,
-          http: {
-            paths: [
-              { path: "/", pathType: "Prefix", backend: { service: { name, port: { number: port } } } },
-            ],
-          },
-        })),
-      },
+      spec: { rules: [...byHost].map(([host, ports]) => ({ host, http: { paths: ports.map(path) } })) },
     },
   ];
 }
 
-/** Autoscaling on CPU between the replicas asked for, for a service in one place. */
-export function forgeAutoscaler({ intent, namespace, labels }: WorkloadFrame): KubernetesObject[] {
-  const { scaling, name } = intent.workload;
-  if (scaling?.autoScale !== true) return [];
+/** Metric under which NVIDIA's exporter reports how busy a pod's GPUs are, in per cent. */
+const GPU_METRIC = "DCGM_FI_DEV_GPU_UTIL";
+
+/**
+ * Autoscaling of one placement between its replicas and its share of the most that the workload may have. CPU counts
+ * where the pods ask for CPU, since utilization is relative to that; GPUs count where NVIDIA's exporter measures them.
+ * Replicas beyond what was bought wait until more is.
+ */
+export function forgeAutoscaler(
+  { intent, namespace, labels }: WorkloadFrame,
+  placement: Placement,
+  flavor: Flavor,
+  { part, parts, most }: { readonly part: number; readonly parts: number; readonly most: number },
+): KubernetesObject[] {
+  const { scaling, resources } = intent.workload;
+  if (scaling?.autoScale !== true || most <= placement.replicas) return [];
+  const name = partName(intent, part, parts);
+  const cpu = {
+    type: "Resource",
+    resource: { name: "cpu", target: { type: "Utilization", averageUtilization: scaling.targetCpuPercent } },
+  };
+  const gpu = {
+    type: "Pods",
+    pods: {
+      metric: { name: GPU_METRIC },
+      target: { type: "AverageValue", averageValue: String(scaling.targetGpuPercent) },
+    },
+  };
+  const isNvidia = (flavor.gpu.vendor ?? "nvidia") === "nvidia";
   return [
     {
       apiVersion: "autoscaling/v2",
       kind: "HorizontalPodAutoscaler",
-      metadata: { name: dnsLabel(name), namespace, labels },
+      metadata: { name, namespace, labels },
       spec: {
-        scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: dnsLabel(name) },
-        minReplicas: scaling.minReplicas,
-        maxReplicas: scaling.maxReplicas,
+        scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name },
+        minReplicas: placement.replicas,
+        maxReplicas: most,
         metrics: [
-          {
-            type: "Resource",
-            resource: {
-              name: "cpu",
-              target: { type: "Utilization", averageUtilization: scaling.targetCpuPercent },
-            },
-          },
+          ...(resources.cpuMilli !== undefined || !isNvidia ? [cpu] : []),
+          ...(isNvidia ? [gpu] : []),
         ],
-      },
-    },
-  ];
-}
-
-/** One claim per persistent volume without a source. */
-export function forgeClaims({ intent, namespace, labels }: WorkloadFrame): KubernetesObject[] {
-  return intent.workload.volumes
-    .filter(({ type, source }) => type === "persistent" && source === undefined)
-    .map((volume) => ({
-      apiVersion: "v1",
-      kind: "PersistentVolumeClaim",
-      metadata: { name: claimName(intent, volume), namespace, labels },
-      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: volume.size } } },
-    }));
-}
-
-/**
- * Network policy from the intent's isolation and firewall rules. Kubernetes knows only what is allowed: `deny` rules
- * take effect by not being allowed, and a private workload without rules is reachable from its own namespace only.
- */
-export function forgeNetworkPolicy({ intent, namespace, labels }: WorkloadFrame): KubernetesObject[] {
-  const { networkIsolation, firewallRules } = intent.constraints.security;
-  if (networkIsolation !== "private" && firewallRules.length === 0) return [];
-  const allowed = firewallRules
-    .filter(({ action }) => action === "allow")
-    .map(({ port, protocol, source }) => ({
-      from: [{ ipBlock: { cidr: source } }],
-      ports: [{ port, protocol }],
-    }));
-  const ownNamespace = { from: [{ podSelector: {} }] };
-  return [
-    {
-      apiVersion: "networking.k8s.io/v1",
-      kind: "NetworkPolicy",
-      metadata: { name: dnsLabel(intent.workload.name), namespace, labels },
-      spec: {
-        podSelector: { matchLabels: { "flare.io/intent": labels["flare.io/intent"]! } },
-        policyTypes: ["Ingress"],
-        ingress: [ownNamespace, ...allowed],
       },
     },
   ];

@@ -1,8 +1,9 @@
 import type { Placement } from "../../engine/model/decision.ts";
 import type { Flavor } from "../../engine/model/flavor.ts";
-import type { Intent, Volume } from "../../engine/model/intent.ts";
-import { dnsLabel } from "../kubernetes/object.ts";
+import type { Intent } from "../../engine/model/intent.ts";
+import { digest, dnsLabel } from "../kubernetes/object.ts";
 import { formatMebibytes, formatMilli } from "../kubernetes/quantity.ts";
+import { distinctVolumes, mountAnnotations, podVolumeName, volumeSource } from "./volumes.ts";
 
 /** Extended resource under which a vendor's device plugin offers whole GPUs. */
 const vendorResources: Readonly<Record<string, string>> = {
@@ -11,15 +12,16 @@ const vendorResources: Readonly<Record<string, string>> = {
   intel: "gpu.intel.com/xe",
 };
 
-/** The resource a pod asks for to get a GPU of this offer. */
-export function gpuResource(flavor: Flavor): string {
+/** The resource a pod asks for to get a GPU of this offer, or a MIG slice of one where the intent names a profile. */
+export function gpuResource(flavor: Flavor, migProfile?: string): string {
+  if (migProfile !== undefined) return `nvidia.com/mig-${migProfile}`;
   return flavor.origin?.gpuResource ?? vendorResources[flavor.gpu.vendor ?? "nvidia"] ?? "nvidia.com/gpu";
 }
 
 /** CPU, memory and GPUs of one replica; limits equal requests for GPUs, as Kubernetes demands. */
 function resources(intent: Intent, flavor: Flavor): Record<string, Record<string, string>> {
   const { cpuMilli, memoryMib, gpu } = intent.workload.resources;
-  const gpus = { [gpuResource(flavor)]: String(gpu.count) };
+  const gpus = { [gpuResource(flavor, gpu.migProfile)]: String(gpu.count) };
   const requests = {
     ...(cpuMilli === undefined ? {} : { cpu: formatMilli(cpuMilli) }),
     ...(memoryMib === undefined ? {} : { memory: formatMebibytes(memoryMib) }),
@@ -29,34 +31,6 @@ function resources(intent: Intent, flavor: Flavor): Record<string, Record<string
     requests,
     limits: { ...(memoryMib === undefined ? {} : { memory: formatMebibytes(memoryMib) }), ...gpus },
   };
-}
-
-/** Name of the claim behind a persistent volume of an intent. */
-export function claimName(intent: Intent, volume: Volume): string {
-  return dnsLabel(intent.workload.name, volume.name);
-}
-
-/** CSI drivers that mount object stores. */
-const drivers: Readonly<Record<string, string>> = {
-  s3: "s3.csi.aws.com",
-  gcs: "gcsfuse.csi.storage.gke.io",
-  azure: "blob.csi.azure.com",
-};
-
-function volumeSource(intent: Intent, volume: Volume): Record<string, unknown> {
-  if (volume.source !== undefined) {
-    const { type, uri, credentials } = volume.source;
-    return {
-      csi: {
-        driver: drivers[type],
-        volumeAttributes: { uri, size: volume.size },
-        nodePublishSecretRef: { name: credentials },
-      },
-    };
-  }
-  return volume.type === "persistent"
-    ? { persistentVolumeClaim: { claimName: claimName(intent, volume) } }
-    : { emptyDir: { sizeLimit: volume.size } };
 }
 
 /** A single command line goes to the shell; several words are the argument vector they are. */
@@ -73,24 +47,57 @@ export interface Pin {
   readonly virtual: boolean;
 }
 
-/** Required affinity, selector and toleration that hold a pod on one virtual node, with or without Liqo's webhook. */
+/** Longest value of a label: longer node names cannot be selected by their host name label. */
+const LONGEST_LABEL = 63;
+
+/** Required affinity, selector and toleration that hold a pod on one node, virtual ones with or without Liqo's webhook. */
 function pinning({ node, virtual }: Pin): Record<string, unknown> {
-  const nodeSelector = { "kubernetes.io/hostname": node };
-  if (!virtual) return { nodeSelector };
-  const virtualNodes = { key: "liqo.io/type", operator: "In", values: ["virtual-node"] };
-  return {
-    nodeSelector,
-    affinity: {
-      nodeAffinity: {
-        requiredDuringSchedulingIgnoredDuringExecution: {
-          nodeSelectorTerms: [{ matchExpressions: [virtualNodes] }],
-        },
-      },
-    },
-    tolerations: [
-      { key: "virtual-node.liqo.io/not-allowed", operator: "Equal", value: "true", effect: "NoExecute" },
-    ],
+  const isLabel = node.length <= LONGEST_LABEL;
+  const term = {
+    ...(isLabel ? {} : { matchFields: [{ key: "metadata.name", operator: "In", values: [node] }] }),
+    ...(virtual
+      ? { matchExpressions: [{ key: "liqo.io/type", operator: "In", values: ["virtual-node"] }] }
+      : {}),
   };
+  return {
+    ...(isLabel ? { nodeSelector: { "kubernetes.io/hostname": node } } : {}),
+    ...(Object.keys(term).length === 0
+      ? {}
+      : {
+          affinity: {
+            nodeAffinity: {
+              requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [term] },
+            },
+          },
+        }),
+    ...(virtual
+      ? {
+          tolerations: [
+            {
+              key: "virtual-node.liqo.io/not-allowed",
+              operator: "Equal",
+              value: "true",
+              effect: "NoExecute",
+            },
+          ],
+        }
+      : {}),
+  };
+}
+
+/** Environment that a ConfigMap can hold; other names are none that a process could read either, and stay in the pod. */
+const isConfigKey = (name: string): boolean => /^[-._a-zA-Z0-9]{1,253}$/.test(name);
+
+/** Name of the ConfigMap with the environment of an intent. */
+export function configName(intent: Intent): string {
+  return dnsLabel(intent.workload.name, "env");
+}
+
+/** What the ConfigMap of an intent holds, by name; of equal names the last counts. Empty without an environment. */
+export function configData(intent: Intent): Record<string, string> {
+  const entries = intent.workload.env.filter(({ name }) => isConfigKey(name));
+  const data = new Map(entries.map(({ name, value }) => [name, value]));
+  return Object.fromEntries([...data].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Pod template of one placement of an intent. */
@@ -103,28 +110,41 @@ export function forgePodTemplate(
   restartPolicy: "Always" | "OnFailure",
 ): Record<string, unknown> {
   const { workload } = intent;
+  const config = configData(intent);
+  const isConfigured = Object.keys(config).length > 0;
   const env = [
-    ...workload.env,
+    ...workload.env.filter(({ name }) => !isConfigKey(name)),
     ...workload.secrets.map(({ name, env: variable }) => ({
       name: variable,
       valueFrom: { secretKeyRef: { name, key: variable } },
     })),
   ];
   const container = {
-    name: workload.name,
+    name: dnsLabel(workload.name),
     image: workload.image,
     ...command(workload.commands),
+    ...(isConfigured ? { envFrom: [{ configMapRef: { name: configName(intent) } }] } : {}),
     ...(env.length === 0 ? {} : { env }),
     ...(workload.ports.length === 0
       ? {}
       : { ports: workload.ports.map(({ port, protocol }) => ({ containerPort: port, protocol })) }),
     ...(workload.volumes.length === 0
       ? {}
-      : { volumeMounts: workload.volumes.map(({ name, path }) => ({ name, mountPath: path })) }),
+      : {
+          volumeMounts: workload.volumes.map((volume) => ({
+            name: podVolumeName(volume),
+            mountPath: volume.path,
+          })),
+        }),
     resources: resources(intent, flavor),
   };
+  // A changed environment must restart the pods, which a changed ConfigMap alone would not do.
+  const annotations = {
+    ...(isConfigured ? { "flare.io/env": digest(JSON.stringify(config), 16) } : {}),
+    ...mountAnnotations(workload.volumes),
+  };
   return {
-    metadata: { labels },
+    metadata: { labels, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) },
     spec: {
       restartPolicy,
       ...pinning(pin),
@@ -132,8 +152,8 @@ export function forgePodTemplate(
       ...(workload.volumes.length === 0
         ? {}
         : {
-            volumes: workload.volumes.map((volume) => ({
-              name: volume.name,
+            volumes: distinctVolumes(workload.volumes).map((volume) => ({
+              name: podVolumeName(volume),
               ...volumeSource(intent, volume),
             })),
           }),
