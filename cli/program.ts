@@ -3,6 +3,7 @@ import { version } from "../engine/version.ts";
 import { type AnnotateFlags, annotate } from "./annotate.ts";
 import { type AssertFlags, assertIntent } from "./assert.ts";
 import { explain } from "./explain.ts";
+import { type ExportFlags, exportSolvers } from "./export.ts";
 import { readTime } from "./input.ts";
 import { offers } from "./offers.ts";
 import { type PlaceFlags, place } from "./place.ts";
@@ -96,6 +97,21 @@ export function createProgram(done: (code: number) => void): Command {
     .option("--slices <file>", "DRA devices: kubectl get resourceslices -o json")
     .option("--migrate", "also move facts in labels and old spellings to the current annotations")
     .action((file: string | undefined, flags: AnnotateFlags) => run(() => annotate(file ?? "-", flags)));
+  program
+    .command("export <intents...>")
+    .description(
+      "write the FLUIDOS Solvers of intents, as advice: FLUIDOS takes the first candidate that fits",
+    )
+    .addOption(
+      new Option("--dialect <dialect>", "fork: GPU filters, find and buy; main: find candidates only")
+        .choices(["fork", "main"])
+        .default("fork"),
+    )
+    .option("--architecture <name>", "CPU architecture the images need, such as amd64")
+    .option("--json", "print a JSON list instead of YAML documents")
+    .option("--strict", "unknown fields are errors (the default)", true)
+    .option("--no-strict", "unknown fields are warnings")
+    .action((files: string[], flags: ExportFlags) => run(() => exportSolvers(files, flags)));
   for (const command of program.commands) command.exitOverride();
   return program;
 }

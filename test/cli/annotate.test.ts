@@ -62,3 +62,15 @@ test("a contradiction exits 2, names the node and prints no patch", () => {
   expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
   expect(stderr).toContain("node w1: ");
 });
+
+test("flare export writes a Solver per intent, YAML by default, a list with --json", () => {
+  const flare = (...args: readonly string[]): string =>
+    spawnSync(process.execPath, ["cli/main.ts", "export", ...args], { cwd: root, encoding: "utf8" }).stdout;
+  const intents = ["fixtures/intents/hpc.json", "fixtures/intents/quickstart.json"];
+  expect(flare(...intents).match(/^kind: Solver$/gm)).toHaveLength(2);
+  const { items } = JSON.parse(flare(...intents, "--json", "--dialect", "main"));
+  expect(items.map(({ spec }: { spec: { reserveAndBuy: boolean } }) => spec.reserveAndBuy)).toEqual([
+    false,
+    false,
+  ]);
+});

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
 import { readFluidos } from "../../adapters/fluidos/read.ts";
+import { forgeSolver } from "../../adapters/fluidos/solver.ts";
 import { readIntent } from "../../adapters/json/intent.ts";
 import { readSnapshot } from "../../adapters/json/snapshot.ts";
 import { forgeObjects } from "../../adapters/kubernetes/forge-objects.ts";
@@ -144,4 +145,21 @@ test("a batch on a node of the own cluster, which needs no contract", async () =
     },
   });
   expectGolden("batch-on-own-node", objects);
+});
+
+test("the Solvers of an intent, for the fork and for upstream", () => {
+  const intent = readIntent({
+    intent: {
+      objective: "Cost_Minimization",
+      workload: {
+        type: "service",
+        name: "chat",
+        image: "registry.example/chat:1",
+        resources: { cpu: "8", memory: "32Gi", gpu: { model: "nvidia-l4", count: 2, memory_min: "24Gi" } },
+      },
+      constraints: { max_hourly_cost: "5 EUR", location: "EU", max_latency_ms: 50 },
+    },
+  });
+  expectGolden("solver-fork", [forgeSolver(intent, { dialect: "fork", architecture: "amd64" })]);
+  expectGolden("solver-main", [forgeSolver(intent, { dialect: "main" })]);
 });
