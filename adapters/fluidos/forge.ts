@@ -63,8 +63,7 @@ export function boughtResources(
   const share = placement.gpus / capacity.gpus;
   const bought = (need: number | undefined, total: number | undefined, least: number): number => {
     if (isWhole && total !== undefined) return total;
-    const wanted = need === undefined ? Math.ceil((total ?? least) * share) : need * placement.replicas;
-    return Math.min(wanted, total ?? wanted);
+    return need === undefined ? Math.ceil((total ?? least) * share) : need * placement.replicas;
   };
   const pods =
     isWhole && capacity.pods !== undefined ? capacity.pods : Math.max(placement.replicas, FEWEST_PODS);

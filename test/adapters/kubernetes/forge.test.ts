@@ -274,6 +274,11 @@ test("part of a divisible offer is bought with a configuration, a whole one with
       gpu: { model: "nvidia-a100", count: 1, cores: "6912", memory: "40Gi" },
     },
   });
+  const more = await forge({ gpu: { count: 3 } }, [bought()]);
+  expect(only(more, "Reservation").spec.configuration.data).toMatchObject({
+    cpu: "48",
+    gpu: { count: 3, cores: String(3 * 6912), memory: "120Gi" },
+  });
   for (const whole of [
     await forge({ gpu: { count: 4 } }, [bought()]),
     await forge({ gpu: { count: 1 } }, [bought({ divisible: false })]),
@@ -435,7 +440,8 @@ test("autoscaling by GPU where it is measured, by CPU where pods ask for it", as
   expect(await metrics("nvidia", 1000)).toEqual(["Resource", "Pods"]);
   expect(await metrics("amd", 1000)).toEqual(["Resource"]);
   expect(await metrics("amd")).toEqual(["Resource"]);
-  expect(ofKind(await forge({ workload: { scaling: scalingOf(2) } }), "HorizontalPodAutoscaler")).toEqual([]);
+  for (const scaling of [scalingOf(2), { ...scalingOf(2), autoScale: true }])
+    expect(ofKind(await forge({ workload: { scaling } }), "HorizontalPodAutoscaler")).toEqual([]);
 });
 
 test("over several placements the autoscalers add up to the most that is wanted", async () => {

@@ -65,6 +65,13 @@ test("with --migrate the old spelling gives way to the written one, labels go", 
   expect(patch.labels).toEqual({ "gpu.fluidos.eu/tier": null });
 });
 
+test("a migrated node has lost its labels, and what else it had is kept", () => {
+  const before = node("w", {}, { "gpu.fluidos.eu/tier": "gaming" });
+  const after = annotatedNode(before, patchOf(before, { migrate: true }));
+  expect(after).toMatchObject({ metadata: { annotations: { "gpu.fluidos.eu/tier": "gaming" } } });
+  expect((after as { metadata: { labels: object } }).metadata.labels).toEqual(labels);
+});
+
 test("contradictions between label and annotation are problems, not changes, when migrating", () => {
   const patch = patchOf(node("w", { "gpu.fluidos.eu/count": "4" }, { "gpu.fluidos.eu/count": "8" }), {
     migrate: true,

@@ -76,12 +76,15 @@ test("a pool whose slices are not all there is ignored and named", () => {
 });
 
 test("MIG partitions are no GPUs, tainted GPUs are not counted", () => {
-  const partition = h100("gpu-0-mig-1g", { attributes: { type: { string: "mig" } } });
+  const partition = h100("gpu-0-mig-1g", {
+    attributes: { type: { string: "mig" }, productName: { string: "NVIDIA H100 80GB HBM3" } },
+  });
   const sick = h100("gpu-1", { taints: [{ key: "health", effect: "NoSchedule" }] });
   const warned = h100("gpu-2", { taints: [{ key: "health", effect: "None" }] });
-  const facts = w1(slice([h100("gpu-0"), partition, sick, warned]));
-  expect(facts?.count).toBe(2);
-  expect(facts?.remarks.join()).toContain("1 tainted GPUs");
+  const gone = h100("gpu-3", { taints: [{ key: "health", effect: "NoExecute" }] });
+  const facts = w1(slice([h100("gpu-0"), partition, sick, warned, gone, { ...warned, name: "gpu-4" }]));
+  expect(facts?.count).toBe(3);
+  expect(facts?.remarks.join()).toContain("2 tainted GPUs");
 });
 
 test("of several models the most frequent one is described, ties by name", () => {

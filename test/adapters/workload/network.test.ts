@@ -82,6 +82,12 @@ test.for([
     is: [],
   },
   {
+    name: "the beginning of an allowed source is denied",
+    rules: [rule("allow", 80, "10.0.0.0/8"), rule("deny", 80, "10.0.0.0/16")],
+    isPrivate: false,
+    is: ["80 10.0.0.0/8 but 10.0.0.0/16"],
+  },
+  {
     name: "a source is a single address, or anyone",
     rules: [rule("allow", 22, "10.1.2.3"), rule("allow", 80, "any")],
     isPrivate: false,
