@@ -2,11 +2,19 @@ import { createReadStream } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { Readable } from "node:stream";
 import { readPriceTable } from "../adapters/catalog/price-table.ts";
+import { isFluidosDocument } from "../adapters/fluidos/read.ts";
 import { isCurrency } from "../adapters/kubernetes/quantity.ts";
 import { EngineError } from "../engine/model/errors.ts";
 import { parseMicro } from "../engine/model/money.ts";
 import { InputError } from "./exit.ts";
-import { type GeneratedDocument, type RatesDocument, readSource, type Source, unreadable } from "./input.ts";
+import {
+  type GeneratedDocument,
+  type RatesDocument,
+  readSource,
+  type ScopedFlavors,
+  type Source,
+  unreadable,
+} from "./input.ts";
 import { progressOf } from "./render/progress.ts";
 
 /** The flags that name a federation. */
@@ -14,6 +22,8 @@ export interface FixtureFlags {
   readonly fixture: readonly string[];
   /** `USD=0.88`: what one unit of a foreign currency is worth. */
   readonly rate?: readonly string[];
+  /** What memory and cores of FLUIDOS flavors count; without it, whatever is nearer to the GPU catalog. */
+  readonly memoryScope?: "gpu" | "node";
 }
 
 /** Most offers that are generated: what fits a few gigabytes. */
@@ -50,6 +60,13 @@ async function readCsv(name: string): Promise<Source> {
   }
 }
 
+/** FLUIDOS flavors together with the scope that the flags give them. */
+function scoped(source: Source, { memoryScope }: FixtureFlags): Source {
+  if (memoryScope === undefined || !isFluidosDocument(source.document)) return source;
+  const document: ScopedFlavors = { format: "flavors", memoryScope, document: source.document };
+  return { name: source.name, document };
+}
+
 function readRates(texts: readonly string[]): RatesDocument {
   const rates = texts.map((text): [string, number] => {
     const [currency = "", amount = ""] = text.split("=");
@@ -76,7 +93,7 @@ export async function readFixtures(flags: FixtureFlags): Promise<Source[]> {
   const sources: Source[] = [];
   for (const name of flags.fixture) {
     if (name.startsWith("generate:")) sources.push({ name, document: generated(name) });
-    else sources.push(/\.csv$/i.test(name) ? await readCsv(name) : readSource(name));
+    else sources.push(/\.csv$/i.test(name) ? await readCsv(name) : scoped(readSource(name), flags));
   }
   const rates = flags.rate ?? [];
   return rates.length === 0 ? sources : [...sources, { name: "--rate", document: readRates(rates) }];

@@ -118,6 +118,13 @@ export interface RatesDocument {
   readonly rates: Rates;
 }
 
+/** FLUIDOS flavors with what the command line says about their figures. */
+export interface ScopedFlavors {
+  readonly format: "flavors";
+  readonly memoryScope: "gpu" | "node";
+  readonly document: unknown;
+}
+
 const hasFormat = (document: unknown, format: string): boolean =>
   typeof document === "object" && document !== null && "format" in document && document.format === format;
 
@@ -133,6 +140,10 @@ function readPart({ name, document }: Source, { strict, at }: SnapshotChoices): 
   }
   const cluster = splitCluster(document);
   if (cluster !== null) return blame(name, () => readLabeledNodes(cluster));
+  if (hasFormat(document, "flavors")) {
+    const { memoryScope, document: flavors } = document as ScopedFlavors;
+    return blame(name, () => readFluidos(flavors, { memoryScope }));
+  }
   if (isFluidosDocument(document)) return blame(name, () => readFluidos(document));
   return blame(name, () => readSnapshot(document, { strict, ...(at === undefined ? {} : { at }) }));
 }

@@ -15,6 +15,7 @@ import { renderSkipped } from "./render/skipped.ts";
 export interface PlaceFlags {
   readonly fixture: readonly string[];
   readonly rate?: readonly string[];
+  readonly memoryScope?: "gpu" | "node";
   readonly json?: boolean;
   readonly strict: boolean;
   readonly tradeoffs?: boolean;

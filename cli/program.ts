@@ -31,6 +31,12 @@ function federation(command: Command): Command {
         .argParser(collect as (value: string, previous: unknown) => unknown)
         .default([]),
     )
+    .addOption(
+      new Option(
+        "--memory-scope <scope>",
+        "what memory and cores of FLUIDOS flavors count (default: by the catalog)",
+      ).choices(["gpu", "node"]),
+    )
     .option("--json", "print JSON alone on standard output")
     .option("--strict", "unknown fields are errors (the default)", true)
     .option("--no-strict", "unknown fields are warnings")

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
+import { readFixtures } from "../../cli/fixtures.ts";
+import { readSnapshots } from "../../cli/input.ts";
 import { progressLine } from "../../cli/render/progress.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -74,16 +76,15 @@ test("a generated federation is the same each time, and adds up with other fixtu
   expect(both.offers.length).toBeGreaterThan(20);
 });
 
-test.for(["generate:0", "generate:x", "generate:99999999", "generate:5?seed=-1"])("%s is refused", (name) => {
-  const { status, stderr } = offersOf("--fixture", name);
-  expect(status).toBe(2);
-  expect(stderr).toContain("accepted: generate:COUNT");
-});
+test.for(["generate:0", "generate:x", "generate:99999999", "generate:5?seed=-1"])(
+  "%s is refused",
+  async (name) => {
+    await expect(readFixtures({ fixture: [name] })).rejects.toThrow("accepted: generate:COUNT");
+  },
+);
 
-test.for(["USD", "USD=0", "USD=x", "DOLLAR=1"])("--rate %s is refused", (rate) => {
-  const { status, stderr } = offersOf("--fixture", "generate:1", "--rate", rate);
-  expect(status).toBe(2);
-  expect(stderr).toContain("accepted: CURRENCY=AMOUNT");
+test.for(["USD", "USD=0", "USD=x", "DOLLAR=1"])("--rate %s is refused", async (rate) => {
+  await expect(readFixtures({ fixture: [], rate: [rate] })).rejects.toThrow("accepted: CURRENCY=AMOUNT");
 });
 
 test("a snapshot in YAML says what it says in JSON; YAML that does not parse names line and column", () => {
@@ -95,15 +96,10 @@ test("a snapshot in YAML says what it says in JSON; YAML that does not parse nam
   expect(stderr).toMatch(/bad\.yaml: malformed YAML at line \d+, column \d+/);
 });
 
-test("a missing price list and an empty one are named, exit 2", () => {
-  expect(offersOf("--fixture", join(folder, "none.csv"))).toMatchObject({
-    status: 2,
-    stderr: expect.stringContaining("none.csv: no such file"),
-  });
-  expect(offersOf("--fixture", file("empty.csv", ""))).toMatchObject({
-    status: 2,
-    stderr: expect.stringContaining("empty.csv: empty"),
-  });
+test("a missing price list and an empty one are named", async () => {
+  const list = join(folder, "none.csv");
+  await expect(readFixtures({ fixture: [list] })).rejects.toThrow("none.csv: no such file");
+  await expect(readFixtures({ fixture: [file("empty.csv", "")] })).rejects.toThrow("empty.csv: empty");
 });
 
 test("the progress bar shows share and rows, within its bounds", () => {
@@ -147,4 +143,37 @@ test("FLUIDOS flavors in several YAML documents are one federation", () => {
   );
   const { offers } = offersOf("--fixture", many);
   expect(offers.map(({ offer }: { offer: string }) => offer)).toEqual(["a", "b"]);
+});
+
+test("--memory-scope settles what memory of flavors counts, and a saved run keeps it (C-06)", async () => {
+  const gpu = {
+    model: "nvidia-x9",
+    count: 2,
+    memory: "48Gi",
+    hourly_rate: 1,
+    zone: "eu-west-1",
+    provider: "p",
+  };
+  const document = {
+    kind: "Flavor",
+    metadata: { name: "a" },
+    spec: {
+      flavorType: { typeIdentifier: "K8Slice", typeData: { characteristics: { gpu } } },
+      owner: { domain: "d", nodeID: "n", ip: "h:1" },
+      price: { amount: "", currency: "", period: "" },
+      availability: true,
+    },
+  };
+  const path = file("scoped.json", JSON.stringify(document));
+  const memory = async (memoryScope?: "gpu" | "node"): Promise<number | undefined> => {
+    const sources = await readFixtures({
+      fixture: [path],
+      ...(memoryScope === undefined ? {} : { memoryScope }),
+    });
+    const again = JSON.parse(JSON.stringify(sources));
+    return readSnapshots(again, { strict: true }).offers[0]?.gpu.memoryMib;
+  };
+  expect(await memory()).toBe(24 * 1024);
+  expect(await memory("node")).toBe(24 * 1024);
+  expect(await memory("gpu")).toBe(48 * 1024);
 });

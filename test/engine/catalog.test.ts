@@ -163,3 +163,18 @@ test.skipIf(!existsSync(models))(
     }
   },
 );
+
+test.for([
+  ["us-east4", "us-east-1", "US"],
+  ["europe-west10", "eu-central-1", "DE"],
+  ["africa-south1", "southafricanorth", "ZA"],
+  ["canadaeast", "northamerica-northeast2", "CA"],
+] as const)("the regions %s and %s of different clouds lie in %s", ([a, b, country]) => {
+  expect(findRegion(a)?.country).toBe(country);
+  expect(findRegion(b)?.country).toBe(country);
+});
+
+test("no name belongs to two regions", () => {
+  const names = regions.flatMap(({ name, aliases }) => [name, ...aliases]);
+  expect(names.filter((name, index) => names.indexOf(name) < index)).toEqual([]);
+});
