@@ -71,6 +71,7 @@ export function createProgram(done: (code: number) => void): Command {
       .description("decide, with trade-offs and the objects that would be written"),
   )
     .option("--yaml", "print the objects alone, as YAML")
+    .option("--release", "print the commands that delete the objects again, in their order")
     .action((file: string, flags: PlaceFlags) => run(() => explain(file, flags)));
   federation(program.command("offers").description("list what a federation sells")).action(
     (flags: PlaceFlags) => run(() => offers(flags)),

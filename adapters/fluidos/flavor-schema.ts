@@ -148,7 +148,7 @@ export interface K8Slice {
 }
 
 /** Who sells a flavor. */
-export interface FlavorOwner {
+interface FlavorOwner {
   readonly domain: string;
   readonly nodeID: string;
   /** `host:port` of its REAR gateway. */
@@ -157,7 +157,7 @@ export interface FlavorOwner {
 }
 
 /** The specification of a flavor; its data depends on the type. */
-export interface FlavorSpec {
+interface FlavorSpec {
   readonly providerID?: string | undefined;
   readonly flavorType: { readonly typeIdentifier: string; readonly typeData?: unknown };
   readonly owner: FlavorOwner;

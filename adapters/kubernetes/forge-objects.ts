@@ -22,13 +22,17 @@ import {
 import { forgeNetworkPolicy } from "../workload/network.ts";
 import { gpuResource, type Pin } from "../workload/pod.ts";
 import { forgeClaims } from "../workload/volumes.ts";
-import { dnsLabel, type KubernetesObject, ownLabels } from "./object.ts";
+import { digest, dnsLabel, type KubernetesObject, ownLabels } from "./object.ts";
 
 export interface ForgeOptions {
   /** The consumer's identity in FLUIDOS. */
   readonly buyer: NodeIdentity;
   /** Counts tries of the same placement, from 1. */
   readonly attempt: number;
+  /** How the intent's namespace is named; default "flare-tenant-workload". */
+  readonly namespaceForm?: NamespaceForm;
+  /** What Liqo calls it in other clusters; default "DefaultName". */
+  readonly namespaceMapping?: "DefaultName" | "EnforceSameName";
 }
 
 /** Identity used where nobody said who buys: what is printed then shows the shape, not a real node. */
@@ -94,9 +98,19 @@ function shareOut(placements: readonly Placement[], tasks: number): number[] {
   });
 }
 
-/** Kubernetes name of the namespace of an intent: `flare-<tenant>-<workload>`. */
-export function namespaceOf(intent: Intent): string {
-  return dnsLabel("flare", intent.tenant, intent.workload.name);
+/**
+ * Forms of the namespace of an intent: `flare-<tenant>-<workload>`, `flare-intent-<id>`, or `<tenant>-<workload>` for
+ * clusters that force a tenant's prefix.
+ */
+export type NamespaceForm = "flare-tenant-workload" | "flare-intent" | "tenant-workload";
+
+/** Kubernetes name of the namespace of an intent. */
+export function namespaceOf(intent: Intent, form: NamespaceForm = "flare-tenant-workload"): string {
+  const { tenant, workload } = intent;
+  if (form === "flare-intent")
+    return dnsLabel("flare-intent", digest(JSON.stringify([tenant, workload.name]), 16));
+  if (form === "tenant-workload") return dnsLabel(tenant, workload.name);
+  return dnsLabel("flare", tenant, workload.name);
 }
 
 /**
@@ -116,7 +130,7 @@ export function forgeObjects(
     placement,
     flavor: flavors.get(placement.offer)!,
   }));
-  const namespace = namespaceOf(intent);
+  const namespace = namespaceOf(intent, options.namespaceForm);
   const labels = ownLabels(intent.tenant, intent.name);
   const frame: WorkloadFrame = { intent, namespace, labels };
   const bought = placed.filter(({ flavor }) => !isOwnNode(flavor));
@@ -125,7 +139,10 @@ export function forgeObjects(
   const tasks = shareOut(decision.placements, batch?.parallelTasks ?? 1);
   const most = shareOut(decision.placements, scaling?.maxReplicas ?? 1);
   const parts = placed.length;
-  const hasOwnNode = bought.length < placed.length;
+  const offloading = {
+    hasOwnNode: bought.length < placed.length,
+    ...(options.namespaceMapping === undefined ? {} : { mapping: options.namespaceMapping }),
+  };
   return [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } },
     ...bought.flatMap(({ placement, flavor }) => [
@@ -133,7 +150,7 @@ export function forgeObjects(
       forgeAllocation(intent, placement, flavor, options.attempt),
     ]),
     ...byOffer(bought).map((one) => forgeSlice(intent, one, labels)),
-    ...(clusters.length === 0 ? [] : [forgeNamespaceOffloading(namespace, clusters, labels, hasOwnNode)]),
+    ...(clusters.length === 0 ? [] : [forgeNamespaceOffloading(namespace, clusters, labels, offloading)]),
     ...forgeConfigMap(frame),
     ...forgeClaims(frame, parts),
     ...forgeNetworkPolicy(frame),

@@ -1,24 +1,30 @@
 import type { KubernetesObject } from "../kubernetes/object.ts";
 
+/** How a namespace is offloaded. */
+export interface OffloadingOptions {
+  /** Some of the intent's pods run on nodes of this cluster. */
+  readonly hasOwnNode: boolean;
+  /** Name of the namespace in the other cluster: Liqo's default, or the same as here. */
+  readonly mapping?: "DefaultName" | "EnforceSameName";
+}
+
 /**
  * Offloads a namespace to the clusters that sold something to its intent. Liqo requires the name `offloading`, one per
  * namespace. It selects clusters, never a virtual node: selecting one of several nodes of a provider would remove the
  * namespace mapping the others share. Pods are pinned to their node by the workload itself.
- *
- * @param hasOwnNode some of the intent's pods run on nodes of this cluster
  */
 export function forgeNamespaceOffloading(
   namespace: string,
   clusterIds: readonly string[],
   labels: Readonly<Record<string, string>>,
-  hasOwnNode: boolean,
+  { hasOwnNode, mapping = "DefaultName" }: OffloadingOptions,
 ): KubernetesObject {
   return {
     apiVersion: "offloading.liqo.io/v1beta1",
     kind: "NamespaceOffloading",
     metadata: { name: "offloading", namespace, labels },
     spec: {
-      namespaceMappingStrategy: "DefaultName",
+      namespaceMappingStrategy: mapping,
       // "Remote" would keep the pods that stay at home from being scheduled.
       podOffloadingStrategy: hasOwnNode ? "LocalAndRemote" : "Remote",
       clusterSelector: {

@@ -110,6 +110,7 @@ export function forgePodTemplate(
   restartPolicy: "Always" | "OnFailure",
 ): Record<string, unknown> {
   const { workload } = intent;
+  const { gpu } = workload.resources;
   const config = configData(intent);
   const isConfigured = Object.keys(config).length > 0;
   const env = [
@@ -142,6 +143,8 @@ export function forgePodTemplate(
   const annotations = {
     ...(isConfigured ? { "flare.io/env": digest(JSON.stringify(config), 16) } : {}),
     ...mountAnnotations(workload.volumes),
+    // How much of a shared GPU was asked for: schedulers that divide GPUs read it, device plugins cannot say it.
+    ...(gpu.fractionMilli === undefined ? {} : { "flare.io/gpu-fraction": String(gpu.fractionMilli / 1000) }),
   };
   return {
     metadata: { labels, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) },

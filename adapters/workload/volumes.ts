@@ -8,7 +8,7 @@ export function podVolumeName(volume: Volume): string {
 }
 
 /** Name of the claim behind a persistent volume of an intent. */
-export function claimName(intent: Intent, volume: Volume): string {
+function claimName(intent: Intent, volume: Volume): string {
   return dnsLabel(intent.workload.name, volume.name);
 }
 

@@ -74,3 +74,22 @@ test("flare export writes a Solver per intent, YAML by default, a list with --js
     false,
   ]);
 });
+
+test("flare explain --release prints the deletions of what --yaml writes, workload first", () => {
+  const { stdout, status } = spawnSync(
+    process.execPath,
+    [
+      "cli/main.ts",
+      "explain",
+      "fixtures/intents/inference-eu.json",
+      "--fixture",
+      "fixtures/clusters/europe.json",
+      "--release",
+    ],
+    { cwd: root, encoding: "utf8" },
+  );
+  expect(status).toBe(0);
+  const kinds = [...stdout.matchAll(/^kubectl delete (\w+)/gm)].map(([, kind]) => kind);
+  expect(kinds.indexOf("Deployment")).toBeLessThan(kinds.indexOf("Namespace"));
+  expect(kinds.at(-1)).toBe("Reservation");
+});

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { forgeObjects } from "../../../adapters/kubernetes/forge-objects.ts";
+import { forgeObjects, unnamedBuyer } from "../../../adapters/kubernetes/forge-objects.ts";
 import type { KubernetesObject } from "../../../adapters/kubernetes/object.ts";
+import { releaseSteps } from "../../../adapters/kubernetes/release.ts";
 import { prepare } from "../../../engine/compile/catalog.ts";
 import type { Placement } from "../../../engine/model/decision.ts";
 import type { Flavor } from "../../../engine/model/flavor.ts";
@@ -346,6 +347,49 @@ test("a cluster's own node needs no contract; with bought ones beside it pods ma
   expect(only(both, "NamespaceOffloading").spec.podOffloadingStrategy).toBe("LocalAndRemote");
 });
 
+test.for([
+  ["flare-tenant-workload", /^flare-default-job$/],
+  ["tenant-workload", /^default-job$/],
+  ["flare-intent", /^flare-intent-[0-9a-f]{16}$/],
+] as const)("C-21, C-28: namespaces of the form %s, mapped as asked", async ([namespaceForm, name]) => {
+  const offer = bought();
+  const wanted = intent();
+  const { decision } = await decide([offer], wanted);
+  const options = {
+    buyer: unnamedBuyer,
+    attempt: 1,
+    namespaceForm,
+    namespaceMapping: "EnforceSameName" as const,
+  };
+  const objects: Loose[] = forgeObjects(decision, wanted, snapshot([offer]), options);
+  expect(only(objects, "Namespace").metadata.name).toMatch(name);
+  expect(only(objects, "Deployment").metadata.namespace).toMatch(name);
+  expect(only(objects, "NamespaceOffloading").spec.namespaceMappingStrategy).toBe("EnforceSameName");
+});
+
+test("F-315: what was written is released from the workload down to the reservation, each object once", async () => {
+  const objects = await forge({ workload: { ports: [port(80)], env: [{ name: "A", value: "b" }] } }, [
+    bought(),
+  ]);
+  const steps = releaseSteps(objects);
+  expect(steps.map(({ kind }) => kind)).toEqual([
+    "Deployment",
+    "Service",
+    "ConfigMap",
+    "NamespaceOffloading",
+    "Namespace",
+    "ResourceSlice",
+    "Allocation",
+    "Contract",
+    "Reservation",
+  ]);
+  expect(steps.find(({ kind }) => kind === "Contract")).toMatchObject({
+    name: only(objects, "Allocation").spec.contract.name,
+    namespace: "fluidos",
+  });
+  expect(releaseSteps([...objects, ...objects])).toEqual(steps);
+});
+
 // ------------------------------------------------------------------------------------------------------------- workload
 
 function scalingOf(minReplicas: number, maxReplicas = minReplicas): NonNullable<Workload["scaling"]> {
@@ -403,6 +447,14 @@ test("a MIG profile is asked for as the slice's own resource, the origin's resou
   });
   const shared = node("w", { origin: { source: "node", gpuResource: "nvidia.com/gpu.shared" } });
   expect(container(await forge({}, [shared])).resources.limits).toEqual({ "nvidia.com/gpu.shared": "1" });
+});
+
+test("the share of a GPU that was asked for is told to the scheduler", async () => {
+  const shared = flavor("a", { gpu: { sharing: true } });
+  const objects = await forge({ gpu: { shared: true, fractionMilli: 250 } }, [shared]);
+  expect(only(objects, "Deployment").spec.template.metadata.annotations).toEqual({
+    "flare.io/gpu-fraction": "0.25",
+  });
 });
 
 test("tasks that run in waves are shared out over the placements, all of them once", async () => {
