@@ -26,8 +26,8 @@ export interface FixtureFlags {
   readonly memoryScope?: "gpu" | "node";
 }
 
-/** Most offers that are generated: what fits a few gigabytes. */
-const MOST_GENERATED = 5_000_000;
+/** Most offers that are generated: a process needs about 4 KB for each. */
+const MOST_GENERATED = 500_000;
 
 /** `generate:100000?seed=1` as the numbers it stands for. */
 function generated(name: string): GeneratedDocument {

@@ -48,6 +48,15 @@ export function unreadable(name: string, error: unknown): InputError {
   ]);
 }
 
+/** A YAML document as plain values; one whose aliases multiply without bound is refused. */
+function toValue(name: string, document: { toJS(): unknown }): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new InputError([`${name}: malformed YAML: ${(error as Error).message}`]);
+  }
+}
+
 /** The documents of a YAML text: one as it is, several as a list of their items. */
 function parseYaml(name: string, text: string): unknown {
   const documents = parseAllDocuments(text);
@@ -61,7 +70,7 @@ function parseYaml(name: string, text: string): unknown {
         return `${name}: malformed YAML${where}: ${message.split("\n")[0]?.replace(/ at line .*$/, "")}`;
       }),
     );
-  const values = documents.map((document) => document.toJS() as unknown).filter((value) => value !== null);
+  const values = documents.map((document) => toValue(name, document)).filter((value) => value !== null);
   if (values.length === 1) return values[0];
   const items = values.flatMap((value) => {
     const { kind, items: inner } = (value ?? {}) as { kind?: unknown; items?: unknown };

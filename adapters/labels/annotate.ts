@@ -3,7 +3,7 @@ import type { Warning } from "../../engine/model/intent.ts";
 import { mergeAnnotations } from "../json/annotations.ts";
 import { migrateAnnotations } from "../json/migrate.ts";
 import { readNodes } from "../json/node.ts";
-import { entryPath, isRecord } from "../json/notes.ts";
+import { collapseWarnings, entryPath, isRecord } from "../json/notes.ts";
 import type { OfferBatch } from "../json/snapshot.ts";
 import { deriveAnnotations } from "./derive.ts";
 import { readResourceSlices, type SliceFacts } from "./dra.ts";
@@ -173,5 +173,5 @@ export function readLabeledNodes(cluster: ClusterDocument): OfferBatch {
       },
     },
   );
-  return { ...batch, warnings: [...batch.warnings, ...warnings] };
+  return { ...batch, warnings: collapseWarnings([...batch.warnings, ...warnings]) };
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
 import { readFixtures } from "../../cli/fixtures.ts";
-import { readSnapshots } from "../../cli/input.ts";
+import { readSnapshots, readSource } from "../../cli/input.ts";
 import { progressLine } from "../../cli/render/progress.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -94,6 +94,15 @@ test("a snapshot in YAML says what it says in JSON; YAML that does not parse nam
   const { status, stderr } = offersOf("--fixture", file("bad.yaml", "offers:\n  - id: [\n"));
   expect(status).toBe(2);
   expect(stderr).toMatch(/bad\.yaml: malformed YAML at line \d+, column \d+/);
+  const levels = Array.from({ length: 9 }, (_, level) =>
+    level === 0
+      ? "a0: &a0 [x, x]"
+      : `a${level}: &a${level} [${Array(9)
+          .fill(`*a${level - 1}`)
+          .join(", ")}]`,
+  );
+  const bomb = file("bomb.yaml", levels.join("\n"));
+  expect(() => readSource(bomb)).toThrow(/bomb\.yaml: malformed YAML: Excessive alias count/);
 });
 
 test("a missing price list and an empty one are named", async () => {
