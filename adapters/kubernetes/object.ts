@@ -39,12 +39,15 @@ export function dnsLabel(...parts: readonly string[]): string {
   return `${plain.slice(0, LONGEST - 9).replace(/-+$/, "")}-${hash}`.replace(/^-/, "x-");
 }
 
-/** Text that is valid as a label value: at most 63 of `[A-Za-z0-9._-]`, alphanumeric at both ends. */
+/**
+ * Text that is valid as a label value: at most 63 of `[A-Za-z0-9._-]`, alphanumeric at both ends. A text that had to be
+ * changed or cut ends in eight digits of its hash, so that what two intents own is never mixed up.
+ */
 export function labelValue(text: string): string {
-  return text
-    .replace(/[^A-Za-z0-9._-]+/g, "-")
-    .slice(0, LONGEST)
-    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, "");
+  const trim = (value: string): string => value.replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, "");
+  const plain = trim(text.replace(/[^A-Za-z0-9._-]+/g, "-"));
+  if (plain === text && plain.length <= LONGEST) return plain;
+  return trim(`${trim(plain.slice(0, LONGEST - 9))}-${digest(text, 8)}`);
 }
 
 /** Labels by which everything written for an intent is found again. */
