@@ -138,14 +138,29 @@ function createRound(state: State, neighborhood: Neighborhood, guide: Guide): Ro
   const randomOption = (item: number): number =>
     optionStart[item]! + random.below(optionStart[item + 1]! - optionStart[item]!);
 
-  /** Throws out random occupants of the rows in which `option` does not fit. */
+  /** Reduced gain that a placed item brings. */
+  const worthOf = (item: number): number => {
+    const now = choice[item]!;
+    return now >= 0 ? scores[now]! : best[item]!;
+  };
+  /** An occupant other than `item`; of up to four drawn, the one that brings least at the present prices. */
+  const victimOf = (row: number, item: number): number => {
+    const here = occupants[row]!;
+    let victim = -1;
+    for (let draw = 1 + random.below(4); draw > 0; draw--) {
+      const drawn = here.list[random.below(here.count)]!;
+      if (drawn !== item && (victim < 0 || worthOf(drawn) < worthOf(victim))) victim = drawn;
+    }
+    return victim;
+  };
+  /** Throws out occupants of the rows in which `option` does not fit. */
   const makeRoom = (option: number, item: number): void => {
     for (let use = useStart[option]!; use < useStart[option + 1]!; use++) {
       const row = useRow[use]!;
       const here = occupants[row]!;
       while (free[row]! < useAmount[use]! && here.count > 0) {
-        const victim = here.list[random.below(here.count)]!;
-        if (victim === item) break;
+        const victim = victimOf(row, item);
+        if (victim < 0) break;
         evict(victim);
       }
     }

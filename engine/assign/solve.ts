@@ -10,6 +10,7 @@ import { type Classes, classesOf, inClassOrder } from "./classes.ts";
 import { greedy, roundRelaxation } from "./construct.ts";
 import { ascend, boundAt } from "./dual.ts";
 import { type Formulation, formulate, pointOf, pricesOf, relaxedUnits, wholeUnits } from "./formulate.ts";
+import { placeLargest } from "./largest.ts";
 import { gainOf, type Instance, preprocess, restore, type Units } from "./instance.ts";
 import { type Neighborhood, neighborhoodOf, search } from "./search.ts";
 import { createState, load } from "./state.ts";
@@ -124,6 +125,23 @@ function searchMore(run: Run, work: number, seed: number, fromBest: boolean): vo
   note(run, "search");
 }
 
+/** Large items first, then one long annealing over all, then once more from the best. */
+function searchFromLargest(run: Run, work: number, seed: number): void {
+  if (isDone(run)) return;
+  const { instance, neighborhood, prices } = run;
+  const base = run.options.seed * 1009 + seed * 31;
+  const start = placeLargest(instance, { work: work * 0.08, seed: base, prices });
+  const annealed = search(instance, neighborhood, {
+    work: work * 0.62,
+    seed: base,
+    prices,
+    start,
+    warm: 0.15,
+  });
+  offer(run, annealed.units, annealed.gain);
+  searchMore(run, work * 0.3, seed, true);
+}
+
 /** Lagrangian bound and prices; rounds follow from the work allowed. */
 function lagrangian(run: Run, work: number): void {
   const perRound = Math.max(1, run.instance.useRow.length / 5);
@@ -206,8 +224,8 @@ async function solverStages(run: Run, stage: SolverStage): Promise<void> {
     clock,
     ...deadlineOf(run, 0.85),
   });
-  lagrangian(run, options.work * 0.3);
-  searchMore(run, options.work * 0.15, 1, options.start !== undefined);
+  lagrangian(run, options.work * 0.15);
+  searchMore(run, options.work * 0.1, 1, options.start !== undefined);
   useRelaxation(run, stage, await lpPending);
   if (isDone(run)) return;
 
@@ -222,7 +240,8 @@ async function solverStages(run: Run, stage: SolverStage): Promise<void> {
     ...deadlineOf(run, 0.85),
   });
   tenantBound(run, options.work * 0.1);
-  searchMore(run, options.work * 0.45, 2, true);
+  if (options.start === undefined) searchFromLargest(run, options.work * 0.5, 2);
+  else searchMore(run, options.work * 0.5, 2, true);
   const mip = await mipPending;
   tighten(run, -mip.bound * formulation.scale);
   if (mip.values !== null) {
@@ -231,7 +250,7 @@ async function solverStages(run: Run, stage: SolverStage): Promise<void> {
     const units = state.units();
     offer(run, units, state.gain);
     const polished = search(instance, run.neighborhood, {
-      work: options.work * 0.1,
+      work: options.work * 0.05,
       seed: options.seed * 1009 + 97,
       prices: run.prices,
       start: units,
@@ -241,7 +260,7 @@ async function solverStages(run: Run, stage: SolverStage): Promise<void> {
   }
   run.isLate ||= mip.status === "feasible" || mip.status === "unknown";
   note(run, "mip");
-  searchMore(run, options.work * 0.15, 3, true);
+  searchMore(run, options.work * 0.1, 3, true);
 }
 
 /** Replaces an answer that breaks the order of tiers by one solved tier by tier, if that is better. */
@@ -349,5 +368,6 @@ async function improve(run: Run, answers: (RecordedAnswer | null)[]): Promise<vo
   }
   lagrangian(run, options.work * 0.4);
   tenantBound(run, options.work * 0.1);
-  searchMore(run, options.work * 0.5, 1, options.start !== undefined);
+  if (options.start === undefined) searchFromLargest(run, options.work * 0.5, 1);
+  else searchMore(run, options.work * 0.5, 1, true);
 }
