@@ -39,7 +39,7 @@ export function checkPlacements(
 ): void {
   const taken = new Map<
     string,
-    { gpus: number; cpuMilli: number; memoryMib: number; intents: Set<string> }
+    { gpus: number; cpuMilli: number; memoryMib: number; pods: number; intents: Set<string> }
   >();
   for (const { intent, placements } of placed.filter((one) => one.placements.length > 0)) {
     const { count } = intent.workload.resources.gpu;
@@ -71,10 +71,11 @@ export function checkPlacements(
         `${intent.name} at ${flavor.id} costs ${cost}, not ${placement.costMicro}`,
       );
       billed += cost;
-      const use = taken.get(flavor.id) ?? { gpus: 0, cpuMilli: 0, memoryMib: 0, intents: new Set() };
+      const use = taken.get(flavor.id) ?? { gpus: 0, cpuMilli: 0, memoryMib: 0, pods: 0, intents: new Set() };
       use.gpus += placement.gpus;
       use.cpuMilli += (intent.workload.resources.cpuMilli ?? 0) * placement.replicas;
       use.memoryMib += (intent.workload.resources.memoryMib ?? 0) * placement.replicas;
+      use.pods += placement.replicas;
       use.intents.add(intent.name);
       taken.set(flavor.id, use);
     }
@@ -94,6 +95,8 @@ export function checkPlacements(
     );
     const cpu = capacity.cpuMilliFree ?? capacity.cpuMilli;
     assert(cpu === undefined || use.cpuMilli <= cpu, `${id} gives ${use.cpuMilli} of ${cpu} CPU milli`);
+    const pods = capacity.podsFree ?? capacity.pods;
+    assert(pods === undefined || use.pods <= pods, `${id} hosts ${use.pods} of ${pods} pods`);
     const memory = capacity.memoryMibFree ?? capacity.memoryMib;
     assert(memory === undefined || use.memoryMib <= memory, `${id} gives ${use.memoryMib} of ${memory} MiB`);
   }

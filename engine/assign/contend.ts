@@ -130,7 +130,7 @@ function withoutFixed(batch: Batch, fixed: Ledger, catalog: Catalog): Batch["ins
             ? used.memoryMib
             : of.resource === "offer"
               ? 1
-              : 0;
+              : used.pods;
     capacity[row] = Math.max(0, capacity[row]! - taken);
   }
   return { ...batch.instance, capacity };

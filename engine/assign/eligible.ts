@@ -194,6 +194,7 @@ export function failedConstraints(
       "memory",
       memoryMib !== undefined && below(capacity.memoryMibFree ?? capacity.memoryMib, memoryMib * hostedHere),
     ],
+    ["offer.pods", above(hostedHere, capacity.podsFree ?? capacity.pods)],
     ...gpuChecks(flavor, intent, spot, hostedHere),
     ...policyChecks(flavor, intent, facts, together),
   ];

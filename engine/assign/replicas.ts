@@ -33,7 +33,7 @@ export function slotsNow({ catalog, need, usage, asIfFree }: Scope, row: number)
     limit(asIfFree ? capacity.gpus : capacity.gpusFree, used?.gpus ?? 0, need.gpus),
     limit(capacity.cpuMilliFree ?? capacity.cpuMilli, used?.cpuMilli ?? 0, need.cpuMilli),
     limit(capacity.memoryMibFree ?? capacity.memoryMib, used?.memoryMib ?? 0, need.memoryMib),
-    capacity.podsFree ?? capacity.pods ?? Number.POSITIVE_INFINITY,
+    limit(capacity.podsFree ?? capacity.pods, used?.pods ?? 0, 1),
     need.apart ? 1 : need.replicas,
   );
   return Math.max(0, slots);

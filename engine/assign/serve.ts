@@ -29,7 +29,7 @@ export interface Served {
 /** What a plan has given away so far, per offer index. */
 export type Ledger = Map<number, Usage>;
 
-const nothing: Usage = { gpus: 0, cpuMilli: 0, memoryMib: 0 };
+const nothing: Usage = { gpus: 0, cpuMilli: 0, memoryMib: 0, pods: 0 };
 
 function enter(ledger: Ledger, { scope, result }: Served, sign: 1 | -1): void {
   const { need, catalog } = scope;
@@ -41,6 +41,7 @@ function enter(ledger: Ledger, { scope, result }: Served, sign: 1 | -1): void {
       gpus: before.gpus + need.gpus * count,
       cpuMilli: before.cpuMilli + need.cpuMilli * count,
       memoryMib: before.memoryMib + need.memoryMib * count,
+      pods: before.pods + count,
     };
     // an untouched offer is absent: an offer sold whole counts as gone once it is there
     if (after.gpus === 0) ledger.delete(offer);

@@ -206,10 +206,28 @@ const hostConstraint = (
   },
 });
 
-/** CPU and memory of the host, per replica. */
+/** Places for pods on the host, one per replica. Nobody states it, so nobody can change it. */
+const pods: ConstraintSpec = {
+  name: "offer.pods",
+  predicates: ({ catalog, need, usage, asIfFree }) => {
+    const column = catalog.numeric.podsFree;
+    const free = { kind: "range", column, min: need.perOffer, unknown: "pass" } as const;
+    if (usage.size === 0 || asIfFree) return [free];
+    const values = catalog.values.get("podsFree")!;
+    const failed = bitmapOf(catalog.options.count, (row) => {
+      const used = usage.get(catalog.options.flavor[row]!);
+      return used !== undefined && values[row]! - used.pods < need.perOffer;
+    });
+    return [free, { kind: "bitmap", failed }];
+  },
+  relax: () => null,
+};
+
+/** CPU, memory and pods of the host, per replica. */
 export const hostConstraints: readonly ConstraintSpec[] = [
   hostConstraint("cpu", "cpuMilliFree", "cpuMilli", (milli) =>
     milli % 1000 === 0 ? `${milli / 1000}` : `${milli}m`,
   ),
   hostConstraint("memory", "memoryMibFree", "memoryMib", quantityOfMib),
+  pods,
 ];

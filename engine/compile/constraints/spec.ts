@@ -5,11 +5,12 @@ import type { ConstraintName } from "../../model/reason.ts";
 import type { Catalog } from "../catalog.ts";
 import type { Need } from "../need.ts";
 
-/** GPUs, CPU and memory already promised in this plan, per offer index; whole offers are gone once touched. */
+/** GPUs, CPU, memory and pods already promised in this plan, per offer index; whole offers are gone once touched. */
 export interface Usage {
   readonly gpus: number;
   readonly cpuMilli: number;
   readonly memoryMib: number;
+  readonly pods: number;
 }
 
 /** What constraints may look at. */
