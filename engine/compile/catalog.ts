@@ -1,4 +1,4 @@
-import type { Table } from "../kernel/query.ts";
+import type { Table, TableColumns } from "../kernel/query.ts";
 import { createTable } from "../kernel/table.ts";
 import { EngineError } from "../model/errors.ts";
 import type { Coordinates, Flavor, WorkloadKind } from "../model/flavor.ts";
@@ -143,15 +143,19 @@ function setPrice(
  * Builds the columnar catalogue of a snapshot. Cost: linear in the offers; do it once per snapshot version, then
  * `plan` as often as needed.
  *
+ * @param makeTable another backend than the fastest present, for comparisons
  * @throws {EngineError} `duplicate_id` when two offers share an id
  */
-export function prepare(unordered: Snapshot): Catalog {
+export function prepare(
+  unordered: Snapshot,
+  makeTable: (columns: TableColumns) => Table = createTable,
+): Catalog {
   const snapshot = inOrder(unordered);
   const options = optionRows(snapshot);
   const flavors: Flavor[] = [];
   for (const index of options.flavor) flavors.push(snapshot.offers[index]!);
   const { numeric, flags, texts, sites, siteOf } = readColumns(flavors, options);
-  const table = createTable({
+  const table = makeTable({
     rows: options.count,
     numeric: numeric.map(({ name, values }) => ({ name, values })),
     category: texts.map(({ name, codes, entries }) => ({ name, codes, size: entries.length })),
