@@ -36,7 +36,7 @@ export function ln(x: number): number {
   exponent += (high >>> 20) - 1023;
   words[HIGH] = (high & 0xfffff) | 0x3ff00000;
   let mantissa = number[0]!;
-  if (mantissa > 1.4142135623730951) {
+  if (mantissa > Math.SQRT2) {
     mantissa /= 2;
     exponent += 1;
   }
@@ -63,7 +63,7 @@ export function exp(x: number): number {
   if (Number.isNaN(x)) return Number.NaN;
   if (x > 709.782712893384) return Infinity;
   if (x < -745.2) return 0;
-  const steps = Math.round(x / 0.6931471805599453);
+  const steps = Math.round(x / Math.LN2);
   const rest = x - steps * LN2_HIGH - steps * LN2_LOW;
   let sum = 1;
   for (let term = 18; term >= 1; term--) sum = 1 + (sum * rest) / term;

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { forgeObjects, unnamedBuyer } from "../../../adapters/kubernetes/forge-objects.ts";
-import type { KubernetesObject } from "../../../adapters/kubernetes/object.ts";
 import { releaseSteps } from "../../../adapters/kubernetes/release.ts";
 import { prepare } from "../../../engine/compile/catalog.ts";
 import type { Placement } from "../../../engine/model/decision.ts";
