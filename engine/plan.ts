@@ -1,4 +1,4 @@
-import { checkPlacements, type Placed } from "./assign/check-placements.ts";
+import { checkPlacements, type Placed, withReleased } from "./assign/check-placements.ts";
 import { contend } from "./assign/contend.ts";
 import { book, type Ledger, type Served, serve } from "./assign/serve.ts";
 import { type Catalog, offerIndexOf } from "./compile/catalog.ts";
@@ -8,6 +8,7 @@ import type { Solver } from "./milp/solver.ts";
 import { EngineError } from "./model/errors.ts";
 import type { Intent } from "./model/intent.ts";
 import type { Plan, PlanOptions } from "./model/plan.ts";
+import type { Terms } from "./model/terms.ts";
 import { latencyMs } from "./score/latency.ts";
 import { carbonGramsPerGpuHour } from "./score/performance.ts";
 import { version } from "./version.ts";
@@ -16,6 +17,8 @@ import { version } from "./version.ts";
 export interface PlanTools {
   /** Solver for contended batches; absent: own bound and search only. A replay passes `replaySolver`. */
   readonly solver?: Solver;
+  /** Limits, fairness floors and evictable work that bind a batch; default none. */
+  readonly terms?: Terms;
 }
 
 /** Options looked at exactly per intent: those shown, and a few more for offers sold at two prices. */
@@ -48,10 +51,14 @@ export async function plan(
   const batch =
     intents.length > 1 ? await contend(catalog, inTurn, { ...options, k: exactRows(options) }) : null;
   const served = batch?.served ?? inTurn;
+  const evicted = batch?.evicted ?? [];
   checkPlacements(
     snapshot,
     served.map(placedOf),
-    (id) => snapshot.offers[offerIndexOf(snapshot, id)],
+    (id) => {
+      const flavor = snapshot.offers[offerIndexOf(snapshot, id)];
+      return flavor && withReleased(flavor, evicted);
+    },
     (intent, flavor) => ({
       latencyMs: latencyMs(flavor, needOf(catalog, intent).origin),
       carbonGramsPerGpuHour: carbonGramsPerGpuHour(flavor),

@@ -1,19 +1,13 @@
 import { flavorOf } from "../compile/catalog.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
 import { interruptionFactor, taskSeconds } from "../compile/need.ts";
-import type { Flavor } from "../model/flavor.ts";
 import type { ScarcityPrice } from "../model/plan.ts";
+import { noTerms, type Running, type Terms } from "../model/terms.ts";
 import { weightOf } from "../score/objective.ts";
-import {
-  createInstance,
-  type Instance,
-  type ItemInput,
-  type OptionInput,
-  type RowInput,
-  type Units,
-} from "./instance.ts";
+import { createInstance, type Instance, type ItemInput, type OptionInput, type Units } from "./instance.ts";
 import type { Candidate, Ranking } from "./rank.ts";
 import { billedShare, type Share, slotsNow } from "./replicas.ts";
+import { createRows, type Rows, type Use } from "./rows.ts";
 
 /** One intent that competes: its scope over empty offers and its candidates, best first. */
 export interface Contender {
@@ -37,10 +31,12 @@ interface Unit {
 /** A batch as an instance, with the way back to candidates and offers. */
 export interface Batch {
   readonly instance: Instance;
+  /** Items 0 .. contenders.length - 1. */
   readonly contenders: readonly Contender[];
+  /** The items after them: running work that stays where it is or makes way. */
+  readonly running: readonly Running[];
+  /** Per option of the contenders. */
   readonly unit: readonly Unit[];
-  /** Per item: worth before the tier's weight. */
-  readonly value: readonly number[];
   /** Per row: offer and resource, or null where the row is an intent's own. */
   readonly rowOf: readonly (Pick<ScarcityPrice, "offer" | "resource"> | null)[];
   /** Regret per copy at which options beyond the listed ones would begin; Infinity where all are listed. */
@@ -53,54 +49,11 @@ export interface Batch {
  */
 const servingFactor = 4;
 
+/** What counts towards a floor is worth this much more: above all other utility, below the next tier's. */
+const floorFactor = 4;
+
 /** Separated enough for an order, close enough for a solver; verified afterwards in any case. */
 const tierWeights = [512, 64, 8, 1] as const;
-
-/** Rows of the offers that are used, made on demand. */
-function createRows(): {
-  readonly rows: RowInput[];
-  readonly rowOf: Batch["rowOf"][number][];
-  offerRow(flavor: Flavor, resource: ScarcityPrice["resource"], capacity: number): number;
-  ownRow(capacity: number): number;
-} {
-  const rows: RowInput[] = [];
-  const rowOf: Batch["rowOf"][number][] = [];
-  const known = new Map<string, number>();
-  return {
-    rows,
-    rowOf,
-    offerRow(flavor, resource, capacity) {
-      const key = `${resource} ${flavor.id}`;
-      const found = known.get(key);
-      if (found !== undefined) return found;
-      known.set(key, rows.length);
-      rows.push({ kind: resource === "offer" ? "sale" : "capacity", capacity });
-      rowOf.push({ offer: flavor.id, resource });
-      return rows.length - 1;
-    },
-    ownRow(capacity) {
-      rows.push({ kind: "cap", capacity });
-      rowOf.push(null);
-      return rows.length - 1;
-    },
-  };
-}
-
-type Rows = ReturnType<typeof createRows>;
-
-/** What `replicas` of the need take from an offer. An offer sold whole gives itself, once. */
-function usesOf({ need }: Scope, flavor: Flavor, replicas: number, rows: Rows): [number, number][] {
-  if (!flavor.divisible) return [[rows.offerRow(flavor, "offer", 1), 1]];
-  const { capacity } = flavor;
-  const uses: [number, number][] = [[rows.offerRow(flavor, "gpu", capacity.gpusFree), need.gpus * replicas]];
-  const add = (resource: ScarcityPrice["resource"], free: number | undefined, amount: number): void => {
-    if (free !== undefined && amount > 0) uses.push([rows.offerRow(flavor, resource, free), amount]);
-  };
-  add("cpu", capacity.cpuMilliFree ?? capacity.cpuMilli, need.cpuMilli * replicas);
-  add("memory", capacity.memoryMibFree ?? capacity.memoryMib, need.memoryMib * replicas);
-  add("pod", capacity.podsFree ?? capacity.pods, replicas);
-  return uses;
-}
 
 /**
  * Regret of a candidate against the best one, whole workload, micro-units: money for cost intents, else the best
@@ -172,62 +125,92 @@ function gangUnits(contender: Contender): Unit[] {
 const isGang = ({ scope: { need } }: Contender): boolean =>
   need.replicas > 1 && need.perOffer === 1 && need.together > 1;
 
-function itemOf(
-  contender: Contender,
-  tier: number,
-  weight: number,
-  rows: Rows,
-): {
+/** One contender laid out. */
+interface Layout {
   readonly item: ItemInput;
-  readonly units: Unit[];
-  readonly value: number;
+  /** Per option of the item. */
+  readonly units: readonly Unit[];
   readonly restRegret: number;
-} {
+}
+
+/** The option of one unit; two where it can count towards a floor: with its room there, and without at a cost. */
+function optionsOf(unit: OptionInput, floor: Use | null, bonus: number): OptionInput[] {
+  if (bonus === 0) return [unit];
+  const outside = { ...unit, cost: unit.cost + bonus, forgone: bonus };
+  return floor === null ? [outside] : [{ ...unit, uses: [...unit.uses, floor] }, outside];
+}
+
+function itemOf(contender: Contender, tier: number, weight: number, rows: Rows): Layout {
   const { scope, candidates } = contender;
   const { need, catalog } = scope;
   const gang = isGang(contender);
   const units = gang ? gangUnits(contender) : singleUnits(contender);
   const copies = gang ? need.replicas : 1;
-  const capRow = gang && need.capMicro != null ? rows.ownRow(need.capMicro) : -1;
-  const options = units.map(({ candidate, replicas, regret }): OptionInput => {
-    const flavor = flavorOf(catalog, candidate.row);
-    const uses = usesOf(scope, flavor, replicas, rows);
-    if (capRow >= 0) uses.push([capRow, billedShare(scope, candidate.row, replicas)]);
-    if (gang && need.apart && flavor.divisible) uses.push([rows.ownRow(1), 1]);
-    return { cost: regret, covers: gang ? replicas : 1, uses };
-  });
+  const capRow = gang && need.capMicro != null ? rows.own(need.capMicro) : -1;
   const perCopy = units.map(({ replicas, regret }) => regret / (gang ? replicas : 1));
   const most = perCopy.reduce((largest, cost) => Math.max(largest, cost), 0) * copies;
-  const value = Math.max(1, Math.round(servingFactor * candidates[0]!.billedMicro + most));
+  const value = Math.max(1, Math.round(servingFactor * candidates[0]!.billedMicro + most)) * weight;
+  const laidOut = units.map(({ candidate, replicas, regret }) => {
+    const flavor = flavorOf(catalog, candidate.row);
+    const billedMicro = billedShare(scope, candidate.row, replicas);
+    const take = {
+      intent: need.intent,
+      flavor,
+      spot: catalog.options.spot[candidate.row] === 1,
+      gpus: need.gpus * replicas,
+      billedMicro,
+    };
+    const uses = [...rows.offerUses(need, flavor, replicas), ...rows.limitUses(take)];
+    if (capRow >= 0) uses.push([capRow, billedMicro]);
+    if (gang && need.apart && flavor.divisible) uses.push([rows.own(1), 1]);
+    return { unit: { cost: regret, covers: gang ? replicas : 1, uses }, floor: rows.floorUse(take) };
+  });
+  const hasFloor = laidOut.some(({ floor }) => floor !== null);
+  const bonusPerCopy = hasFloor ? Math.ceil((floorFactor * value) / copies) : 0;
+  const split = laidOut.map(({ unit, floor }) =>
+    optionsOf(unit, floor, bonusPerCopy * Math.min(copies, unit.covers)),
+  );
   return {
-    item: { copies, worth: value * weight, tier, options },
-    units,
-    value,
+    item: { copies, worth: value + bonusPerCopy * copies, tier, options: split.flat() },
+    units: split.flatMap((options, index) => options.map(() => units[index]!)),
     restRegret: contender.isComplete ? Number.POSITIVE_INFINITY : perCopy.at(-1)!,
   };
 }
 
+/** Running work may stay, which is worth what its eviction would lose. */
+const runningItem = (running: Running, tier: number, weight: number, rows: Rows): ItemInput => ({
+  worth: Math.max(1, Math.round(running.lossMicro)) * weight,
+  tier,
+  options: [{ cost: 0, uses: rows.runningUses(running) }],
+});
+
 /** Lays competing intents out as an instance; tiers are the distinct priorities, highest first. */
-export function compileBatch(contenders: readonly Contender[]): Batch {
-  const priorities = [...new Set(contenders.map(({ scope }) => scope.need.intent.priority))].sort(
-    (a, b) => b - a,
-  );
+export function compileBatch(contenders: readonly Contender[], terms: Terms = noTerms): Batch {
+  const priorityOf = ({ scope }: Contender): number => scope.need.intent.priority;
+  const priorities = [
+    ...new Set([...contenders.map(priorityOf), ...terms.running.map(({ priority }) => priority)]),
+  ].sort((a, b) => b - a);
   const weights = tierWeights.slice(Math.max(0, tierWeights.length - priorities.length));
-  const rows = createRows();
-  const built = contenders.map((contender) => {
-    const tier = priorities.indexOf(contender.scope.need.intent.priority);
-    return itemOf(contender, tier, weights[Math.min(tier, weights.length - 1)]!, rows);
-  });
+  const ranked = (priority: number): [tier: number, weight: number] => {
+    const tier = priorities.indexOf(priority);
+    return [tier, weights[Math.min(tier, weights.length - 1)]!];
+  };
+  const flavors = new Map(
+    terms.running.length === 0
+      ? []
+      : contenders[0]?.scope.catalog.snapshot.offers.map((flavor) => [flavor.id, flavor]),
+  );
+  const rows = createRows(terms, (offer) => flavors.get(offer)!);
+  const built = contenders.map((contender) => itemOf(contender, ...ranked(priorityOf(contender)), rows));
+  const running = contenders.length === 0 ? [] : terms.running.filter(({ offer }) => flavors.has(offer));
+  const stays = running.map((one) => runningItem(one, ...ranked(one.priority), rows));
   return {
-    instance: createInstance(
-      rows.rows,
-      built.map(({ item }) => item),
-    ),
+    instance: createInstance(rows.rows, [...built.map(({ item }) => item), ...stays]),
     contenders,
+    running,
     unit: built.flatMap(({ units }) => units),
-    value: built.map(({ value }) => value),
-    rowOf: rows.rowOf,
-    restRegret: built.map(({ restRegret }) => restRegret),
+    rowOf: rows.priced,
+    restRegret: [...built.map(({ restRegret }) => restRegret), ...stays.map(() => Number.POSITIVE_INFINITY)],
   };
 }
 
@@ -255,24 +238,45 @@ export function sharesOf({ instance, unit, contenders }: Batch, units: Units, it
     }));
 }
 
-/** Shares decided elsewhere as units of the item's options, or null where no option matches them. */
-export function unitsOf(batch: Batch, item: number, shares: readonly Share[], units: Units): boolean {
+/**
+ * Shares decided elsewhere as units of the item's options; false where no option matches them. Takes their room out
+ * of the floor rows of `free`: a share counts towards its floor only as long as there is some.
+ */
+export function unitsOf(
+  batch: Batch,
+  item: number,
+  shares: readonly Share[],
+  { units, free }: { readonly units: Units; readonly free: Float64Array },
+): boolean {
   const { instance, unit } = batch;
   const first = instance.optionStart[item]!;
   const last = instance.optionStart[item + 1]!;
+  const isGangItem = instance.copies[item]! > 1;
   const found: [option: number, count: number][] = [];
   for (const { candidate, replicas } of shares) {
     let best = -1;
     for (let option = first; option < last; option++) {
       const here = unit[option]!;
-      if (here.candidate.row !== candidate.row) continue;
-      if (instance.copies[item]! > 1 || here.replicas <= replicas)
+      if (here.candidate.row !== candidate.row || !hasFloorRoom(instance, option, free)) continue;
+      if (isGangItem || here.replicas <= replicas)
         if (best < 0 || here.replicas > unit[best]!.replicas) best = option;
     }
     if (best < 0) return false;
-    const count = instance.copies[item]! > 1 ? Math.ceil(replicas / unit[best]!.replicas) : 1;
-    found.push([best, count]);
+    found.push([best, isGangItem ? Math.ceil(replicas / unit[best]!.replicas) : 1]);
   }
-  for (const [option, count] of found) units[option]! += count;
+  for (const [option, count] of found) {
+    units[option]! += count;
+    for (let use = instance.useStart[option]!; use < instance.useStart[option + 1]!; use++)
+      free[instance.useRow[use]!]! -= count * instance.useAmount[use]!;
+  }
+  return true;
+}
+
+/** True when the floor rows of an option have room for one unit of it. */
+function hasFloorRoom(instance: Instance, option: number, free: Float64Array): boolean {
+  for (let use = instance.useStart[option]!; use < instance.useStart[option + 1]!; use++) {
+    const row = instance.useRow[use]!;
+    if (instance.rowKind[row] === "floor" && free[row]! < instance.useAmount[use]!) return false;
+  }
   return true;
 }

@@ -4,6 +4,7 @@ import type { Flavor } from "../model/flavor.ts";
 import { type Intent, replicasOf } from "../model/intent.ts";
 import { convert } from "../model/money.ts";
 import type { Snapshot } from "../model/snapshot.ts";
+import type { Running } from "../model/terms.ts";
 import { type Facts, failedConstraints, hosting } from "./eligible.ts";
 
 /** One placed intent as the checker sees it. */
@@ -21,6 +22,20 @@ function recount(snapshot: Snapshot, flavor: Flavor, placement: Placement): numb
   const { gpus } = flavor.capacity;
   if (!flavor.divisible) return flavor.price.basis === "gpu" ? price * gpus : price;
   return (flavor.price.basis === "gpu" ? price : Math.ceil(price / gpus)) * placement.gpus;
+}
+
+/** The flavor with what evicted work gives back. */
+export function withReleased(flavor: Flavor, evicted: readonly Running[]): Flavor {
+  const here = evicted.filter(({ offer }) => offer === flavor.id);
+  if (here.length === 0) return flavor;
+  const capacity = { ...flavor.capacity };
+  for (const { gpus, cpuMilli, memoryMib, pods } of here) {
+    capacity.gpusFree += gpus;
+    if (capacity.cpuMilliFree !== undefined) capacity.cpuMilliFree += cpuMilli;
+    if (capacity.memoryMibFree !== undefined) capacity.memoryMibFree += memoryMib;
+    if (capacity.podsFree !== undefined) capacity.podsFree += pods;
+  }
+  return { ...flavor, capacity };
 }
 
 /**

@@ -3,9 +3,11 @@ import type { Usage } from "../compile/constraints/spec.ts";
 import { needOf } from "../compile/need.ts";
 import type { Intent } from "../model/intent.ts";
 import type { BatchReport, ScarcityPrice } from "../model/plan.ts";
+import { noTerms, type Running, type Terms } from "../model/terms.ts";
 import { type Batch, type Contender, compileBatch, sharesOf, unitsOf } from "./batch.ts";
 import { boundAt } from "./dual.ts";
-import { book, type Ledger, type Served, serve, unbook } from "./serve.ts";
+import { createMeter, overLimit, withinLimits } from "./meter.ts";
+import { book, type Ledger, release, type Served, serve, unbook } from "./serve.ts";
 import { placeSingle } from "./single.ts";
 import { type AssignOptions, type AssignOutcome, assign } from "./solve.ts";
 
@@ -16,10 +18,14 @@ const fewestCandidates = 32;
 export interface ContendOptions extends AssignOptions {
   /** Options looked at exactly per intent when it is served alone. */
   readonly k: number;
+  /** Limits, floors and running work that bind the batch; default none. */
+  readonly terms?: Terms;
 }
 
 export interface Contended {
   readonly served: readonly Served[];
+  /** Running work that makes way. */
+  readonly evicted: readonly Running[];
   readonly report: BatchReport;
 }
 
@@ -43,6 +49,7 @@ const uncontended = (items: number): BatchReport => ({
   prices: [],
   pricesFrom: "lagrangian",
   stoppedBy: "completed",
+  evicted: [],
   answers: [],
 });
 
@@ -64,52 +71,78 @@ function contenderOf(alone: Served, most: number): Contender {
   };
 }
 
+/** What is free for an intent once all running work of lower priority has made way. */
+function freedFor(catalog: Catalog, { priority }: Intent, { running }: Terms): Ledger {
+  const ledger: Ledger = new Map();
+  for (const one of running) if (one.priority < priority) release(ledger, catalog, one);
+  return ledger;
+}
+
 /**
  * Serves several intents together. First in turn, as if they came one after the other; if somebody then has less
  * than alone, the whole batch is assigned at once under the order of tiers and least regret, and everyone is served
  * again in turn with the others pinned, so that each decision explains itself. The better of both is kept.
  *
  * @param intents in their order of precedence
- * @param inTurn the same intents served one after the other
+ * @param servedInTurn the same intents served one after the other, limits not yet looked at
  */
 export async function contend(
   catalog: Catalog,
-  inTurn: readonly Served[],
-  { k, ...options }: ContendOptions,
+  servedInTurn: readonly Served[],
+  { k, terms = noTerms, ...options }: ContendOptions,
 ): Promise<Contended> {
-  const alone = inTurn.map(({ stated }) =>
-    serve({ catalog, need: needOf(catalog, stated), usage: new Map(), asIfFree: false }, k),
-  );
-  if (alone.every((one, index) => sameShares(one, inTurn[index]!)))
-    return { served: inTurn, report: uncontended(inTurn.length) };
+  const inTurn = withinLimits(terms.limits, servedInTurn);
+  const alone = inTurn.map(({ stated }) => {
+    const usage = freedFor(catalog, stated, terms);
+    return serve({ catalog, need: needOf(catalog, stated), usage, asIfFree: false }, k);
+  });
+  const isUnbound = terms.limits.length === 0 && terms.floors.length === 0;
+  if (isUnbound && alone.every((one, index) => sameShares(one, inTurn[index]!)))
+    return { served: inTurn, evicted: [], report: uncontended(inTurn.length) };
 
   const members = alone.flatMap((one, index) => (isAssignable(one) ? [index] : []));
   const most = Math.max(fewestCandidates, Math.floor(optionBudget / Math.max(1, members.length)));
-  const batch = compileBatch(members.map((index) => contenderOf(alone[index]!, most)));
+  const batch = compileBatch(
+    members.map((index) => contenderOf(alone[index]!, most)),
+    terms,
+  );
   const start = startOf(batch, members, inTurn);
   // what intents outside the instance hold is not there for the others
   const fixed: Ledger = new Map();
   const isMember = new Set(members);
   for (const [index, one] of inTurn.entries()) if (!isMember.has(index)) book(fixed, one);
   const outcome = await assign(withoutFixed(batch, fixed, catalog), { ...options, start });
-  const served = serveAgain(catalog, { batch, members, inTurn, outcome, fixed, k });
-  const together = tallyOf({ batch, members }, served);
-  const oneByOne = tallyOf({ batch, members }, inTurn);
+  const evicted = batch.running.filter((_, index) => outcome.units[stayOf(batch, index)] === 0);
+  for (const one of evicted) release(fixed, catalog, one);
+  const served = serveAgain(catalog, { batch, members, inTurn, outcome, fixed, k, terms });
+  const together = tallyOf({ batch, members }, served, new Set(evicted));
+  const oneByOne = tallyOf({ batch, members }, inTurn, new Set());
   const isBetter = compareTallies(together, oneByOne) < 0;
+  const gone = isBetter ? evicted : [];
   return {
     served: isBetter ? served : inTurn,
-    report: reportOf(batch, isBetter ? together.gain : oneByOne.gain, outcome),
+    evicted: gone,
+    report: {
+      ...reportOf(batch, isBetter ? together.gain : oneByOne.gain, outcome),
+      evicted: gone.map(({ intent }) => intent).sort(),
+    },
   };
 }
+
+/** The option by which running work stays. */
+const stayOf = ({ instance, contenders }: Batch, running: number): number =>
+  instance.optionStart[contenders.length + running]!;
 
 /** Units of what was served in turn, where it is the intent as stated and an option matches. */
 function startOf(batch: Batch, members: readonly number[], inTurn: readonly Served[]): Int32Array {
   const units = new Int32Array(batch.instance.options);
+  const free = batch.instance.capacity.slice();
   for (const [item, index] of members.entries()) {
     const { scope, result, verdict } = inTurn[index]!;
     if (verdict.outcome !== "placed" || scope.need.gpus !== batch.contenders[item]!.scope.need.gpus) continue;
-    unitsOf(batch, item, result.shares, units);
+    unitsOf(batch, item, result.shares, { units, free });
   }
+  for (const index of batch.running.keys()) units[stayOf(batch, index)] = 1;
   return units;
 }
 
@@ -143,6 +176,7 @@ interface Again {
   readonly outcome: AssignOutcome;
   readonly fixed: Ledger;
   readonly k: number;
+  readonly terms: Terms;
 }
 
 /**
@@ -150,8 +184,11 @@ interface Again {
  * only better themselves, then whoever got nothing sees what is left.
  */
 function serveAgain(catalog: Catalog, again: Again): Served[] {
-  const { batch, members, inTurn, outcome, fixed, k } = again;
+  const { batch, members, inTurn, outcome, fixed, k, terms } = again;
   const ledger: Ledger = new Map(fixed);
+  const meter = createMeter(terms.limits);
+  const isMember = new Set(members);
+  for (const [index, one] of inTurn.entries()) if (!isMember.has(index)) meter.enter(one, 1);
   const served = [...inTurn];
   const assigned = members.map((index, item): Served => {
     const { scope } = batch.contenders[item]!;
@@ -161,7 +198,10 @@ function serveAgain(catalog: Catalog, again: Again): Served[] {
       scope,
       result: { ...inTurn[index]!.result, shares, shortfall: null },
     };
-    if (shares.length > 0) book(ledger, one);
+    if (shares.length > 0) {
+      book(ledger, one);
+      meter.enter(one, 1);
+    }
     return one;
   });
   const left: number[] = [];
@@ -172,19 +212,24 @@ function serveAgain(catalog: Catalog, again: Again): Served[] {
       continue;
     }
     unbook(ledger, pinned);
-    served[index] = betterOf(catalog, inTurn[index]!.stated, pinned, ledger, k);
-    book(ledger, served[index]!);
+    meter.enter(pinned, -1);
+    const better = betterOf(catalog, inTurn[index]!.stated, pinned, ledger, k);
+    const one = meter.fits(better) ? better : pinnedIn(pinned, ledger, k);
+    served[index] = one;
+    book(ledger, one);
+    meter.enter(one, 1);
   }
-  const isMember = new Set(members);
   for (const [index, one] of inTurn.entries())
     if (!isMember.has(index) && one.verdict.outcome !== "placed") left.push(index);
   for (const index of left.sort((a, b) => a - b)) {
     const one = inTurn[index]!;
-    served[index] = serve(
+    const again = serve(
       { catalog, need: needOf(catalog, one.stated), usage: new Map(ledger), asIfFree: false },
       k,
     );
+    served[index] = meter.fits(again) ? again : overLimit(again);
     book(ledger, served[index]!);
+    meter.enter(served[index]!, 1);
   }
   return served;
 }
@@ -193,11 +238,15 @@ function serveAgain(catalog: Catalog, again: Again): Served[] {
 function betterOf(catalog: Catalog, stated: Intent, pinned: Served, ledger: Ledger, k: number): Served {
   const usage = new Map(ledger);
   const again = serve({ catalog, need: needOf(catalog, stated), usage, asIfFree: false }, k);
-  if (again.verdict.outcome === "placed") return again;
-  const scope = { ...pinned.scope, usage };
+  return again.verdict.outcome === "placed" ? again : pinnedIn(pinned, ledger, k);
+}
+
+/** The assigned shares, with what else there is to choose now. */
+function pinnedIn(pinned: Served, ledger: Ledger, k: number): Served {
+  const scope = { ...pinned.scope, usage: new Map(ledger) };
   return {
     scope,
-    stated,
+    stated: pinned.stated,
     result: { ...placeSingle(scope, k), shares: pinned.result.shares, shortfall: null },
     verdict: { outcome: "placed", reason: "PLACED", message: "placed as stated", relaxations: [] },
   };
@@ -210,19 +259,30 @@ interface Tally {
   readonly gain: number;
 }
 
-function tallyOf({ batch, members }: Pick<Again, "batch" | "members">, served: readonly Served[]): Tally {
+function tallyOf(
+  { batch, members }: Pick<Again, "batch" | "members">,
+  served: readonly Served[],
+  evicted: ReadonlySet<Running>,
+): Tally {
   const { instance } = batch;
   const worth: number[] = Array.from(instance.tier, () => 0);
+  const free = instance.capacity.slice();
   let cost = 0;
+  for (const [index, one] of batch.running.entries()) {
+    const item = batch.contenders.length + index;
+    if (!evicted.has(one)) worth[instance.tier[item]!]! += instance.worth[item]!;
+  }
   for (const [item, index] of members.entries()) {
     const { verdict, result } = served[index]!;
     if (verdict.outcome !== "placed") continue;
     worth[instance.tier[item]!]! += instance.worth[item]!;
     const units = new Int32Array(instance.options);
     const last = instance.optionStart[item + 1]!;
-    if (unitsOf(batch, item, result.shares, units))
-      for (let option = instance.optionStart[item]!; option < last; option++)
-        cost += instance.cost[option]! * units[option]!;
+    if (unitsOf(batch, item, result.shares, { units, free }))
+      for (let option = instance.optionStart[item]!; option < last; option++) {
+        cost += (instance.cost[option]! - instance.forgone[option]!) * units[option]!;
+        worth[instance.tier[item]!]! -= instance.forgone[option]! * units[option]!;
+      }
     // beyond the list nothing is known but that it is no better than the last listed option
     else if (last > instance.optionStart[item]!) cost += instance.cost[last - 1]! * instance.copies[item]!;
   }
@@ -276,7 +336,7 @@ function reducedGain(instance: Batch["instance"], item: number, prices: Float64A
   return Math.max(0, instance.worth[item]! - instance.copies[item]! * least);
 }
 
-function reportOf(batch: Batch, gain: number, outcome: AssignOutcome): BatchReport {
+function reportOf(batch: Batch, gain: number, outcome: AssignOutcome): Omit<BatchReport, "evicted"> {
   const bound = Math.max(gain, fullBound(batch, outcome));
   return {
     items: batch.instance.items,

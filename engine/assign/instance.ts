@@ -2,9 +2,10 @@ import { assert } from "../model/errors.ts";
 
 /**
  * What a row of the instance limits. `capacity` rows belong to an offer; `sale` rows are offers that are sold
- * whole (capacity 1); the others belong to a tenant or an intent.
+ * whole (capacity 1); `guard` rows keep running work from making way for equal or lower priority; the others belong
+ * to a tenant or an intent. Whoever finds no room in a `floor` row can do without it, at a cost.
  */
-export type RowKind = "capacity" | "sale" | "quota" | "budget" | "cap";
+export type RowKind = "capacity" | "sale" | "guard" | "quota" | "budget" | "floor" | "cap";
 
 /**
  * Many intents against many offers, indices only. Every item (an intent, or running work that may stay where it
@@ -27,6 +28,8 @@ export interface Instance {
   readonly optionStart: Int32Array;
   /** Per option: cost of one unit, >= 0: money regret, then moves. */
   readonly cost: Float64Array;
+  /** Per option: the part of its cost that is worth forgone: the item does not count towards its floor. */
+  readonly forgone: Float64Array;
   /** Per option: copies that one unit covers, >= 1; more than 1 where an offer is sold whole. */
   readonly covers: Int32Array;
   /** Consumption of one unit of option o: `useStart[o] .. useStart[o + 1]`, each row at most once. */
@@ -45,6 +48,8 @@ export type Units = Int32Array;
 /** One option of an item under construction. */
 export interface OptionInput {
   readonly cost: number;
+  /** At most `cost`, default 0. */
+  readonly forgone?: number;
   /** Default 1. */
   readonly covers?: number;
   /** Row and amount per unit; zero amounts are dropped. */
@@ -68,6 +73,7 @@ export function createInstance(rows: readonly RowInput[], items: readonly ItemIn
   const optionStart = new Int32Array(items.length + 1);
   const cost: number[] = [];
   const covers: number[] = [];
+  const forgone: number[] = [];
   const useStart: number[] = [0];
   const useRow: number[] = [];
   const useAmount: number[] = [];
@@ -77,6 +83,7 @@ export function createInstance(rows: readonly RowInput[], items: readonly ItemIn
       assert(option.cost >= 0 && Number.isSafeInteger(option.cost), `item ${index}: cost ${option.cost}`);
       cost.push(option.cost);
       covers.push(option.covers ?? 1);
+      forgone.push(option.forgone ?? 0);
       for (const [row, amount] of option.uses) {
         assert(amount >= 0 && Number.isSafeInteger(amount), `item ${index}: amount ${amount}`);
         if (amount === 0) continue;
@@ -96,6 +103,7 @@ export function createInstance(rows: readonly RowInput[], items: readonly ItemIn
     tier: Int32Array.from(items, (item) => item.tier ?? 0),
     optionStart,
     cost: Float64Array.from(cost),
+    forgone: Float64Array.from(forgone),
     covers: Int32Array.from(covers),
     useStart: Int32Array.from(useStart),
     useRow: Int32Array.from(useRow),
@@ -187,6 +195,7 @@ export function subsetOf(instance: Instance, kept: readonly number[], starts: In
     options: kept.length,
     optionStart: starts,
     cost: Float64Array.from(kept, (option) => instance.cost[option]!),
+    forgone: Float64Array.from(kept, (option) => instance.forgone[option]!),
     covers: Int32Array.from(kept, (option) => instance.covers[option]!),
     useStart,
     useRow,

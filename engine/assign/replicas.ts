@@ -26,7 +26,7 @@ export interface Shortfall {
 export function slotsNow({ catalog, need, usage, asIfFree }: Scope, row: number): number {
   const { capacity, divisible } = flavorOf(catalog, row);
   const used = usage.get(catalog.options.flavor[row]!);
-  if (used !== undefined && !divisible) return 0;
+  if (used !== undefined && used.gpus > 0 && !divisible) return 0;
   const limit = (free: number | undefined, taken: number, each: number): number =>
     each === 0 || free === undefined ? Number.POSITIVE_INFINITY : Math.floor((free - taken) / each);
   const slots = Math.min(

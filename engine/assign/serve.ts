@@ -1,8 +1,10 @@
+import { type Catalog, offerIndexOf } from "../compile/catalog.ts";
 import type { Scope, Usage } from "../compile/constraints/spec.ts";
 import { needOf } from "../compile/need.ts";
 import type { Change, Outcome } from "../model/decision.ts";
 import type { Intent } from "../model/intent.ts";
 import type { ReasonCode } from "../model/reason.ts";
+import type { Running } from "../model/terms.ts";
 import { formatTime } from "../model/time.ts";
 import { rounds } from "./negotiate.ts";
 import { refusalOf } from "./outcome.ts";
@@ -35,23 +37,47 @@ function enter(ledger: Ledger, { scope, result }: Served, sign: 1 | -1): void {
   const { need, catalog } = scope;
   for (const { candidate, replicas } of result.shares) {
     const offer = catalog.options.flavor[candidate.row]!;
-    const before = ledger.get(offer) ?? nothing;
+    const { capacity, divisible } = catalog.snapshot.offers[offer]!;
     const count = sign * replicas;
-    const after: Usage = {
-      gpus: before.gpus + need.gpus * count,
-      cpuMilli: before.cpuMilli + need.cpuMilli * count,
-      memoryMib: before.memoryMib + need.memoryMib * count,
-      pods: before.pods + count,
-    };
-    // an untouched offer is absent: an offer sold whole counts as gone once it is there
-    if (after.gpus === 0) ledger.delete(offer);
-    else ledger.set(offer, after);
+    add(ledger, offer, {
+      // an offer sold whole is gone, however few of its GPUs are needed
+      gpus: divisible ? need.gpus * count : sign * capacity.gpus,
+      cpuMilli: need.cpuMilli * count,
+      memoryMib: need.memoryMib * count,
+      pods: count,
+    });
   }
+}
+
+/** Adds to what is in use of an offer; an untouched offer is absent. */
+function add(ledger: Ledger, offer: number, change: Usage): void {
+  const before = ledger.get(offer) ?? nothing;
+  const after: Usage = {
+    gpus: before.gpus + change.gpus,
+    cpuMilli: before.cpuMilli + change.cpuMilli,
+    memoryMib: before.memoryMib + change.memoryMib,
+    pods: before.pods + change.pods,
+  };
+  if (after.gpus === 0 && after.cpuMilli === 0 && after.memoryMib === 0 && after.pods === 0)
+    ledger.delete(offer);
+  else ledger.set(offer, after);
 }
 
 /** Books what a served intent takes. */
 export function book(ledger: Ledger, served: Served): void {
   enter(ledger, served, 1);
+}
+
+/** Gives back what running work holds: less than nothing is in use there then. */
+export function release(ledger: Ledger, { snapshot }: Catalog, running: Running): void {
+  const offer = offerIndexOf(snapshot, running.offer);
+  if (offer < 0) return;
+  add(ledger, offer, {
+    gpus: -running.gpus,
+    cpuMilli: -running.cpuMilli,
+    memoryMib: -running.memoryMib,
+    pods: -running.pods,
+  });
 }
 
 /** Gives back what a served intent took. */

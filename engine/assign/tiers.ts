@@ -6,7 +6,7 @@ export function tierCount(instance: Instance): number {
   return instance.tier.reduce((most, tier) => Math.max(most, tier + 1), 0);
 }
 
-/** Per tier: worth placed; and the cost of it all. */
+/** Per tier: worth placed, what counts towards no floor deducted; and the regret of it all. */
 interface TierTotals {
   readonly worth: Float64Array;
   readonly cost: number;
@@ -18,8 +18,11 @@ function totalsOf(instance: Instance, units: Units): TierTotals {
   for (let item = 0; item < instance.items; item++) {
     let covered = 0;
     for (let option = instance.optionStart[item]!; option < instance.optionStart[item + 1]!; option++) {
-      covered += units[option]! * instance.covers[option]!;
-      cost += units[option]! * instance.cost[option]!;
+      const count = units[option]!;
+      if (count === 0) continue;
+      covered += count * instance.covers[option]!;
+      cost += count * (instance.cost[option]! - instance.forgone[option]!);
+      worth[instance.tier[item]!]! -= count * instance.forgone[option]!;
     }
     if (covered >= instance.copies[item]!) worth[instance.tier[item]!]! += instance.worth[item]!;
   }

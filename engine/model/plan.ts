@@ -57,6 +57,8 @@ export interface BatchReport {
   readonly prices: readonly ScarcityPrice[];
   readonly pricesFrom: "lp" | "lagrangian";
   readonly stoppedBy: "completed" | "work" | "time";
+  /** Running intents that make way for intents of higher priority. */
+  readonly evicted: readonly string[];
   /** In the order asked; hand them to `replaySolver` to get the same plan again. */
   readonly answers: readonly RecordedAnswer[];
 }

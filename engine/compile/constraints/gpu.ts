@@ -1,3 +1,4 @@
+import type { Predicate } from "../../kernel/query.ts";
 import { allowsSpot, type Intent } from "../../model/intent.ts";
 import { flavorOf } from "../catalog.ts";
 import {
@@ -8,7 +9,7 @@ import {
   numberConstraint,
   quantityOfMib,
 } from "./forms.ts";
-import { bitmapOf, type ConstraintSpec, withField } from "./spec.ts";
+import { bitmapOf, type ConstraintSpec, frees, type Scope, type Usage, withField } from "./spec.ts";
 
 const gpuField = (name: string): readonly string[] => ["workload", "resources", "gpu", name];
 const gpuPath = (name: string): string => `workload.resources.gpu.${name}`;
@@ -71,6 +72,26 @@ const exact = (json: "tier" | "architecture" | "interconnect" | "topology" | "ve
     },
   });
 
+/** Rows with less than `wanted` once a plan frees capacity by evictions: the column alone does not tell then. */
+function room(
+  { catalog, usage }: Pick<Scope, "catalog" | "usage">,
+  column: "gpusFree" | "cpuMilliFree" | "memoryMibFree" | "podsFree",
+  field: keyof Usage,
+  wanted: number,
+  unknown: "fail" | "pass" = "fail",
+): Predicate {
+  const free = catalog.values.get(column)!;
+  const { count, flavor } = catalog.options;
+  const failed = bitmapOf(count, (row) => {
+    const used = usage.get(flavor[row]!);
+    if (used !== undefined && used.gpus > 0 && !flavorOf(catalog, row).divisible) return true;
+    return Number.isNaN(free[row]!) ? unknown === "fail" : free[row]! - (used?.[field] ?? 0) < wanted;
+  });
+  return unknown === "pass"
+    ? { kind: "bitmap", failed }
+    : { kind: "bitmap", failed, unknown: bitmapOf(count, (row) => Number.isNaN(free[row]!)) };
+}
+
 /** Free GPUs of an offer for this plan: what is free now less what the plan already gave away. */
 const count: ConstraintSpec = {
   name: "gpu.count",
@@ -79,11 +100,12 @@ const count: ConstraintSpec = {
     const column = asIfFree ? catalog.numeric.gpusTotal : catalog.numeric.gpusFree;
     const free = { kind: "range", column, min: wanted, unknown: "fail" } as const;
     if (usage.size === 0 || asIfFree) return [free];
+    if (frees(usage)) return [room({ catalog, usage }, "gpusFree", "gpus", wanted)];
     const failed = bitmapOf(catalog.options.count, (row) => {
       const used = usage.get(catalog.options.flavor[row]!);
       if (used === undefined) return false;
       const flavor = flavorOf(catalog, row);
-      return !flavor.divisible || flavor.capacity.gpusFree - used.gpus < wanted;
+      return (!flavor.divisible && used.gpus > 0) || flavor.capacity.gpusFree - used.gpus < wanted;
     });
     return [free, { kind: "bitmap", failed }];
   },
@@ -183,6 +205,7 @@ const hostConstraint = (
     const wanted = stated * need.perOffer;
     const free = { kind: "range", column: catalog.numeric[column], min: wanted, unknown: "fail" } as const;
     if (usage.size === 0 || asIfFree) return [free];
+    if (frees(usage)) return [room({ catalog, usage }, column, field, wanted)];
     const values = catalog.values.get(column)!;
     const failed = bitmapOf(catalog.options.count, (row) => {
       const used = usage.get(catalog.options.flavor[row]!);
@@ -213,6 +236,7 @@ const pods: ConstraintSpec = {
     const column = catalog.numeric.podsFree;
     const free = { kind: "range", column, min: need.perOffer, unknown: "pass" } as const;
     if (usage.size === 0 || asIfFree) return [free];
+    if (frees(usage)) return [room({ catalog, usage }, "podsFree", "pods", need.perOffer, "pass")];
     const values = catalog.values.get("podsFree")!;
     const failed = bitmapOf(catalog.options.count, (row) => {
       const used = usage.get(catalog.options.flavor[row]!);

@@ -5,12 +5,22 @@ import type { ConstraintName } from "../../model/reason.ts";
 import type { Catalog } from "../catalog.ts";
 import type { Need } from "../need.ts";
 
-/** GPUs, CPU, memory and pods already promised in this plan, per offer index; whole offers are gone once touched. */
+/**
+ * GPUs, CPU, memory and pods of an offer that this plan already promised; less than 0 where it frees more by
+ * evictions. An offer sold whole counts with all its GPUs, and is gone while any is promised.
+ */
 export interface Usage {
   readonly gpus: number;
   readonly cpuMilli: number;
   readonly memoryMib: number;
   readonly pods: number;
+}
+
+/** True where a plan frees capacity: then more is there than the columns say. */
+export function frees(usage: ReadonlyMap<number, Usage>): boolean {
+  for (const { gpus, cpuMilli, memoryMib, pods } of usage.values())
+    if (gpus < 0 || cpuMilli < 0 || memoryMib < 0 || pods < 0) return true;
+  return false;
 }
 
 /** What constraints may look at. */
