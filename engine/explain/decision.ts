@@ -4,7 +4,7 @@ import type { Served } from "../assign/serve.ts";
 import type { SingleResult } from "../assign/single.ts";
 import { flavorOf } from "../compile/catalog.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
-import { interruptionFactor, } from "../compile/need.ts";
+import { interruptionFactor } from "../compile/need.ts";
 import type { Criteria, CriterionName, Decision, Placement } from "../model/decision.ts";
 import type { Warning } from "../model/intent.ts";
 import type { PlanOptions } from "../model/plan.ts";
