@@ -182,8 +182,14 @@ const schema = z.strictObject({
       max_jitter_ms: z.number().min(0).optional().describe("Most jitter, milliseconds."),
       min_uptime_percent: percentLeaf.optional().describe("Least stated uptime."),
       max_cold_start_time: durationLeaf.optional().describe("Longest cold start."),
-      gpu_utilization_target: share.optional().describe("Utilisation aimed at, 0 to 1."),
-      memory_utilization_target: share.optional().describe("Memory utilisation aimed at, 0 to 1."),
+      gpu_utilization_target: share
+        .optional()
+        .describe(
+          "GPU utilization aimed at, 0 to 1; the autoscaler's target instead of `target_gpu_percent`.",
+        ),
+      memory_utilization_target: share
+        .optional()
+        .describe("Memory utilization aimed at, 0 to 1; a target of the autoscaler."),
     })
     .optional()
     .describe("Performance."),
@@ -208,7 +214,9 @@ const schema = z.strictObject({
         .describe("What to try when nothing matches, in order."),
       auto_accept_threshold: share
         .optional()
-        .describe("Accepts without further rounds within this share of the best; default 0.05."),
+        .describe(
+          "When stated, all rounds are heard and the first within this share of the cheapest is taken (0.05 is usual); otherwise the first that places.",
+        ),
     })
     .optional()
     .describe("What may give when nothing matches."),
@@ -240,11 +248,11 @@ function toNegotiation(block: Parsed["negotiation"]): Negotiation {
   return {
     maxRounds: block?.max_negotiation_rounds ?? 3,
     timeoutSeconds: block?.timeout_seconds ?? 300,
-    autoAcceptThreshold: block?.auto_accept_threshold ?? 0.05,
     fallbacks: block?.fallback_strategy ?? [],
     ...stated({
       priceFlexibility: block?.price_flexibility,
       resourceFlexibility: block?.resource_flexibility,
+      autoAcceptThreshold: block?.auto_accept_threshold,
     }),
   };
 }
@@ -326,5 +334,13 @@ export const constraintsSchema: z.ZodType<Constraints> = schema
         message: "either location or locations, not both",
         params: { code: "conflicting_fields" },
       });
+    for (const [index, { start, end }] of (block.availability?.maintenance_windows ?? []).entries())
+      if (end <= start)
+        context.addIssue({
+          code: "custom",
+          path: ["availability", "maintenance_windows", index, "end"],
+          message: "an end after the start",
+          params: { code: "conflicting_fields" },
+        });
   })
   .transform(toConstraints);

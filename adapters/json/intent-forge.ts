@@ -187,8 +187,8 @@ function forgeConstraints(constraints: Constraints): JsonObject {
         price_flexibility: negotiation.priceFlexibility,
         resource_flexibility: negotiation.resourceFlexibility,
         fallback_strategy: some(negotiation.fallbacks),
+        auto_accept_threshold: negotiation.autoAcceptThreshold,
       }),
-      auto_accept_threshold: negotiation.autoAcceptThreshold,
     },
   };
 }

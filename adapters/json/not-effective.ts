@@ -4,16 +4,11 @@
  * effect, and run `npm run golden` for the reference page.
  */
 export const notEffective: readonly string[] = [
-  "intent.constraints.availability",
-  "intent.constraints.performance.gpu_utilization_target",
-  "intent.constraints.performance.memory_utilization_target",
   "intent.constraints.negotiation.timeout_seconds",
-  "intent.constraints.negotiation.auto_accept_threshold",
   "intent.bid",
   "intent.workload.evictable",
   "intent.workload.min_runtime",
   "intent.workload.resources.gpu.fraction",
   "intent.workload.resources.gpu.mig_profile",
   "intent.sla.max_interruption_time",
-  "intent.sla.backup_strategy",
 ];

@@ -138,10 +138,14 @@ export function forgeIngress({ intent, namespace, labels }: WorkloadFrame): Kube
 /** Metric under which NVIDIA's exporter reports how busy a pod's GPUs are, in per cent. */
 const GPU_METRIC = "DCGM_FI_DEV_GPU_UTIL";
 
+/** A share of 0 to 1 as whole per cent, at least 1, since autoscalers take no target of nothing. */
+const percent = (share: number): number => Math.max(1, Math.round(share * 100));
+
 /**
  * Autoscaling of one placement between its replicas and its share of the most that the workload may have. CPU counts
  * where the pods ask for CPU, since utilization is relative to that; GPUs count where NVIDIA's exporter measures them.
- * Replicas beyond what was bought wait until more is.
+ * A stated `gpu_utilization_target` replaces `target_gpu_percent`; a `memory_utilization_target` counts where pods ask
+ * for memory. Replicas beyond what was bought wait until more is.
  */
 export function forgeAutoscaler(
   { intent, namespace, labels }: WorkloadFrame,
@@ -150,6 +154,7 @@ export function forgeAutoscaler(
   { part, parts, most }: { readonly part: number; readonly parts: number; readonly most: number },
 ): KubernetesObject[] {
   const { scaling, resources } = intent.workload;
+  const { gpuUtilizationTarget, memoryUtilizationTarget } = intent.constraints.performance;
   if (scaling?.autoScale !== true || most <= placement.replicas) return [];
   const name = partName(intent, part, parts);
   const cpu = {
@@ -160,7 +165,19 @@ export function forgeAutoscaler(
     type: "Pods",
     pods: {
       metric: { name: GPU_METRIC },
-      target: { type: "AverageValue", averageValue: String(scaling.targetGpuPercent) },
+      target: {
+        type: "AverageValue",
+        averageValue: String(
+          gpuUtilizationTarget === undefined ? scaling.targetGpuPercent : percent(gpuUtilizationTarget),
+        ),
+      },
+    },
+  };
+  const memory = {
+    type: "Resource",
+    resource: {
+      name: "memory",
+      target: { type: "Utilization", averageUtilization: percent(memoryUtilizationTarget ?? 1) },
     },
   };
   const isNvidia = (flavor.gpu.vendor ?? "nvidia") === "nvidia";
@@ -176,6 +193,7 @@ export function forgeAutoscaler(
         metrics: [
           ...(resources.cpuMilli !== undefined || !isNvidia ? [cpu] : []),
           ...(isNvidia ? [gpu] : []),
+          ...(memoryUtilizationTarget !== undefined && resources.memoryMib !== undefined ? [memory] : []),
         ],
       },
     },

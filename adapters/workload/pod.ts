@@ -100,6 +100,21 @@ export function configData(intent: Intent): Record<string, string> {
   return Object.fromEntries([...data].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** Goals that only the workload or what watches it can keep, as annotations. */
+function goals({ constraints, sla }: Intent): Record<string, string> {
+  const { gpuUtilizationTarget, memoryUtilizationTarget } = constraints.performance;
+  const stated: Readonly<Record<string, string | number | undefined>> = {
+    "flare.io/gpu-utilization-target": gpuUtilizationTarget,
+    "flare.io/memory-utilization-target": memoryUtilizationTarget,
+    "flare.io/backup-strategy": sla.backupStrategy,
+  };
+  return Object.fromEntries(
+    Object.entries(stated)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, String(value)]),
+  );
+}
+
 /** Pod template of one placement of an intent. */
 export function forgePodTemplate(
   intent: Intent,
@@ -145,6 +160,7 @@ export function forgePodTemplate(
     ...mountAnnotations(workload.volumes),
     // How much of a shared GPU was asked for: schedulers that divide GPUs read it, device plugins cannot say it.
     ...(gpu.fractionMilli === undefined ? {} : { "flare.io/gpu-fraction": String(gpu.fractionMilli / 1000) }),
+    ...goals(intent),
   };
   return {
     metadata: { labels, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) },

@@ -94,6 +94,18 @@ export function checkPlacements(
       use.intents.add(intent.name);
       taken.set(flavor.id, use);
     }
+    const { spread } = intent.constraints;
+    if (spread !== undefined) {
+      const domains = new Set(
+        placements
+          .map((one) => (spread.by === "provider" ? one.provider : one[spread.by]))
+          .filter((name) => name !== null),
+      );
+      assert(
+        domains.size >= spread.minDomains,
+        `${intent.name} is in ${domains.size} of ${spread.minDomains} ${spread.by} domains`,
+      );
+    }
     const cap = intent.constraints.maxHourlyCost;
     const capMicro = cap === undefined ? null : convert(cap, snapshot.currency, snapshot.rates);
     assert(

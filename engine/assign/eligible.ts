@@ -3,6 +3,7 @@ import { allowsSpot, type Intent, type Place, replicasOf } from "../model/intent
 import { convert } from "../model/money.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { parseTime } from "../model/time.ts";
+import { mayRunAt } from "./window.ts";
 
 /**
  * A second, independent reading of the hard constraints: straight from an intent and a flavor, without columns,
@@ -142,7 +143,8 @@ function isDown(flavor: Flavor, snapshot: Snapshot): boolean {
 
 /**
  * Names of the per-offer constraints that the option fails, in no particular order; empty when it is eligible.
- * Prices in time (`max_total_cost`, `deadline`) are not judged here, because they need speeds.
+ * Prices in time (`max_total_cost`, `deadline`, the end of an availability window) are not judged here, because they
+ * need speeds.
  *
  * @param hostedHere replicas that this one offer must host
  * @param together replicas that run at the same time, all billed at this option's price
@@ -174,6 +176,10 @@ export function failedConstraints(
   const { cpuMilli, memoryMib } = workload.resources;
   const checks: Check[] = [
     ["offer.available", isDown(flavor, snapshot)],
+    [
+      "availability",
+      constraints.availability !== undefined && !mayRunAt(constraints.availability, snapshot.at),
+    ],
     ["offer.currency", price === null],
     ["max_hourly_cost", capMicro !== null && billed !== null && billed > capMicro],
     [
@@ -207,8 +213,9 @@ export function hosting(intent: Intent): { readonly hostedHere: number; readonly
   const replicas = replicasOf(intent);
   const gang = workload.communicationPattern === "all-reduce" || workload.communicationPattern === "pipeline";
   const colocated = workload.deploymentStrategy === "colocated";
+  const spread = intent.constraints.spread !== undefined;
   return {
     hostedHere: colocated ? replicas : 1,
-    together: workload.type === "batch" && !gang && !colocated ? 1 : replicas,
+    together: workload.type === "batch" && !gang && !colocated && !spread ? 1 : replicas,
   };
 }

@@ -96,18 +96,22 @@ function lowerTiers(intent: Intent): Relaxation[] {
   return steps;
 }
 
+/** GPUs that others may use too: shared ones are accepted, dedicated ones no longer asked for. */
+function shareable(intent: Intent): Relaxation[] {
+  const gpu = ["workload", "resources", "gpu"];
+  const path = "workload.resources.gpu";
+  const shared = changed(intent, [...gpu, "shared"], true, { path: `${path}.shared`, from: false, to: true });
+  if (intent.workload.resources.gpu.dedicated !== true) return [shared];
+  const open = { path: `${path}.dedicated`, from: true, to: false };
+  return [shared, changed(shared.intent, [...gpu, "dedicated"], undefined, open)];
+}
+
 function fallback(intent: Intent, strategy: FallbackStrategy): Relaxation[] {
   switch (strategy) {
     case "lower_tier":
       return lowerTiers(intent);
     case "shared":
-      return [
-        changed(intent, ["workload", "resources", "gpu", "shared"], true, {
-          path: "workload.resources.gpu.shared",
-          from: false,
-          to: true,
-        }),
-      ];
+      return shareable(intent);
     case "spot":
       return [
         changed(intent, ["constraints", "preemptible"], true, {

@@ -10,6 +10,7 @@ const codes: readonly (readonly [RegExp, ReasonCode])[] = [
   [/^(location|availability_zone|compliance\.data_residency)$/, "REGION_UNAVAILABLE"],
   [/^max_(hourly|total)_cost$/, "COST_LIMIT_EXCEEDED"],
   [/^deadline$/, "DEADLINE_UNREACHABLE"],
+  [/^availability$/, "OUTSIDE_AVAILABILITY_WINDOW"],
 ];
 
 const codeOf = (name: string): ReasonCode =>
@@ -57,7 +58,7 @@ export function refusalOf(
   if (answer.feasible > 0)
     return {
       reason: "DEADLINE_UNREACHABLE",
-      message: "the tasks do not end before the deadline in any one offer",
+      message: "the tasks do not end before the deadline or the end of their window in any one offer",
     };
   const blocker = mainBlocker(result);
   const every = result.encoded.specs.findIndex((_, index) => answer.failed[index] === answer.considered);

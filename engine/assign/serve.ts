@@ -1,6 +1,7 @@
 import { type Catalog, offerIndexOf } from "../compile/catalog.ts";
 import type { Scope, Usage } from "../compile/constraints/spec.ts";
 import { needOf } from "../compile/need.ts";
+import { nextPeriods } from "../compile/open-periods.ts";
 import type { Change, Outcome } from "../model/decision.ts";
 import type { Intent } from "../model/intent.ts";
 import type { ReasonCode } from "../model/reason.ts";
@@ -85,12 +86,55 @@ export function unbook(ledger: Ledger, served: Served): void {
   enter(ledger, served, -1);
 }
 
+/** Openings of an availability window that are tried for a workload that does not fit now. */
+const OPENINGS = 8;
+
+/** The first opening of its availability window at which some known offer would do, as if all were free. */
+function opensAt({ catalog, need }: Scope, k: number): string | undefined {
+  const { availability } = need.intent.constraints;
+  if (availability === undefined) return undefined;
+  for (const { startMs } of nextPeriods(availability, need.atMs, OPENINGS)) {
+    const then = needOf(catalog, need.intent, startMs);
+    const later = placeSingle({ catalog, need: then, usage: new Map(), asIfFree: true }, k);
+    if (later.shares.length > 0) return formatTime(startMs);
+  }
+  return undefined;
+}
+
 /** When the offers that would fit come back, where that is known for one of them. */
 function comesBack(scope: Scope, later: SingleResult): string | undefined {
   const { backAtMs } = scope.catalog.downtime;
   const times = later.ranked.map(({ row }) => backAtMs.get(scope.catalog.options.flavor[row]!) ?? Infinity);
   const first = Math.min(...times);
   return Number.isFinite(first) ? formatTime(first) : undefined;
+}
+
+/** What a round of negotiation found. */
+interface Agreement extends Pick<Served, "scope" | "result"> {
+  readonly given: readonly Change[];
+}
+
+/** What an agreement costs the owner of the intent: its objective, in whichever scope the round left. */
+const costOf = ({ result }: Agreement): number =>
+  result.shares.reduce((sum, { billedMicro }) => sum + billedMicro, 0);
+
+/**
+ * The first round that places the intent. With a stated `auto_accept_threshold` all rounds are heard, and the first one
+ * is taken whose price lies within that share of the cheapest: giving up more must be worth it.
+ */
+function negotiate(scope: Scope, k: number): Agreement | null {
+  const { catalog, need } = scope;
+  const threshold = need.intent.constraints.negotiation.autoAcceptThreshold;
+  const agreements: Agreement[] = [];
+  for (const round of need.period === null ? [] : rounds(need.intent)) {
+    const tried = { ...scope, need: needOf(catalog, round.intent) };
+    const result = placeSingle(tried, k);
+    if (result.shares.length === 0) continue;
+    agreements.push({ scope: tried, result, given: round.given });
+    if (threshold === undefined) break;
+  }
+  const least = Math.min(...agreements.map(costOf));
+  return agreements.find((one) => costOf(one) <= least * (1 + (threshold ?? 0))) ?? null;
 }
 
 /**
@@ -108,12 +152,8 @@ export function serve(scope: Scope, k: number): Served {
     relaxations,
   });
   if (result.shares.length > 0) return { scope, stated, result, verdict: placed([]) };
-  for (const round of rounds(need.intent)) {
-    const tried = { ...scope, need: needOf(catalog, round.intent) };
-    const outcome = placeSingle(tried, k);
-    if (outcome.shares.length > 0)
-      return { scope: tried, stated, result: outcome, verdict: placed(round.given) };
-  }
+  const negotiated = negotiate(scope, k);
+  if (negotiated !== null) return { ...negotiated, stated, verdict: placed(negotiated.given) };
   const refusal = refusalOf(scope, result);
   const { fallbacks } = need.intent.constraints.negotiation;
   const waiting = (reason: ReasonCode, message: string, expectedStart?: string): Served => ({
@@ -130,6 +170,13 @@ export function serve(scope: Scope, k: number): Served {
   });
   if (!fallbacks.includes("reject")) {
     const later = placeSingle({ ...scope, usage: new Map(), asIfFree: true }, k);
+    const opens = later.shares.length > 0 ? undefined : opensAt(scope, k);
+    if (opens !== undefined)
+      return waiting(
+        "OUTSIDE_AVAILABILITY_WINDOW",
+        `its availability window opens at ${opens}, and a known offer fits then`,
+        opens,
+      );
     if (
       later.answer.feasible > 0 &&
       result.answer.feasible < later.answer.feasible &&

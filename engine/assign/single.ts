@@ -1,6 +1,6 @@
 import type { Scope } from "../compile/constraints/spec.ts";
 import { type Encoded, encode } from "../compile/encode.ts";
-import { taskSeconds } from "../compile/need.ts";
+import { endByMs, taskSeconds } from "../compile/need.ts";
 import type { Answer } from "../kernel/query.ts";
 import { goalOf } from "../score/objective.ts";
 import {
@@ -46,7 +46,7 @@ function waves(scope: Scope, ranked: readonly Candidate[]): Share[] {
     if (tasks < 1) continue;
     const rounds = Math.ceil(need.replicas / tasks);
     const endMs = need.atMs + Math.ceil(taskSeconds(catalog, need, candidate.row) * 1000 * rounds);
-    if (need.deadlineMs !== undefined && endMs > need.deadlineMs) continue;
+    if (endMs > endByMs(need)) continue;
     return [{ candidate, replicas: tasks, billedMicro: billedShare(scope, candidate.row, tasks) }];
   }
   return [];
@@ -77,6 +77,9 @@ export function placeSingle(scope: Scope, k: number): SingleResult {
   const best = ranked[0];
   if (best === undefined) return { ...result, shares: [], shortfall: null };
   if (need.replicas === 1 || need.perOffer > 1) {
+    // one offer is one domain
+    if ((need.intent.constraints.spread?.minDomains ?? 1) > 1)
+      return { ...result, shares: [], shortfall: { most: need.perOffer, leastMicro: null, by: "spread" } };
     const billedMicro = billedShare(scope, best.row, need.replicas);
     return {
       ...result,

@@ -6,6 +6,7 @@ import { parseTime } from "../model/time.ts";
 import type { LatencyOrigin } from "../score/latency.ts";
 import { type SpotExposure, spotFactor } from "../score/spot.ts";
 import { type Catalog, flavorOf } from "./catalog.ts";
+import { type OpenPeriod, periodAt } from "./open-periods.ts";
 import { speedsOf } from "./speeds.ts";
 
 /** Assumed when a batch states neither an estimate nor a timeout (C-35). */
@@ -37,6 +38,8 @@ export interface Need {
   /** Milliseconds since 1970. */
   readonly atMs: number;
   readonly deadlineMs: number | undefined;
+  /** Period of its availability window at `atMs`; absent: no window is stated; null: it is closed then. */
+  readonly period?: OpenPeriod | null;
 }
 
 /** Where a runtime comes from. `scaled`: seconds on the reference speed, divided by the offer's speed. */
@@ -65,12 +68,21 @@ function capIn(catalog: Catalog, cap: Intent["constraints"]["maxHourlyCost"]): n
   return convert(cap, catalog.snapshot.currency, catalog.snapshot.rates);
 }
 
-/** Translates an intent into the catalogue's units. Pure; cheap. */
-export function needOf(catalog: Catalog, intent: Intent): Need {
+/**
+ * Translates an intent into the catalogue's units. Pure; cheap.
+ *
+ * @param atMs when it would start, for what depends on time; default the snapshot's time
+ */
+export function needOf(
+  catalog: Catalog,
+  intent: Intent,
+  atMs: number = parseTime(catalog.snapshot.at),
+): Need {
   const { workload, constraints } = intent;
   const replicas = replicasOf(intent);
   const gang = workload.communicationPattern === "all-reduce" || workload.communicationPattern === "pipeline";
-  const waves = workload.type === "batch" && !gang && workload.deploymentStrategy !== "colocated";
+  const together = gang || workload.deploymentStrategy === "colocated" || constraints.spread !== undefined;
+  const waves = workload.type === "batch" && !together;
   const runtime = runtimeOf(intent);
   const hours = runtime.source === "none" ? undefined : runtime.seconds / 3600;
   const checkpoint = workload.batch?.checkpointIntervalSeconds;
@@ -96,9 +108,22 @@ export function needOf(catalog: Catalog, intent: Intent): Need {
     capMicro: capIn(catalog, constraints.maxHourlyCost),
     totalCapMicro: capIn(catalog, constraints.maxTotalCost),
     runtime,
-    atMs: parseTime(catalog.snapshot.at),
+    atMs,
     deadlineMs: constraints.deadline === undefined ? undefined : parseTime(constraints.deadline),
+    ...(constraints.availability === undefined ? {} : { period: periodAt(constraints.availability, atMs) }),
   };
+}
+
+/**
+ * When work of this need must have ended: its deadline, and the end of its availability window where the runtime is
+ * stated (an assumed one never constrains). Infinity when nothing says so.
+ */
+export function endByMs({ deadlineMs, period, runtime }: Need): number {
+  const isStated = runtime.source !== "none" && runtime.source !== "assumed";
+  return Math.min(
+    deadlineMs ?? Number.POSITIVE_INFINITY,
+    isStated ? (period?.endMs ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY,
+  );
 }
 
 /** Seconds a runtime states, before any scaling; 0 for services. */

@@ -142,7 +142,8 @@ export interface Negotiation {
   /** Fraction by which stated minimums of memory, cores, CPU and TFLOPS may be missed; only when stated. */
   readonly resourceFlexibility?: number;
   readonly timeoutSeconds: number;
-  readonly autoAcceptThreshold: number;
+  /** Share of the cheapest agreement within which an earlier round is accepted; absent: the first that places. */
+  readonly autoAcceptThreshold?: number;
   /** In the order in which they are tried; empty when the user stated none. */
   readonly fallbacks: readonly FallbackStrategy[];
 }

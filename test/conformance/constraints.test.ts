@@ -1,50 +1,5 @@
 import { expect, test } from "vitest";
-import { readIntent } from "../../adapters/json/intent.ts";
-import { readSnapshot } from "../../adapters/json/snapshot.ts";
-import { plan, prepare } from "../../engine/index.ts";
-import type { Decision } from "../../engine/model/decision.ts";
-
-/** An offer that states as little as possible: the catalogs know neither its model nor its region. */
-const bare = {
-  "provider.fluidos.eu/name": "p",
-  "gpu.fluidos.eu/model": "custom-x1",
-  "gpu.fluidos.eu/count": "4",
-  "location.fluidos.eu/region": "nowhere-1",
-  "cost.fluidos.eu/hourly-rate": "4",
-};
-
-type Annotated = Readonly<Record<string, string>>;
-
-interface Offer {
-  readonly annotations?: Annotated;
-  readonly [field: string]: unknown;
-}
-
-/** The documents as a user writes them, through the real pipeline. */
-async function decide(path: string, value: unknown, offer: Offer, base: Offer = {}): Promise<Decision> {
-  const intent: Record<string, unknown> = {
-    objective: "Cost_Minimization",
-    workload: { type: "service", name: "i", image: "x", resources: { gpu: {} } },
-    ...structuredClone(base),
-  };
-  const keys = path.split(".");
-  let target = intent;
-  for (const key of keys.slice(0, -1)) {
-    target[key] ??= {};
-    target = target[key] as Record<string, unknown>;
-  }
-  target[keys.at(-1)!] = value;
-  const { annotations, ...fields } = offer;
-  const snapshot = readSnapshot({
-    at: "2026-11-24T10:00:00Z",
-    currency: "EUR",
-    hub: { latitude: 50, longitude: 8 },
-    offers: [{ id: "o", annotations: { ...bare, ...annotations }, ...fields }],
-  });
-  expect(snapshot.skipped).toEqual([]);
-  const { decisions } = await plan(prepare(snapshot), [readIntent({ intent })]);
-  return decisions[0]!;
-}
+import { decide, type Offer, states } from "./decide.ts";
 
 /** A constraint with what an offer states to meet it, to meet it exactly, and to miss it. */
 interface Case {
@@ -59,7 +14,6 @@ interface Case {
   readonly unknownFails?: false | "stated";
 }
 
-const states = (key: string, text: string): Offer => ({ annotations: { [`${key}`]: text } });
 const gpu = (trait: string, text: string): Offer => states(`gpu.fluidos.eu/${trait}`, text);
 
 /** A trait that must be at least the value. */

@@ -100,7 +100,7 @@ export function intent(changes: IntentChanges = {}): Intent {
       security: { firewallRules: [] },
       performance: {},
       compliance: { dataResidency: [], certifications: [] },
-      negotiation: { maxRounds: 3, timeoutSeconds: 300, autoAcceptThreshold: 0.05, fallbacks: [] },
+      negotiation: { maxRounds: 3, timeoutSeconds: 300, fallbacks: [] },
       ...changes.constraints,
     },
     sla: {},

@@ -43,7 +43,11 @@ const effects: Readonly<Record<string, Effect>> = {
   "intent.constraints.spread": "planning",
   "intent.constraints.negotiation": "planning",
   "intent.constraints.security.firewall_rules": "workload",
+  "intent.constraints.performance.gpu_utilization_target": "workload",
+  "intent.constraints.performance.memory_utilization_target": "workload",
   "intent.sla": "filter",
+  "intent.sla.max_interruption_time": "planning",
+  "intent.sla.backup_strategy": "workload",
 };
 
 const covering = (paths: readonly string[], path: string): string | undefined =>

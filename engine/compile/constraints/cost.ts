@@ -1,4 +1,5 @@
 import type { Predicate } from "../../kernel/query.ts";
+import type { Availability } from "../../model/intent.ts";
 import type { Micro, Money } from "../../model/money.ts";
 import { convert, formatMicro } from "../../model/money.ts";
 import type { Snapshot } from "../../model/snapshot.ts";
@@ -30,8 +31,11 @@ function hourlyMicro({ catalog, need }: Scope, row: number): Micro {
   return billedMicro(catalog, need, row, need.together);
 }
 
-/** A cap in a currency without a rate cannot be kept, so nothing passes it: dropping it would break a promise. */
-function incomparable({ catalog }: Scope): readonly Predicate[] {
+/**
+ * Nothing passes: a cap in a currency without a rate cannot be kept, and dropping it would break a promise; a closed
+ * window lets nobody in.
+ */
+function nothingPasses({ catalog }: Scope): readonly Predicate[] {
   return [{ kind: "bitmap", failed: bitmapOf(catalog.options.count, () => true) }];
 }
 
@@ -41,7 +45,7 @@ const hourly: ConstraintSpec = {
     const { catalog, need } = scope;
     const cap = need.capMicro;
     if (cap === undefined) return null;
-    if (cap === null) return incomparable(scope);
+    if (cap === null) return nothingPasses(scope);
     const { numeric, options } = catalog;
     const perReplica = Math.floor(cap / (need.gpus * need.together));
     const unit = { kind: "range", column: numeric.unitMicro, max: perReplica, unknown: "pass" } as const;
@@ -84,7 +88,7 @@ const total: ConstraintSpec = {
   predicates: (scope) => {
     const { catalog, need } = scope;
     const cap = need.totalCapMicro;
-    if (cap === null) return incomparable(scope);
+    if (cap === null) return nothingPasses(scope);
     if (cap === undefined || need.runtime.source === "none") return null;
     return [
       { kind: "bitmap", failed: bitmapOf(catalog.options.count, (row) => totalMicro(scope, row) > cap) },
@@ -140,5 +144,46 @@ const deadline: ConstraintSpec = {
   },
 };
 
-/** What a placement may cost and when it must be done. */
-export const costConstraints: readonly ConstraintSpec[] = [priced, hourly, total, deadline];
+const windowText = ({ windowStart, windowEnd, timezone, daysOfWeek }: Availability): string => {
+  const clock = (minutes: number): string =>
+    `${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`;
+  const days = daysOfWeek.map((day) => ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"][day]).join(" ");
+  return `${clock(windowStart)}-${clock(windowEnd)} ${timezone} ${days}`;
+};
+
+/**
+ * The workload's own availability window: closed, it admits nothing; open, it admits a batch of known runtime where it
+ * ends before the window does, and everything else.
+ */
+const availability: ConstraintSpec = {
+  name: "availability",
+  predicates: (scope) => {
+    const { need, catalog } = scope;
+    const { period, runtime } = need;
+    if (period === undefined) return null;
+    if (period === null) return nothingPasses(scope);
+    if (
+      runtime.source === "none" ||
+      runtime.source === "assumed" ||
+      period.endMs === Number.POSITIVE_INFINITY
+    )
+      return null;
+    return [
+      {
+        kind: "bitmap",
+        failed: bitmapOf(catalog.options.count, (row) => reachableMs(scope, row) > period.endMs),
+      },
+    ];
+  },
+  relax: ({ need }) => {
+    const { availability: stated } = need.intent.constraints;
+    return changed(need.intent, ["constraints", "availability"], undefined, {
+      path: "constraints.availability",
+      from: stated === undefined ? null : windowText(stated),
+      to: null,
+    });
+  },
+};
+
+/** What a placement may cost and when it may run. */
+export const costConstraints: readonly ConstraintSpec[] = [priced, hourly, total, deadline, availability];

@@ -242,7 +242,7 @@ const meanings: readonly Meaning[] = [
     "constraints.negotiation",
     {},
     "constraints.negotiation",
-    { maxRounds: 3, timeoutSeconds: 300, autoAcceptThreshold: 0.05, fallbacks: [] },
+    { maxRounds: 3, timeoutSeconds: 300, fallbacks: [] },
   ],
   ["constraints.negotiation.max_negotiation_rounds", 1, "constraints.negotiation.maxRounds", 1],
   ["constraints.negotiation.price_flexibility", 0.15, "constraints.negotiation.priceFlexibility", 0.15],
@@ -296,7 +296,7 @@ test("absent fields are absent: nothing is required of an offer but a GPU", () =
     security: { firewallRules: [] },
     performance: {},
     compliance: { dataResidency: [], certifications: [] },
-    negotiation: { maxRounds: 3, timeoutSeconds: 300, autoAcceptThreshold: 0.05, fallbacks: [] },
+    negotiation: { maxRounds: 3, timeoutSeconds: 300, fallbacks: [] },
   });
 });
 

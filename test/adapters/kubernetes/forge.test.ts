@@ -495,6 +495,29 @@ test("autoscaling by GPU where it is measured, by CPU where pods ask for it", as
     expect(ofKind(await forge({ workload: { scaling } }), "HorizontalPodAutoscaler")).toEqual([]);
 });
 
+test("utilization targets are the autoscaler's, and with the backup strategy told to the pods", async () => {
+  const objects = await forge({
+    workload: { scaling: scalingOf(1, 3), resources: { memoryMib: 1024 } as Workload["resources"] },
+    constraints: { performance: { gpuUtilizationTarget: 0.855, memoryUtilizationTarget: 0.7 } },
+  });
+  expect(only(objects, "HorizontalPodAutoscaler").spec.metrics).toMatchObject([
+    { pods: { target: { averageValue: "86" } } },
+    { resource: { name: "memory", target: { averageUtilization: 70 } } },
+  ]);
+  expect(only(objects, "Deployment").spec.template.metadata.annotations).toEqual({
+    "flare.io/gpu-utilization-target": "0.855",
+    "flare.io/memory-utilization-target": "0.7",
+  });
+  const { decision, ...plain } = await decide([flavor("a")], {
+    ...intent(),
+    sla: { backupStrategy: "checkpoint" },
+  });
+  expect(decision.outcome).toBe("placed");
+  expect(only(plain.objects, "Deployment").spec.template.metadata.annotations).toEqual({
+    "flare.io/backup-strategy": "checkpoint",
+  });
+});
+
 test("over several placements the autoscalers add up to the most that is wanted", async () => {
   const small = { gpus: 1, gpusFree: 1, cpuMilli: 64_000, memoryMib: 65_536 };
   const objects = await forge({ workload: { scaling: scalingOf(2, 7) } }, [
