@@ -142,7 +142,7 @@ function negotiate(scope: Scope, k: number): Agreement | null {
  * once it is free, or when `queue` is stated; else it is refused.
  */
 export function serve(scope: Scope, k: number): Served {
-  const { catalog, need } = scope;
+  const { need } = scope;
   const stated = need.intent;
   const result = placeSingle(scope, k);
   const placed = (relaxations: readonly Change[]): Verdict => ({
