@@ -1,0 +1,52 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
+import { expect, test } from "vitest";
+import { readIntent } from "../../adapters/json/intent.ts";
+import { readSnapshot } from "../../adapters/json/snapshot.ts";
+import { plan, prepare } from "../../engine/index.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const read = (path: string): unknown => JSON.parse(readFileSync(join(root, path), "utf8"));
+
+test("the engine bundled for the browser needs nothing of Node and gives the same plan bytes", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "flare-bundle-"));
+  try {
+    const outfile = join(folder, "engine.mjs");
+    await build({
+      entryPoints: [join(root, "engine/index.ts")],
+      bundle: true,
+      format: "esm",
+      platform: "browser",
+      external: ["highs"],
+      loader: { ".wasm": "binary" },
+      outfile,
+      logLevel: "silent",
+      plugins: [
+        {
+          // The package's `browser` field names the compiled files; the sources need the same exchange here.
+          name: "browser-loader",
+          setup: ({ onResolve }) =>
+            onResolve({ filter: /\/load\.ts$/ }, ({ resolveDir }) => ({
+              path: join(resolveDir, "load-browser.ts"),
+            })),
+        },
+      ],
+    });
+    expect(readFileSync(outfile, "utf8")).not.toMatch(/from "node:/);
+    const bundled = (await import(pathToFileURL(outfile).href)) as {
+      plan: typeof plan;
+      prepare: typeof prepare;
+    };
+    const intent = readIntent(read("fixtures/intents/inference-eu.json"));
+    const snapshot = readSnapshot(read("fixtures/clusters/europe.json"));
+    const here = await plan(prepare(snapshot), [intent]);
+    const there = await bundled.plan(bundled.prepare(snapshot), [intent]);
+    expect(there.engine.kernel).toBe("wasm");
+    expect(JSON.stringify(there)).toBe(JSON.stringify(here));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
