@@ -250,19 +250,19 @@ export function completeOffer(draft: OfferDraft, path: string, notes: Notes): Fl
     id: draft.id,
     provider: (draft.provider ?? "").toLowerCase(),
     areas: region?.areas ?? (draft.country === undefined ? [] : areasOf(draft.country)),
-    gpu: completeGpu(draft, name, path, notes),
+    gpu: shared(completeGpu(draft, name, path, notes)),
     capacity,
     price,
     divisible: draft.divisible ?? draft.basis === "gpu",
-    energy: {
+    energy: shared({
       ...known({ carbonIntensity: region?.carbonIntensity, pue: region?.pue }),
       ...draft.energy,
-    },
-    network: lean(draft.network),
-    compliance: lean(draft.compliance),
-    security: lean(draft.security),
-    performance: lean(draft.performance),
-    scores: lean(draft.scores),
+    }),
+    network: shared(draft.network),
+    compliance: shared(draft.compliance),
+    security: shared(draft.security),
+    performance: shared(draft.performance),
+    scores: shared(draft.scores),
     ...stated({
       region: region?.name ?? draft.region,
       zone: draft.zone,
@@ -273,9 +273,21 @@ export function completeOffer(draft: OfferDraft, path: string, notes: Notes): Fl
   };
 }
 
-/** Most offers state nothing in some blocks: they share one empty object, which large federations feel. */
-const nothing = Object.freeze({});
-const lean = <T extends object>(block: T): T => (Object.keys(block).length === 0 ? (nothing as T) : block);
+/** Blocks seen so far by their text; beyond this many, new ones are no longer remembered. */
+const blocks = new Map<string, object>();
+const MOST_BLOCKS = 65_536;
+
+/**
+ * The one object that stands for all equal blocks of traits. Offers repeat each other: a large federation has a hundred
+ * thousand offers and a few thousand kinds of hardware, and whoever reads them all later finds few objects, in cache.
+ */
+function shared<T extends object>(block: T): T {
+  const text = JSON.stringify(block);
+  const known = blocks.get(text);
+  if (known !== undefined) return known as T;
+  if (blocks.size < MOST_BLOCKS) blocks.set(text, Object.freeze(block));
+  return block;
+}
 
 /** What an offer's GPU model is called: the catalog's name, or the text itself, lower case, with its vendor. */
 export function offerModel(text: string, vendor: string | undefined): string | null {

@@ -5,7 +5,7 @@ import type { Coordinates, Flavor, WorkloadKind } from "../model/flavor.ts";
 import { convert } from "../model/money.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { DEFAULT_INTERRUPTION_RATE } from "../score/spot.ts";
-import { type Dictionary, type FlagName, type NumericName, readColumns } from "./columns.ts";
+import { type Dictionary, type FlagName, type Hardware, type NumericName, readColumns } from "./columns.ts";
 import { type Downtime, downtimeOf } from "./downtime.ts";
 
 /**
@@ -41,10 +41,11 @@ export interface Catalog {
   readonly sites: readonly Coordinates[];
   /** Index into `sites` per row, -1 for unknown. */
   readonly siteOf: Int32Array;
+  readonly hardware: Hardware;
   readonly downtime: Downtime;
   /** Score columns by key, see `score-columns.ts`. */
   readonly scoreColumns: Map<string, ScoreEntry>;
-  /** Speeds per offer index by kind of work, see `speeds.ts`. */
+  /** Speeds per row by kind of work, see `speeds.ts`. */
   readonly speeds: Map<WorkloadKind, Float64Array>;
   /** Numeric columns by key, added when first needed. */
   readonly extraNumeric: Map<string, { readonly column: number; readonly values: Float64Array }>;
@@ -152,9 +153,7 @@ export function prepare(
 ): Catalog {
   const snapshot = inOrder(unordered);
   const options = optionRows(snapshot);
-  const flavors: Flavor[] = [];
-  for (const index of options.flavor) flavors.push(snapshot.offers[index]!);
-  const { numeric, flags, texts, sites, siteOf } = readColumns(flavors, options);
+  const { numeric, flags, texts, sites, siteOf, hardware } = readColumns(snapshot.offers, options);
   const table = makeTable({
     rows: options.count,
     numeric: numeric.map(({ name, values }) => ({ name, values })),
@@ -175,6 +174,7 @@ export function prepare(
     values: new Map(numeric.map(({ name, values }) => [name, values])),
     sites,
     siteOf,
+    hardware,
     downtime: downtimeOf(snapshot),
     scoreColumns: new Map(),
     speeds: new Map(),

@@ -1,19 +1,23 @@
-import type { Coordinates, Flavor } from "../model/flavor.ts";
+import type { Coordinates, Flavor, GpuTraits } from "../model/flavor.ts";
 import { carbonGrams } from "../score/performance.ts";
 import type { Options } from "./catalog.ts";
 
-const numericTraits = [
-  "gpusFree",
-  "gpusTotal",
-  "cpuMilliFree",
-  "memoryMibFree",
-  "podsFree",
+/** Read once per distinct GPU description. */
+const gpuNumericTraits = [
   "gpuMemoryMib",
   "cores",
   "clockMhz",
   "computeCapability",
   "fp32Tflops",
   "multiGpuEfficiency",
+] as const;
+
+const offerNumericTraits = [
+  "gpusFree",
+  "gpusTotal",
+  "cpuMilliFree",
+  "memoryMibFree",
+  "podsFree",
   "carbonGramsPerGpuHour",
   "pue",
   "renewablePercent",
@@ -25,19 +29,19 @@ const numericTraits = [
   "coldStartSeconds",
 ] as const;
 
-type NumericTrait = (typeof numericTraits)[number];
+type GpuNumeric = (typeof gpuNumericTraits)[number];
+type OfferNumeric = (typeof offerNumericTraits)[number];
 
-export type NumericName = NumericTrait | "unitMicro" | "wholeMicro";
+export type NumericName = GpuNumeric | OfferNumeric | "unitMicro" | "wholeMicro";
 
 /** A is 1 ... F is 6: smaller is better. */
 export function ratingRank(rating: string): number {
   return "ABCDEF".indexOf(rating) + 1;
 }
 
-const flagTraits = [
-  "dedicated",
-  "sharing",
-  "mig",
+const gpuFlagTraits = ["dedicated", "sharing", "mig"] as const;
+
+const offerFlagTraits = [
   "green",
   "isolation",
   "vpn",
@@ -51,9 +55,10 @@ const flagTraits = [
   "hipaa",
 ] as const;
 
-type FlagTrait = (typeof flagTraits)[number];
+type GpuFlag = (typeof gpuFlagTraits)[number];
+type OfferFlag = (typeof offerFlagTraits)[number];
 
-export type FlagName = FlagTrait | "spot" | "extraSpot" | "priced";
+export type FlagName = GpuFlag | OfferFlag | "spot" | "extraSpot" | "priced";
 
 /**
  * Distinct values of a trait. A predicate on the trait is decided once per distinct value, by looking at `sample`,
@@ -69,15 +74,20 @@ export interface Dictionary {
 
 type Encoded = Omit<Dictionary, "column">;
 
-/** The traits with named values; `place`, which is several of them together, has an encoder of its own. */
-const textTraits: Readonly<Record<string, (flavor: Flavor) => string | undefined>> = {
-  provider: (flavor) => flavor.provider,
+type TextTraits = Readonly<Record<string, (flavor: Flavor) => string | undefined>>;
+
+const gpuTextTraits: TextTraits = {
   model: (flavor) => flavor.gpu.model,
   vendor: (flavor) => flavor.gpu.vendor,
   architecture: (flavor) => flavor.gpu.architecture,
   tier: (flavor) => flavor.gpu.tier,
   interconnect: (flavor) => flavor.gpu.interconnect,
   topology: (flavor) => flavor.gpu.topology,
+};
+
+/** The traits with named values; `place`, which is several of them together, has an encoder of its own. */
+const textTraits: TextTraits = {
+  provider: (flavor) => flavor.provider,
   certifications: (flavor) => flavor.compliance.certifications?.join("\n"),
   residency: (flavor) => flavor.compliance.residency?.join("\n"),
   zone: (flavor) => flavor.zone,
@@ -91,13 +101,13 @@ class Encoder {
   readonly #known: Map<string, number> = new Map();
   readonly #key: (flavor: Flavor) => string | undefined;
 
-  constructor(name: string, rows: number, key: (flavor: Flavor) => string | undefined) {
+  constructor(name: string, size: number, key: (flavor: Flavor) => string | undefined) {
     this.name = name;
-    this.codes = new Int32Array(rows).fill(-1);
+    this.codes = new Int32Array(size).fill(-1);
     this.#key = key;
   }
 
-  read(row: number, flavor: Flavor): void {
+  read(index: number, flavor: Flavor): void {
     const text = this.#key(flavor);
     if (text === undefined) return;
     let code = this.#known.get(text);
@@ -105,7 +115,7 @@ class Encoder {
       code = this.entries.push(flavor) - 1;
       this.#known.set(text, code);
     }
-    this.codes[row] = code;
+    this.codes[index] = code;
   }
 }
 
@@ -168,66 +178,162 @@ export interface Columns {
   /** Distinct coordinates, and per row which, -1 for none. */
   readonly sites: readonly Coordinates[];
   readonly siteOf: Int32Array;
+  readonly hardware: Hardware;
+}
+
+/** Distinct GPU descriptions (by identity: readers share equal ones) and what depends on nothing else. */
+export interface Hardware {
+  /** Per row, index into `kinds`. */
+  readonly kindOf: Int32Array;
+  readonly kinds: readonly GpuTraits[];
+  /** Offers, by index, whose provider states suitability scores. */
+  readonly scored: readonly number[];
+}
+
+/** One array per name, one value per thing: an offer, or a distinct GPU description. */
+const numbersOf = <N extends string>(names: readonly N[], size: number): Record<N, Float64Array> =>
+  Object.fromEntries(names.map((name) => [name, new Float64Array(size)])) as Record<N, Float64Array>;
+
+const flagsOf = <N extends string>(names: readonly N[], size: number): Record<N, Uint8Array> =>
+  Object.fromEntries(names.map((name) => [name, new Uint8Array(size)])) as Record<N, Uint8Array>;
+
+/** Values per row from values per thing; `of` says which thing a row is. */
+function expand<T extends Float64Array | Uint8Array | Int32Array>(rows: T, values: T, of: Int32Array): T {
+  for (let row = 0; row < rows.length; row++) rows[row] = values[of[row]!]!;
+  return rows;
+}
+
+/** Distinct things in order of appearance, and which each one seen is. */
+class Numbering<T> {
+  readonly all: T[] = [];
+  readonly #index: Map<T, number> = new Map();
+
+  /** Index of a thing, and whether it is new. */
+  of(thing: T): { readonly index: number; readonly isNew: boolean } {
+    const index = this.#index.get(thing);
+    if (index !== undefined) return { index, isNew: false };
+    this.#index.set(thing, this.all.length);
+    return { index: this.all.push(thing) - 1, isNew: true };
+  }
 }
 
 /**
- * Reads all traits of all rows in one pass over the offers: an offer is a handful of small objects, and visiting each
- * once is several times faster than once per column. A flavor's second row copies its first.
- *
- * @param flavors one per row
+ * Reads all traits in one pass over the offers: an offer is a handful of small objects scattered in memory, and visiting
+ * each once is several times faster than once per column. What depends on the GPU alone is read once per distinct
+ * description. Rows are then filled column by column.
  */
-export function readColumns(flavors: readonly Flavor[], options: Options): Columns {
-  const rows = flavors.length;
-  const numbers = Object.fromEntries(numericTraits.map((name) => [name, new Float64Array(rows)])) as Numbers;
-  const flags = Object.fromEntries(flagTraits.map((name) => [name, new Uint8Array(rows)])) as Flags;
+export function readColumns(offers: readonly Flavor[], options: Options): Columns {
+  const size = offers.length;
+  const numbers = numbersOf(offerNumericTraits, size);
+  const flags = flagsOf(offerFlagTraits, size);
   const texts = [
-    ...Object.entries(textTraits).map(([name, key]) => new Encoder(name, rows, key)),
-    new PlaceEncoder(rows),
+    ...Object.entries(textTraits).map(([name, key]) => new Encoder(name, size, key)),
+    new PlaceEncoder(size),
   ];
-  const priced = new Uint8Array(rows);
-  const sites = new Map<Coordinates, number>();
-  const siteOf = new Int32Array(rows).fill(-1);
-  for (let row = 0; row < rows; row++) {
-    const flavor = flavors[row]!;
-    priced[row] = Number(!Number.isNaN(options.unitMicro[row]!) || !Number.isNaN(options.wholeMicro[row]!));
-    if (row > 0 && flavor === flavors[row - 1]) {
-      for (const name of numericTraits) numbers[name][row] = numbers[name][row - 1]!;
-      for (const name of flagTraits) flags[name][row] = flags[name][row - 1]!;
-      for (const { codes } of texts) codes[row] = codes[row - 1]!;
-      siteOf[row] = siteOf[row - 1]!;
-      continue;
-    }
-    readNumbers(numbers, row, flavor);
-    readFlags(flags, row, flavor);
-    for (const text of texts) text.read(row, flavor);
-    if (flavor.coordinates !== undefined) {
-      const site = sites.get(flavor.coordinates) ?? sites.size;
-      if (site === sites.size) sites.set(flavor.coordinates, site);
-      siteOf[row] = site;
-    }
-  }
+  const kinds = new Numbering<GpuTraits>();
+  const samples: Flavor[] = [];
+  const sites = new Numbering<Coordinates>();
+  const kindOf = new Int32Array(size);
+  const siteOf = new Int32Array(size).fill(-1);
+  const scored: number[] = [];
+  offers.forEach((flavor, index) => {
+    const kind = kinds.of(flavor.gpu);
+    if (kind.isNew) samples.push(flavor);
+    kindOf[index] = kind.index;
+    readNumbers(numbers, index, flavor);
+    readFlags(flags, index, flavor);
+    for (const text of texts) text.read(index, flavor);
+    if (flavor.coordinates !== undefined) siteOf[index] = sites.of(flavor.coordinates).index;
+    if (hasMembers(flavor.scores)) scored.push(index);
+  });
+  const { flavor: offerOf, count: rows } = options;
+  const rowKinds = expand(new Int32Array(rows), kindOf, offerOf);
+  const gpu = readKinds(samples, rowKinds);
   return {
     numeric: [
-      ...numericTraits.map((name) => ({ name, values: numbers[name] })),
+      ...gpu.numeric,
+      ...offerNumericTraits.map((name) => ({
+        name,
+        values: expand(new Float64Array(rows), numbers[name], offerOf),
+      })),
       { name: "unitMicro", values: options.unitMicro },
       { name: "wholeMicro", values: options.wholeMicro },
     ],
     flags: [
-      ...flagTraits.map((name) => ({ name, values: flags[name] })),
+      ...gpu.flags,
+      ...offerFlagTraits.map((name) => ({
+        name,
+        values: expand(new Uint8Array(rows), flags[name], offerOf),
+      })),
       { name: "spot", values: options.spot },
       { name: "extraSpot", values: options.extraSpot },
-      { name: "priced", values: priced },
+      { name: "priced", values: pricedRows(options) },
     ],
-    texts: texts.map(({ name, codes, entries }) => ({ name, codes, entries })),
-    sites: [...sites.keys()],
-    siteOf,
+    texts: [
+      ...gpu.texts,
+      ...texts.map(({ name, codes, entries }) => ({
+        name,
+        codes: expand(new Int32Array(rows), codes, offerOf),
+        entries,
+      })),
+    ],
+    sites: sites.all,
+    siteOf: expand(new Int32Array(rows), siteOf, offerOf),
+    hardware: { kindOf: rowKinds, kinds: kinds.all, scored },
   };
 }
 
-type Numbers = Readonly<Record<NumericTrait, Float64Array>>;
-type Flags = Readonly<Record<FlagTrait, Uint8Array>>;
+const hasMembers = (block: object): boolean => {
+  for (const _ in block) return true;
+  return false;
+};
+
+/** Columns that depend on the GPU alone, from one flavor per distinct description. */
+function readKinds(samples: readonly Flavor[], of: Int32Array): Pick<Columns, "numeric" | "flags" | "texts"> {
+  const numbers = numbersOf(gpuNumericTraits, samples.length);
+  const flags = flagsOf(gpuFlagTraits, samples.length);
+  const texts = Object.entries(gpuTextTraits).map(([name, key]) => new Encoder(name, samples.length, key));
+  samples.forEach((flavor, index) => {
+    readGpuNumbers(numbers, index, flavor.gpu);
+    readGpuFlags(flags, index, flavor.gpu);
+    for (const text of texts) text.read(index, flavor);
+  });
+  return {
+    numeric: gpuNumericTraits.map((name) => ({
+      name,
+      values: expand(new Float64Array(of.length), numbers[name], of),
+    })),
+    flags: gpuFlagTraits.map((name) => ({
+      name,
+      values: expand(new Uint8Array(of.length), flags[name], of),
+    })),
+    texts: texts.map(({ name, codes, entries }) => ({
+      name,
+      codes: expand(new Int32Array(of.length), codes, of),
+      entries,
+    })),
+  };
+}
+
+/** 1 where an option has a price in the snapshot's currency. */
+const pricedRows = ({ unitMicro, wholeMicro }: Options): Uint8Array =>
+  Uint8Array.from(unitMicro, (price, row) => Number(price >= 0 || wholeMicro[row]! >= 0));
+
+type GpuNumbers = Readonly<Record<GpuNumeric, Float64Array>>;
+type Numbers = Readonly<Record<OfferNumeric, Float64Array>>;
+type GpuFlags = Readonly<Record<GpuFlag, Uint8Array>>;
+type Flags = Readonly<Record<OfferFlag, Uint8Array>>;
 
 /** Straight-line on purpose: a table of readers costs a call and a second look-up per trait, three times the time. */
+function readGpuNumbers(to: GpuNumbers, row: number, gpu: GpuTraits): void {
+  to.gpuMemoryMib[row] = gpu.memoryMib ?? Number.NaN;
+  to.cores[row] = gpu.cores ?? Number.NaN;
+  to.clockMhz[row] = gpu.clockMhz ?? Number.NaN;
+  to.computeCapability[row] = gpu.computeCapability ?? Number.NaN;
+  to.fp32Tflops[row] = gpu.fp32Tflops ?? Number.NaN;
+  to.multiGpuEfficiency[row] = gpu.multiGpuEfficiency ?? Number.NaN;
+}
+
 function readNumbers(
   to: Numbers,
   row: number,
@@ -238,12 +344,6 @@ function readNumbers(
   to.cpuMilliFree[row] = capacity.cpuMilliFree ?? capacity.cpuMilli ?? Number.NaN;
   to.memoryMibFree[row] = capacity.memoryMibFree ?? capacity.memoryMib ?? Number.NaN;
   to.podsFree[row] = capacity.podsFree ?? capacity.pods ?? Number.NaN;
-  to.gpuMemoryMib[row] = gpu.memoryMib ?? Number.NaN;
-  to.cores[row] = gpu.cores ?? Number.NaN;
-  to.clockMhz[row] = gpu.clockMhz ?? Number.NaN;
-  to.computeCapability[row] = gpu.computeCapability ?? Number.NaN;
-  to.fp32Tflops[row] = gpu.fp32Tflops ?? Number.NaN;
-  to.multiGpuEfficiency[row] = gpu.multiGpuEfficiency ?? Number.NaN;
   to.carbonGramsPerGpuHour[row] = carbonGrams(gpu.powerWatts, energy.pue, energy.carbonIntensity);
   to.pue[row] = energy.pue ?? Number.NaN;
   to.renewablePercent[row] = energy.renewablePercent ?? Number.NaN;
@@ -259,10 +359,13 @@ function readNumbers(
 /** 0 no, 1 yes, 2 unknown. */
 const flagOf = (value: boolean | undefined): number => (value === undefined ? 2 : value ? 1 : 0);
 
-function readFlags(to: Flags, row: number, { gpu, energy, security, compliance }: Flavor): void {
+function readGpuFlags(to: GpuFlags, row: number, gpu: GpuTraits): void {
   to.dedicated[row] = flagOf(gpu.dedicated);
   to.sharing[row] = flagOf(gpu.sharing);
   to.mig[row] = flagOf(gpu.migCapable);
+}
+
+function readFlags(to: Flags, row: number, { energy, security, compliance }: Flavor): void {
   to.green[row] = flagOf(energy.greenCertified);
   to.isolation[row] = flagOf(security.networkIsolation);
   to.vpn[row] = flagOf(security.vpn);

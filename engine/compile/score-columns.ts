@@ -32,6 +32,19 @@ function cached(
   return entry;
 }
 
+/** The same function for columns of few distinct values: a logarithm costs several look-ups. */
+function remembering(log: (value: number) => number): (value: number) => number {
+  const known = new Map<number, number>();
+  return (value) => {
+    let result = known.get(value);
+    if (result === undefined) {
+      result = log(value);
+      known.set(value, result);
+    }
+    return result;
+  };
+}
+
 const floored = (criterion: CriterionName) => (value: number) =>
   ln(Math.max(value, floors[criterion]) / floors[criterion]);
 
@@ -39,11 +52,10 @@ const floored = (criterion: CriterionName) => (value: number) =>
 export function slownessColumn(catalog: Catalog, need: Need): ScoreEntry {
   const { kind } = need.intent.workload;
   const speeds = speedsOf(catalog, kind);
-  const { flavor } = catalog.options;
   const key = `slowness:${kind}:${need.gpus > 1 ? "many" : "one"}`;
   const efficiency = catalog.values.get("multiGpuEfficiency")!;
   const together = (row: number): number => effectiveShare(efficiency[row]!, need.gpus);
-  return cached(catalog, key, (row) => 1 / (speeds[flavor[row]!]! * together(row)), ln);
+  return cached(catalog, key, (row) => 1 / (speeds[row]! * together(row)), remembering(ln));
 }
 
 /** Milliseconds from the intent's origin per row: measured where that counts, else by the offer's coordinates. */
@@ -61,7 +73,7 @@ export function latencyColumn(catalog: Catalog, need: Need): ScoreEntry {
     const site = catalog.siteOf[row]!;
     return site < 0 ? Number.NaN : estimates[site]!;
   };
-  return cached(catalog, key, milliseconds, floored("latency"));
+  return cached(catalog, key, milliseconds, remembering(floored("latency")));
 }
 
 /** Grams of CO2 per unit of work per row. */
@@ -93,17 +105,17 @@ function spotColumn(catalog: Catalog, need: Need): ScoreEntry {
   const { spot, interruptionRate } = catalog.options;
   const factor = (row: number): number =>
     spot[row] === 1 ? Math.min(spotFactor(interruptionRate[row]!, need.exposure), 1e30) : 1;
-  return cached(catalog, `spot:${need.exposure.segmentHours ?? "service"}`, factor, ln);
+  return cached(catalog, `spot:${need.exposure.segmentHours ?? "service"}`, factor, remembering(ln));
 }
 
 function runtimeColumn(catalog: Catalog, need: Need): ScoreEntry {
   const { kind } = need.intent.workload;
   const speeds = speedsOf(catalog, kind);
   const seconds = (row: number): number => {
-    const speed = speeds[catalog.options.flavor[row]!]!;
+    const speed = speeds[row]!;
     return speed > 0 ? 1 / speed : 1;
   };
-  return cached(catalog, `runtime:${kind}`, seconds, ln);
+  return cached(catalog, `runtime:${kind}`, seconds, remembering(ln));
 }
 
 /** The weighted columns whose f32 sum pre-selects rows, and whether that sum may misjudge a row. */

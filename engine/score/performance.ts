@@ -10,7 +10,7 @@ const DEFAULT_MULTI_GPU_EFFICIENCY = 0.8;
  * catalogue nor the offer's figures tell. A suitability score that the provider states corrects the catalogue's own
  * value for that model; it never multiplies on top of it.
  */
-export function gpuSpeed(flavor: Flavor, kind: WorkloadKind): number {
+export function gpuSpeed(flavor: Pick<Flavor, "gpu" | "scores">, kind: WorkloadKind): number {
   const model = findGpuModel(flavor.gpu.model);
   const base = relativeSpeed(model ?? flavor.gpu, kind);
   if (!(base > 0)) return Number.NaN;
