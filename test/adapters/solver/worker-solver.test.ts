@@ -21,16 +21,17 @@ afterAll(async () => {
 });
 
 test.for([
+  // only the one that never answers has a deadline: the others must be noticed without a clock
   { name: "throws", behavior: 'throw new Error("bad")', message: "died" },
   { name: "ends itself", behavior: "process.exit(3)", message: "ended with code 3" },
-  { name: "never answers", behavior: "for(;;){}", message: "overstayed" },
-])("a worker that $name costs its solve and nothing else", async ({ behavior, message }) => {
+  { name: "never answers", behavior: "for(;;){}", message: "overstayed", deadline: { deadlineMs: 30 } },
+])("a worker that $name costs its solve and nothing else", async ({ behavior, message, deadline }) => {
   const solver = workerOf(behavior);
   await solver.ready();
   // two at once: the second survives the first one's thread and meets its own end
   const answers = await Promise.all([
-    solveVerified(solver, { model, deadlineMs: 30 }),
-    solveVerified(solver, { model, deadlineMs: 30 }),
+    solveVerified(solver, { model, ...deadline }),
+    solveVerified(solver, { model, ...deadline }),
   ]);
   for (const answer of answers) expect(answer.status).not.toBe("optimal");
   expect(answers[0]!.message).toContain(message);
