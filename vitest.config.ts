@@ -1,7 +1,7 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 const config: ViteUserConfig = defineConfig({
-  test: { dir: "test", include: ["**/*.test.ts"], testTimeout: 30_000 },
+  test: { dir: "test", include: ["**/*.test.ts"], testTimeout: 30_000, env: { NO_COLOR: "1" } },
 });
 
 export default config;
