@@ -90,6 +90,8 @@ function readRates(texts: readonly string[]): RatesDocument {
  * @throws {InputError} when a file is missing or malformed
  */
 export async function readFixtures(flags: FixtureFlags): Promise<Source[]> {
+  if (flags.fixture.length === 0)
+    throw new InputError(["no federation; accepted: --fixture FILE, once or more (- is standard input)"]);
   const sources: Source[] = [];
   for (const name of flags.fixture) {
     if (name.startsWith("generate:")) sources.push({ name, document: generated(name) });

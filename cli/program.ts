@@ -20,8 +20,7 @@ function federation(command: Command): Command {
         "a federation: a snapshot, kubectl get nodes -o json, FLUIDOS flavors (JSON or YAML), a price list (.csv) or generate:COUNT?seed=N; repeatable, - is standard input",
       )
         .argParser(collect as (value: string, previous: unknown) => unknown)
-        .default([])
-        .makeOptionMandatory(),
+        .default([]),
     )
     .addOption(
       new Option(

@@ -242,6 +242,7 @@ const bad: readonly (readonly [string, () => readonly string[], RegExp])[] = [
     () => [...quickstart, "--fixture", "fixtures/clusters/quickstart.json"],
     /offer provider-1-worker is also in/,
   ],
+  ["no federation", () => [quickstart[0]!], /--fixture/],
   ["an unparsable time", () => [...quickstart, "--at", "tomorrow"], /tomorrow/],
 ];
 
