@@ -15,6 +15,7 @@ import { toText } from "./place.ts";
 /** Flags of `flare annotate`. */
 export interface AnnotateFlags {
   readonly migrate?: boolean;
+  readonly label?: boolean;
   readonly slices?: string;
   readonly output: "kubectl" | "json" | "nodes";
 }
@@ -44,6 +45,7 @@ export function annotate(file: string, flags: AnnotateFlags): number {
   const cluster = clusterOf(file);
   const options: AnnotateOptions = {
     migrate: flags.migrate ?? false,
+    label: flags.label ?? false,
     ...(flags.slices === undefined ? {} : { slices: clusterOf(flags.slices).slices }),
   };
   const { patches, warnings } = annotateNodes(cluster, options);

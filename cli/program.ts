@@ -102,6 +102,7 @@ export function createProgram(done: (code: number) => void): Command {
     )
     .option("--slices <file>", "DRA devices: kubectl get resourceslices -o json")
     .option("--migrate", "also move facts in labels and old spellings to the current annotations")
+    .option("--label", "also set the labels by which FLUIDOS selects nodes with resources and GPUs")
     .action((file: string | undefined, flags: AnnotateFlags) => run(() => annotate(file ?? "-", flags)));
   program
     .command("export <intents...>")

@@ -40,7 +40,7 @@ export function contractName(flavor: Flavor): string {
 function placementName(intent: Intent, placement: Placement, attempt: number): string {
   return dnsLabel(
     "flare",
-    digest(`${intent.tenant}/${intent.name}/${placement.offer}/${placement.spot}`, 10),
+    digest(JSON.stringify([intent.tenant, intent.name, placement.offer, placement.spot]), 16),
     `${attempt}`,
   );
 }

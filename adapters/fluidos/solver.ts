@@ -1,6 +1,6 @@
 import { gpuModels } from "../../engine/catalog/gpus.ts";
 import type { GpuNeed, Intent } from "../../engine/model/intent.ts";
-import { dnsLabel, type KubernetesObject, labelValue, ownLabels } from "../kubernetes/object.ts";
+import { type KubernetesObject, labelValue, ownedLabel, ownLabels } from "../kubernetes/object.ts";
 import { formatMebibytes, formatMegahertz, formatMilli } from "../kubernetes/quantity.ts";
 
 /** Which FLUIDOS reads the Solver: upstream, or the fork that filters by GPU traits. */
@@ -174,14 +174,14 @@ export function forgeSolver(
   intent: Intent,
   { dialect, architecture, user }: SolverOptions,
 ): KubernetesObject {
-  const id = dnsLabel(intent.tenant, intent.name);
+  const id = ownedLabel(null, intent.tenant, intent.name);
   const isFork = dialect === "fork";
   const unchecked = uncheckedByFluidos(intent, dialect);
   return {
     apiVersion: "nodecore.fluidos.eu/v1alpha1",
     kind: "Solver",
     metadata: {
-      name: dnsLabel("solver-intent", intent.tenant, intent.name),
+      name: ownedLabel("solver-intent", intent.tenant, intent.name),
       namespace: "fluidos",
       labels: {
         ...ownLabels(intent.tenant, intent.name),

@@ -22,7 +22,7 @@ import {
 import { forgeNetworkPolicy } from "../workload/network.ts";
 import { gpuResource, type Pin } from "../workload/pod.ts";
 import { forgeClaims } from "../workload/volumes.ts";
-import { digest, dnsLabel, type KubernetesObject, ownLabels } from "./object.ts";
+import { digest, dnsLabel, type KubernetesObject, ownedLabel, ownLabels, prefixedLabel } from "./object.ts";
 
 export interface ForgeOptions {
   /** The consumer's identity in FLUIDOS. */
@@ -109,8 +109,8 @@ export function namespaceOf(intent: Intent, form: NamespaceForm = "flare-tenant-
   const { tenant, workload } = intent;
   if (form === "flare-intent")
     return dnsLabel("flare-intent", digest(JSON.stringify([tenant, workload.name]), 16));
-  if (form === "tenant-workload") return dnsLabel(tenant, workload.name);
-  return dnsLabel("flare", tenant, workload.name);
+  if (form === "tenant-workload") return prefixedLabel(tenant, workload.name);
+  return ownedLabel("flare", tenant, workload.name);
 }
 
 /**

@@ -22,21 +22,43 @@ export function digest(text: string, digits: number): string {
   return createHash("sha256").update(text).digest("hex").slice(0, digits);
 }
 
-/**
- * A DNS label of at most 63 characters from any parts: lower case, everything else becomes a hyphen. A name that had to
- * be changed or cut ends in eight digits of the hash of its parts, so that two intents never share one.
- */
-export function dnsLabel(...parts: readonly string[]): string {
-  const text = parts.join("-");
+/** A text that ends like a hashed name: it gets a hash as well, so that no plain name is ever somebody's hashed one. */
+const looksHashed = (text: string): boolean => /-[0-9a-f]{8}$/.test(text);
+
+/** `text`, when it and the parts it was made of are labels; else what is left of it with the hash of the parts. */
+function named(text: string, parts: readonly string[], isClear = true): string {
   const plain = text
     .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/[^a-z0-9-]+/g, "-")
     .replace(/^-+|-+$/g, "");
-  // A hyphen inside a part makes "a-b","c" and "a","b-c" the same text; the hash tells them apart only when needed,
-  // because callers put parts of fixed shape first.
-  if (plain === text && plain.length <= LONGEST) return plain;
+  const isLabel = (part: string): boolean => /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(part);
+  const isPlain = isClear && plain === text && parts.every(isLabel);
+  if (isPlain && plain.length <= LONGEST && !looksHashed(plain)) return plain;
   const hash = digest(parts.join("\u0000"), 8);
   return `${plain.slice(0, LONGEST - 9).replace(/-+$/, "")}-${hash}`.replace(/^-/, "x-");
+}
+
+/**
+ * A DNS label of at most 63 characters from any parts: lower case, everything else becomes a hyphen. A name that had to
+ * be changed or cut ends in eight digits of the hash of its parts. Of parts that vary only the last may hold hyphens,
+ * since "a-b", "c" and "a", "b-c" give one name; `ownedLabel` is for the others.
+ */
+export function dnsLabel(...parts: readonly string[]): string {
+  return named(parts.join("-"), parts);
+}
+
+/**
+ * A DNS label for what belongs to somebody: a fixed prefix, owners, a name. Hyphens of owners are doubled, so that
+ * "a-b" with "c" never shares a name with "a" and "b-c".
+ */
+export function ownedLabel(prefix: string | null, owner: string, name: string): string {
+  const text = `${owner.replaceAll("-", "--")}-${name}`;
+  return named(prefix === null ? text : `${prefix}-${text}`, [owner, name]);
+}
+
+/** The same where the owner must stand as it is: an owner with hyphens then always brings the hash. */
+export function prefixedLabel(owner: string, name: string): string {
+  return named(`${owner}-${name}`, [owner, name], !owner.includes("-"));
 }
 
 /**

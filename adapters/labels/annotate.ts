@@ -58,7 +58,7 @@ const member = (value: unknown, key: string): unknown => (isRecord(value) ? valu
 export interface NodePatch {
   readonly name: string;
   readonly annotations: Readonly<Record<string, string | null>>;
-  readonly labels: Readonly<Record<string, null>>;
+  readonly labels: Readonly<Record<string, string | null>>;
   readonly remarks: readonly string[];
   /** Contradictions that the migration found; nothing is changed then. */
   readonly problems: readonly InputProblem[];
@@ -67,8 +67,26 @@ export interface NodePatch {
 export interface AnnotateOptions {
   /** Also move facts from labels and old spellings to the annotations that are written. */
   readonly migrate: boolean;
+  /** Also label nodes with GPUs the way FLUIDOS and FLARE select them. */
+  readonly label?: boolean;
   /** DRA slices from elsewhere, besides those in the document. */
   readonly slices?: readonly unknown[];
+}
+
+/** Labels by which FLUIDOS takes a node for one that offers resources, and FLARE for one with GPUs. */
+export const selectorLabels: Readonly<Record<string, string>> = {
+  "node-role.fluidos.eu/resources": "true",
+  "node-role.fluidos.eu/worker": "true",
+  "node.fluidos.eu/gpu": "true",
+};
+
+/** The selector labels that a node with these annotations lacks. */
+function missingLabels(
+  annotations: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string>>,
+): Record<string, string> {
+  if (!("gpu.fluidos.eu/count" in annotations)) return {};
+  return Object.fromEntries(Object.entries(selectorLabels).filter(([key, value]) => labels[key] !== value));
 }
 
 function patchOf(node: unknown, slices: SliceFacts, options: AnnotateOptions): NodePatch {
@@ -96,7 +114,10 @@ function patchOf(node: unknown, slices: SliceFacts, options: AnnotateOptions): N
   return {
     name,
     annotations: { ...migration.annotations, ...added },
-    labels: migration.labels,
+    labels: {
+      ...migration.labels,
+      ...(options.label === true ? missingLabels({ ...current, ...added }, labels) : {}),
+    },
     remarks: derived.remarks,
     problems: migration.problems,
   };
@@ -148,9 +169,7 @@ export function annotatedNode(node: unknown, patch: NodePatch): unknown {
   if (!isRecord(node)) return node;
   const metadata = isRecord(node["metadata"]) ? node["metadata"] : {};
   const annotations = applied(texts(metadata["annotations"]), patch.annotations);
-  const labels = Object.fromEntries(
-    Object.entries(texts(metadata["labels"])).filter(([key]) => !(key in patch.labels)),
-  );
+  const labels = applied(texts(metadata["labels"]), patch.labels);
   return { ...node, metadata: { ...metadata, annotations, labels } };
 }
 

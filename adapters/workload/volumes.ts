@@ -1,5 +1,5 @@
 import type { Intent, Volume } from "../../engine/model/intent.ts";
-import { dnsLabel, type KubernetesObject } from "../kubernetes/object.ts";
+import { dnsLabel, type KubernetesObject, ownedLabel } from "../kubernetes/object.ts";
 import type { WorkloadFrame } from "./forge.ts";
 
 /** Name of a volume inside its pod. */
@@ -97,7 +97,7 @@ function forgeBucket({ intent, namespace, labels }: WorkloadFrame, volume: Volum
   if (source === undefined) return [];
   const { bucket, path } = storeAddress("s3", source.uri);
   const secret = (): object => ({ name: source.credentials, namespace });
-  const name = dnsLabel(namespace, claimName(intent, volume));
+  const name = ownedLabel(null, namespace, claimName(intent, volume));
   return [
     {
       apiVersion: "v1",

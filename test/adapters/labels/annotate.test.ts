@@ -65,6 +65,21 @@ test("with --migrate the old spelling gives way to the written one, labels go", 
   expect(patch.labels).toEqual({ "gpu.fluidos.eu/tier": null });
 });
 
+test("with --label nodes with GPUs get the labels that FLUIDOS selects by, once, and others none", () => {
+  const labeled = (one: object) => annotateNodes(cluster(one), { migrate: false, label: true }).patches[0]!;
+  const patch = labeled(node("w"));
+  expect(patch.labels).toEqual({
+    "node-role.fluidos.eu/resources": "true",
+    "node-role.fluidos.eu/worker": "true",
+    "node.fluidos.eu/gpu": "true",
+  });
+  const after = annotatedNode(node("w"), patch) as { metadata: { labels: object } };
+  expect(after.metadata.labels).toMatchObject({ ...labels, ...patch.labels });
+  expect(changesNode(labeled(after))).toBe(false);
+  expect(labeled({ kind: "Node", metadata: { name: "cpu" } }).labels).toEqual({});
+  expect(patchOf(node("w")).labels).toEqual({});
+});
+
 test("a migrated node has lost its labels, and what else it had is kept", () => {
   const before = node("w", {}, { "gpu.fluidos.eu/tier": "gaming" });
   const after = annotatedNode(before, patchOf(before, { migrate: true }));
