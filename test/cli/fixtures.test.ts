@@ -84,7 +84,9 @@ test.for(["generate:0", "generate:x", "generate:99999999", "generate:5?seed=-1"]
 );
 
 test.for(["USD", "USD=0", "USD=x", "DOLLAR=1"])("--rate %s is refused", async (rate) => {
-  await expect(readFixtures({ fixture: [], rate: [rate] })).rejects.toThrow("accepted: CURRENCY=AMOUNT");
+  await expect(readFixtures({ fixture: ["generate:1"], rate: [rate] })).rejects.toThrow(
+    "accepted: CURRENCY=AMOUNT",
+  );
 });
 
 test("a snapshot in YAML says what it says in JSON; YAML that does not parse names line and column", () => {
