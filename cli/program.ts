@@ -8,6 +8,7 @@ import { readTime } from "./input.ts";
 import { offers } from "./offers.ts";
 import { type PlaceFlags, place } from "./place.ts";
 import { replay } from "./replay.ts";
+import { type ServeFlags, serveCommand } from "./serve.ts";
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
@@ -119,6 +120,30 @@ export function createProgram(done: (code: number) => void): Command {
     .option("--strict", "unknown fields are errors (the default)", true)
     .option("--no-strict", "unknown fields are warnings")
     .action((files: string[], flags: ExportFlags) => run(() => exportSolvers(files, flags)));
+  program
+    .command("serve")
+    .description("run the service: REST API, store, control loop and an in-process federation")
+    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--port <number>", "port to listen on, 0 for any", "8080")
+    .option("--data <folder>", "where the database is kept", ".flare")
+    .addOption(
+      new Option(
+        "--fixture <file>",
+        "what the in-process federation sells; repeatable (default: a small European one)",
+      )
+        .argParser(collect as (value: string, previous: unknown) => unknown)
+        .default([], "packaged"),
+    )
+    .option(
+      "--admin-token-file <file>",
+      "write the first admin token here (mode 0600) instead of printing it",
+    )
+    .addOption(
+      new Option("--log-level <level>", "least important messages to log, on standard error")
+        .choices(["debug", "info", "warn", "error", "silent"])
+        .default("info"),
+    )
+    .action((flags: ServeFlags) => run(() => serveCommand(flags)));
   for (const command of program.commands) command.exitOverride();
   return program;
 }

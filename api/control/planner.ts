@@ -1,0 +1,211 @@
+import { createHash } from "node:crypto";
+import { forgeDecision, type JsonObject } from "../../adapters/json/decision.ts";
+import type { Held } from "../../adapters/port.ts";
+import { type Catalog, prepare } from "../../engine/compile/catalog.ts";
+import type { Decision } from "../../engine/model/decision.ts";
+import type { Capacity, Flavor } from "../../engine/model/flavor.ts";
+import type { Intent } from "../../engine/model/intent.ts";
+import type { PlanOptions } from "../../engine/model/plan.ts";
+import type { Holding, Quota, Reservation, Snapshot, Tenant } from "../../engine/model/snapshot.ts";
+import { formatTime } from "../../engine/model/time.ts";
+import { plan } from "../../engine/plan.ts";
+import { version } from "../../engine/version.ts";
+import type { Env } from "../env.ts";
+import type { AllocationRow, IntentRow, PlanRow, TenantRow } from "../store/schema.ts";
+import type { NewPlan } from "../store/store.ts";
+
+/** The canonical intent of a row, under the row's id: names are unique per tenant only. */
+export function intentOf(row: Pick<IntentRow, "spec">): Intent {
+  return JSON.parse(row.spec) as Intent;
+}
+
+/** What was decided for some intents, and the log entry that has to be written before anything acts on it. */
+export interface Decided {
+  readonly decisions: ReadonlyMap<string, Decision>;
+  readonly currency: string;
+  readonly log: NewPlan;
+}
+
+/** What the service decides with. */
+export interface Planner {
+  /** The federation as it is now, with what the store knows to be held, reserved and owned. */
+  snapshot(): Promise<Snapshot>;
+  /** Decides for intents together. Stores nothing. The only caller of the engine's `plan()` in the service. */
+  decide(intents: readonly Intent[], options?: PlanOptions): Promise<Decided>;
+}
+
+/** One decision as the API shows it: under the name that the user gave. */
+export function showDecision(decision: Decision, name: string, currency: string): JsonObject {
+  return { ...forgeDecision(decision, currency), name };
+}
+
+/** Static parts of the offers, by content, so that a plan's log entry holds only what changed since. */
+interface Base {
+  readonly hash: string;
+  readonly document: string;
+  readonly offers: ReadonlyMap<string, Flavor>;
+}
+
+function createBase(snapshot: Snapshot): Base {
+  const { at: _at, version: _version, holdings: _holdings, reservations: _reservations, ...fixed } = snapshot;
+  const document = JSON.stringify(fixed);
+  return {
+    hash: createHash("sha256").update(document).digest("hex"),
+    document,
+    offers: new Map(snapshot.offers.map((offer) => [offer.id, offer])),
+  };
+}
+
+/** Capacities that differ from the base, or null when more than capacity differs. */
+function changesSince(base: Base, { offers }: Snapshot): Record<string, Capacity> | null {
+  if (offers.length !== base.offers.size) return null;
+  const changes: Record<string, Capacity> = {};
+  for (const offer of offers) {
+    const before = base.offers.get(offer.id);
+    if (before === offer) continue;
+    if (before === undefined) return null;
+    const { capacity, ...fixed } = offer;
+    const { capacity: _capacity, ...fixedBefore } = before;
+    if (JSON.stringify(fixed) !== JSON.stringify(fixedBefore)) return null;
+    changes[offer.id] = capacity;
+  }
+  return changes;
+}
+
+const toTenant = ({ id, weight, quotas, cohort }: TenantRow): Tenant => ({
+  name: id,
+  weight,
+  quotas: JSON.parse(quotas) as Quota[],
+  ...(cohort === null ? {} : { cohort }),
+});
+
+function toHolding(allocation: AllocationRow, intent: IntentRow): Holding {
+  const { workload } = intentOf(intent);
+  return {
+    intent: allocation.intent_id,
+    offer: allocation.offer,
+    gpus: allocation.gpus,
+    since: formatTime(allocation.billed_ms ?? allocation.created_ms),
+    priority: intent.priority,
+    tenant: allocation.tenant_id,
+    evictable: workload.evictable,
+    spot: allocation.spot === 1,
+    replicas: allocation.replicas,
+    ...(workload.minRuntimeSeconds > 0 ? { minRuntimeSeconds: workload.minRuntimeSeconds } : {}),
+  };
+}
+
+/** Offers less what is promised in our books and not yet known to the providers. */
+function withoutPlanned(
+  offers: readonly Flavor[],
+  held: readonly AllocationRow[],
+  observed: readonly Held[],
+): readonly Flavor[] {
+  const known = new Set(observed.map(({ key }) => key));
+  const promised = new Map<string, number>();
+  for (const { id, offer, gpus, state } of held)
+    if (state === "planned" && !known.has(id)) promised.set(offer, (promised.get(offer) ?? 0) + gpus);
+  if (promised.size === 0) return offers;
+  return offers.map((offer) => {
+    const gpus = promised.get(offer.id);
+    if (gpus === undefined) return offer;
+    const gpusFree = offer.divisible ? Math.max(0, offer.capacity.gpusFree - gpus) : 0;
+    return { ...offer, capacity: { ...offer.capacity, gpusFree } };
+  });
+}
+
+/** Makes the planner of a service. */
+export function createPlanner(env: Pick<Env, "store" | "federation" | "clock" | "ids" | "solver">): Planner {
+  const { store, federation, clock, ids, solver } = env;
+  let base: Base | null = null;
+  let prepared: { readonly offers: readonly Flavor[]; readonly catalog: Catalog } | null = null;
+
+  const snapshot = async (): Promise<Snapshot> => {
+    // the store first: a key that is acknowledged in between is then counted twice rather than not at all
+    const held = await store.system.held();
+    const [catalog, observed, owners, reserved, tenants] = await Promise.all([
+      federation.catalog(),
+      federation.observe(),
+      store.system.intentsById([...new Set(held.map(({ intent_id }) => intent_id))]),
+      store.system.openReservations(clock.wallMs()),
+      store.system.tenants(),
+    ]);
+    const owner = new Map(owners.map((row) => [row.id, row]));
+    const named = new Set(tenants.map(({ id }) => id as string));
+    return {
+      ...catalog,
+      offers: withoutPlanned(catalog.offers, held, observed),
+      tenants: [...tenants.map(toTenant), ...catalog.tenants.filter(({ name }) => !named.has(name))],
+      holdings: [
+        ...catalog.holdings,
+        ...held.flatMap((row) => {
+          const intent = owner.get(row.intent_id);
+          return intent === undefined ? [] : [toHolding(row, intent)];
+        }),
+      ],
+      reservations: [
+        ...catalog.reservations,
+        ...reserved.map(
+          ({ id, tenant_id, offer, gpus, from_ms, to_ms }): Reservation => ({
+            id,
+            tenant: tenant_id,
+            offer,
+            gpus,
+            start: formatTime(from_ms),
+            end: formatTime(to_ms),
+          }),
+        ),
+      ],
+    };
+  };
+  const catalogOf = (now: Snapshot): Catalog => {
+    if (prepared?.offers === now.offers) return { ...prepared.catalog, snapshot: now };
+    const catalog = prepare(now);
+    prepared = { offers: now.offers, catalog };
+    return catalog;
+  };
+  const logEntry = (
+    now: Snapshot,
+    intents: readonly Intent[],
+    options: PlanOptions,
+  ): Omit<NewPlan, "answers"> => {
+    let changes = base === null ? null : changesSince(base, now);
+    if (base === null || changes === null) {
+      base = createBase(now);
+      changes = {};
+    }
+    const { at, version: snapshotVersion, holdings, reservations } = now;
+    const plan: Omit<PlanRow, "answers"> = {
+      id: ids.next("plan"),
+      at_ms: clock.wallMs(),
+      catalog_hash: base.hash,
+      inputs: JSON.stringify({
+        at,
+        version: snapshotVersion,
+        capacity: changes,
+        holdings,
+        reservations,
+        intents,
+        options,
+      }),
+      engine: version,
+    };
+    return { ...plan, catalogDocument: base.document };
+  };
+
+  return {
+    snapshot,
+    async decide(intents, options = {}) {
+      const now = await snapshot();
+      const made = await plan(catalogOf(now), intents, {
+        ...options,
+        ...(solver === undefined ? {} : { solver }),
+      });
+      return {
+        decisions: new Map(made.decisions.map((decision) => [decision.intent, decision])),
+        currency: made.currency,
+        log: { ...logEntry(now, intents, options), answers: JSON.stringify(made.batch?.answers ?? []) },
+      };
+    },
+  };
+}

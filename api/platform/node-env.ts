@@ -1,0 +1,65 @@
+import { randomBytes } from "node:crypto";
+import type { Clock, Ids, OutgoingHttp, Random, Timers } from "../env.ts";
+
+/** The machine's clocks. */
+export const systemClock: Clock = { wallMs: () => Date.now(), monoMs: () => performance.now() };
+
+/** The event loop's timers; none keeps the process alive. */
+export const systemTimers: Timers = {
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+export const systemRandom: Random = { bytes: (count) => randomBytes(count) };
+
+const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/**
+ * Ids of ten characters of time and sixteen of chance (Crockford's base 32, as in ULID), lower case so that they can
+ * name Kubernetes objects. Within one process they rise: inside a millisecond the last one is counted up.
+ */
+export function createIds(clock: Clock, random: Random): Ids {
+  let lastMs = 0;
+  let tail = new Uint8Array(16);
+  const next = (): string => {
+    const now = clock.wallMs();
+    if (now > lastMs) {
+      lastMs = now;
+      tail = Uint8Array.from(random.bytes(16), (byte) => byte & 31);
+    } else {
+      let index = 15;
+      while (index >= 0 && tail[index] === 31) tail[index--] = 0;
+      if (index >= 0) tail[index] = (tail[index] ?? 0) + 1;
+      else lastMs++;
+    }
+    let time = "";
+    for (let left = lastMs, digit = 0; digit < 10; digit++, left = Math.floor(left / 32))
+      time = `${alphabet[left % 32]}${time}`;
+    return time + Array.from(tail, (value) => alphabet[value]).join("");
+  };
+  return { next: (prefix) => `${prefix}-${next()}` };
+}
+
+/** HTTP through the platform's client. */
+export const systemHttp: OutgoingHttp = {
+  async send({ method, url, headers, body, timeoutMs, maxBytes }) {
+    const answer = await fetch(url, {
+      method,
+      headers,
+      redirect: "manual",
+      signal: AbortSignal.timeout(timeoutMs),
+      ...(body === undefined ? {} : { body }),
+    });
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    for await (const part of answer.body ?? []) {
+      parts.push(part);
+      size += part.byteLength;
+      if (size >= maxBytes) break;
+    }
+    return { status: answer.status, body: Buffer.concat(parts).subarray(0, maxBytes).toString("utf8") };
+  },
+};

@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import type { Kysely } from "kysely";
+import type { AuditRow, Database, EventRow } from "./schema.ts";
+
+/** The two append-only logs. */
+export type ChainName = "events" | "audit";
+
+/** The last entry of a log; `seq` 0 with 64 zeros before the first. */
+export interface Head {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+/** Heads as the current batch sees them; forgotten whenever something is rolled back. */
+export type Heads = Map<ChainName, Head>;
+
+/** The head of an empty log. */
+export const genesis: Head = { seq: 0, hash: "0".repeat(64) };
+
+const digest = (fields: readonly unknown[]): string =>
+  createHash("sha256").update(JSON.stringify(fields)).digest("hex");
+
+/** Hash of an event over all its other columns, the hash before it included. */
+export function hashEvent(row: Omit<EventRow, "hash">): string {
+  const { prev_hash, seq, tenant_id, at_ms, actor, kind, subject_id, payload } = row;
+  return digest([prev_hash, seq, tenant_id, at_ms, actor, kind, subject_id, payload]);
+}
+
+/** Hash of an audit row over all its other columns, the hash before it included. */
+export function hashAudit(row: Omit<AuditRow, "hash">): string {
+  const { prev_hash, seq, tenant_id, at_ms, actor, action, target, outcome, request_id } = row;
+  return digest([prev_hash, seq, tenant_id, at_ms, actor, action, target, outcome, request_id]);
+}
+
+/** The last entry of a log, read from the table. */
+export async function readHead(db: Kysely<Database>, name: ChainName): Promise<Head> {
+  const row = await db
+    .selectFrom(name)
+    .select(["seq", "hash"])
+    .orderBy("seq", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row ?? genesis;
+}
+
+/** Where a write operation happens: inside a transaction that others share. */
+export interface Tx {
+  readonly db: Kysely<Database>;
+  readonly heads: Heads;
+}
+
+async function headOf(tx: Tx, name: ChainName): Promise<Head> {
+  const known = tx.heads.get(name);
+  if (known !== undefined) return known;
+  const head = await readHead(tx.db, name);
+  tx.heads.set(name, head);
+  return head;
+}
+
+/** An event without its place in the chain; `payload` is JSON text. */
+export type NewEvent = Omit<EventRow, "seq" | "prev_hash" | "hash">;
+
+/** Appends an event, and its row in the outbox. Returns its number. */
+export async function appendEvent(tx: Tx, event: NewEvent): Promise<number> {
+  const head = await headOf(tx, "events");
+  const row = { ...event, seq: head.seq + 1, prev_hash: head.hash };
+  const hash = hashEvent(row);
+  await tx.db
+    .insertInto("events")
+    .values({ ...row, hash })
+    .execute();
+  await tx.db
+    .insertInto("outbox")
+    .values({ event_seq: row.seq, due_ms: event.at_ms, attempts: 0, claim_id: null, claimed_until_ms: 0 })
+    .execute();
+  tx.heads.set("events", { seq: row.seq, hash });
+  return row.seq;
+}
+
+/** An audit row without its place in the chain. */
+export type NewAudit = Omit<AuditRow, "seq" | "prev_hash" | "hash">;
+
+/** Appends to the audit log. */
+export async function appendAudit(tx: Tx, entry: NewAudit): Promise<void> {
+  const head = await headOf(tx, "audit");
+  const row = { ...entry, seq: head.seq + 1, prev_hash: head.hash };
+  const hash = hashAudit(row);
+  await tx.db
+    .insertInto("audit")
+    .values({ ...row, hash })
+    .execute();
+  tx.heads.set("audit", { seq: row.seq, hash });
+}

@@ -1,0 +1,51 @@
+/**
+ * - `overloaded`: too many writes wait; try again.
+ * - `full`: no space left; nothing of the write remains.
+ * - `unavailable`: the storage failed or the store is closed; nothing of the write remains.
+ * - `conflict`: the row changed meanwhile, or a unique name is taken.
+ */
+export type StoreErrorCode = "overloaded" | "full" | "unavailable" | "conflict" | "internal";
+
+/** The store could not do it. Never carries values of rows. */
+export class StoreError extends Error {
+  readonly code: StoreErrorCode;
+
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "StoreError";
+    this.code = code;
+  }
+}
+
+// SQLite's primary result codes (sqlite3.h); the extended code of a failed fsync is 4 << 8 | 10.
+const SQLITE_BUSY = 5;
+const SQLITE_READONLY = 8;
+const SQLITE_IOERR = 10;
+const SQLITE_FULL = 13;
+const SQLITE_CANTOPEN = 14;
+const SQLITE_CONSTRAINT = 19;
+const SQLITE_IOERR_FSYNC = 1034;
+const SQLITE_IOERR_DIR_FSYNC = 1290;
+
+const resultCode = (error: unknown): number => {
+  const { errcode } = error as { errcode?: unknown };
+  return typeof errcode === "number" ? errcode : 0;
+};
+
+/** A failed fsync may have dropped the pages it should have written: repeating it proves nothing, so the process ends. */
+export function isFatal(error: unknown): boolean {
+  const code = resultCode(error);
+  return code === SQLITE_IOERR_FSYNC || code === SQLITE_IOERR_DIR_FSYNC;
+}
+
+/** What an error of the database means to callers. */
+export function toStoreError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const primary = resultCode(error) & 0xff;
+  if (primary === SQLITE_FULL) return new StoreError("full", "no space left on the disk of the database");
+  if ([SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_BUSY].includes(primary))
+    return new StoreError("unavailable", `the database cannot be written (SQLite code ${resultCode(error)})`);
+  if (primary === SQLITE_CONSTRAINT) return new StoreError("conflict", message);
+  return new StoreError("internal", message, { cause: error });
+}

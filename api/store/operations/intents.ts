@@ -1,0 +1,227 @@
+import { assertLegal, isTerminal } from "../../control/lifecycle.ts";
+import { appendAudit, appendEvent, type Tx } from "../chain.ts";
+import type { IntentRow } from "../schema.ts";
+import {
+  type Accepted,
+  type AcceptIntent,
+  type Act,
+  type Cancelled,
+  type ChangeIntent,
+  cancelPath,
+  type IntentFilter,
+  type IntentView,
+} from "../store.ts";
+import type { TenantId } from "../tenant.ts";
+
+/** See `TenantStore.acceptIntent`. */
+export async function acceptIntent(tx: Tx, tenant: TenantId, input: AcceptIntent): Promise<Accepted> {
+  const { db } = tx;
+  const { idempotency, atMs } = input;
+  if (idempotency !== undefined) {
+    const kept = await db
+      .selectFrom("idempotency")
+      .selectAll()
+      .where("tenant_id", "=", tenant)
+      .where("key", "=", idempotency.key)
+      .executeTakeFirst();
+    if (kept !== undefined && kept.expires_ms > atMs)
+      return kept.request_hash === idempotency.requestHash
+        ? { kind: "replayed", status: kept.status, response: kept.response }
+        : { kind: "mismatch" };
+  }
+  const namesake = await db
+    .selectFrom("intents")
+    .select("id")
+    .where("tenant_id", "=", tenant)
+    .where("name", "=", input.name)
+    .where("terminal_ms", "is", null)
+    .executeTakeFirst();
+  if (namesake !== undefined) return { kind: "name_taken", id: namesake.id };
+  await db
+    .insertInto("intents")
+    .values({
+      id: input.id,
+      tenant_id: tenant,
+      name: input.name,
+      kind: input.kind,
+      phase: "queued",
+      version: 1,
+      generation: 1,
+      priority: input.priority,
+      document: input.document,
+      spec: input.spec,
+      reason: null,
+      message: input.message,
+      ending: null,
+      attempt: 0,
+      created_ms: atMs,
+      updated_ms: atMs,
+      phase_ms: atMs,
+      due_ms: null,
+      expected_start_ms: null,
+      started_ms: null,
+      terminal_ms: null,
+    })
+    .execute();
+  await note(tx, tenant, input, {
+    kind: "intent.queued",
+    action: "intent.create",
+    payload: { phase: "queued" },
+  });
+  if (idempotency !== undefined)
+    await db
+      .insertInto("idempotency")
+      .values({
+        tenant_id: tenant,
+        key: idempotency.key,
+        request_hash: idempotency.requestHash,
+        status: input.answer.status,
+        response: input.answer.response,
+        expires_ms: idempotency.expiresMs,
+      })
+      .onConflict((conflict) =>
+        conflict.columns(["tenant_id", "key"]).doUpdateSet({
+          request_hash: idempotency.requestHash,
+          status: input.answer.status,
+          response: input.answer.response,
+          expires_ms: idempotency.expiresMs,
+        }),
+      )
+      .execute();
+  return { kind: "accepted" };
+}
+
+/** One event and one audit row about an intent. */
+async function note(
+  tx: Tx,
+  tenant: TenantId,
+  act: Act & { readonly id: string },
+  what: { readonly kind: string; readonly action: string; readonly payload: object },
+): Promise<void> {
+  await appendEvent(tx, {
+    tenant_id: tenant,
+    at_ms: act.atMs,
+    actor: act.actor,
+    kind: what.kind,
+    subject_id: act.id,
+    payload: JSON.stringify(what.payload),
+  });
+  await appendAudit(tx, {
+    tenant_id: tenant,
+    at_ms: act.atMs,
+    actor: act.actor,
+    action: what.action,
+    target: act.id,
+    outcome: "allowed",
+    request_id: act.requestId,
+  });
+}
+
+/** See `SystemStore.changeIntent`. The only place that moves an intent. */
+export async function changeIntent(tx: Tx, input: ChangeIntent): Promise<IntentRow | null> {
+  const { db } = tx;
+  const before = await db.selectFrom("intents").selectAll().where("id", "=", input.id).executeTakeFirst();
+  if (before === undefined || before.version !== input.version) return null;
+  const to = input.to ?? before.phase;
+  if (input.to !== undefined) assertLegal(before.phase, input.to);
+  const moved = to !== before.phase;
+  const after: IntentRow = {
+    ...before,
+    ...input.set,
+    phase: to,
+    version: before.version + 1,
+    updated_ms: input.atMs,
+    phase_ms: moved ? input.atMs : before.phase_ms,
+    terminal_ms: isTerminal(to) ? input.atMs : null,
+  };
+  const { id, tenant_id, created_ms, name, kind, ...columns } = after;
+  await db.updateTable("intents").set(columns).where("id", "=", id).execute();
+  for (const row of input.newAllocations ?? []) await db.insertInto("allocations").values(row).execute();
+  for (const { id: key, set } of input.allocations ?? [])
+    await db.updateTable("allocations").set(set).where("id", "=", key).where("intent_id", "=", id).execute();
+  if (input.decision !== undefined)
+    await db
+      .insertInto("decisions")
+      .values({ ...input.decision, intent_id: id, tenant_id })
+      .execute();
+  const event = input.event ?? (moved ? `intent.${to}` : null);
+  if (event !== null)
+    await note(tx, tenant_id, input, {
+      kind: event,
+      action: event,
+      payload: {
+        phase: to,
+        ...(moved ? { from: before.phase } : {}),
+        ...(after.reason === null ? {} : { reason: after.reason }),
+        message: after.message,
+        ...input.payload,
+      },
+    });
+  return after;
+}
+
+/** See `TenantStore.cancelIntent`. */
+export async function cancelIntent(
+  tx: Tx,
+  tenant: TenantId,
+  input: Act & { readonly id: string; readonly version?: number },
+): Promise<Cancelled> {
+  const intent = await tx.db
+    .selectFrom("intents")
+    .selectAll()
+    .where("id", "=", input.id)
+    .where("tenant_id", "=", tenant)
+    .executeTakeFirst();
+  if (intent === undefined) return { kind: "not_found" };
+  if (input.version !== undefined && input.version !== intent.version)
+    return { kind: "version_differs", intent };
+  const ends = intent.ending === "cancelled" || intent.ending === "completed" || intent.ending === "failed";
+  if (isTerminal(intent.phase) || (intent.phase === "releasing" && ends))
+    return { kind: "unchanged", intent };
+  const { to, ending } = cancelPath(intent.phase);
+  const message = to === "cancelled" ? "Intent cancelled" : "Intent is being cancelled";
+  const changed = await changeIntent(tx, {
+    id: intent.id,
+    version: intent.version,
+    ...(intent.phase === "releasing" ? { event: "intent.cancelling" } : { to }),
+    set: { ending, message, reason: "CANCELLED", due_ms: null },
+    actor: input.actor,
+    atMs: input.atMs,
+    requestId: input.requestId,
+  });
+  return changed === null ? { kind: "not_found" } : { kind: "cancelled", intent: changed };
+}
+
+/** See `TenantStore.intent`. */
+export async function intentView(
+  { db }: Pick<Tx, "db">,
+  id: string,
+  tenant: TenantId | null,
+): Promise<IntentView | null> {
+  let query = db.selectFrom("intents").selectAll().where("id", "=", id);
+  if (tenant !== null) query = query.where("tenant_id", "=", tenant);
+  const intent = await query.executeTakeFirst();
+  if (intent === undefined) return null;
+  const allocations = await db
+    .selectFrom("allocations")
+    .selectAll()
+    .where("intent_id", "=", id)
+    .orderBy("created_ms")
+    .orderBy("id")
+    .execute();
+  return { intent, allocations };
+}
+
+/** See `TenantStore.intents`. */
+export async function intentPage(
+  { db }: Pick<Tx, "db">,
+  tenant: TenantId,
+  filter: IntentFilter,
+): Promise<IntentRow[]> {
+  let query = db.selectFrom("intents").selectAll().where("tenant_id", "=", tenant);
+  if (filter.phases !== undefined) query = query.where("phase", "in", filter.phases);
+  if (filter.sinceMs !== undefined) query = query.where("created_ms", ">=", filter.sinceMs);
+  if (filter.untilMs !== undefined) query = query.where("created_ms", "<", filter.untilMs);
+  if (filter.before !== undefined) query = query.where("id", "<", filter.before);
+  return query.orderBy("id", "desc").limit(filter.limit).execute();
+}

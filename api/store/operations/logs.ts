@@ -1,0 +1,138 @@
+import type { Tx } from "../chain.ts";
+import type { AuditRow, DecisionRow, EventRow, OutboxRow, PlanRow } from "../schema.ts";
+import type { NewPlan } from "../store.ts";
+import type { TenantId } from "../tenant.ts";
+
+type Reader = Pick<Tx, "db">;
+
+/** See `TenantStore.events`. */
+export async function eventPage(
+  { db }: Reader,
+  tenant: TenantId,
+  input: { readonly after: number; readonly subject?: string; readonly limit: number },
+): Promise<EventRow[]> {
+  let query = db
+    .selectFrom("events")
+    .selectAll()
+    .where("tenant_id", "=", tenant)
+    .where("seq", ">", input.after);
+  if (input.subject !== undefined) query = query.where("subject_id", "=", input.subject);
+  return query.orderBy("seq").limit(input.limit).execute();
+}
+
+/** See `TenantStore.audit`. */
+export async function auditPage(
+  { db }: Reader,
+  tenant: TenantId,
+  input: { readonly before?: number; readonly limit: number },
+): Promise<AuditRow[]> {
+  let query = db.selectFrom("audit").selectAll().where("tenant_id", "=", tenant);
+  if (input.before !== undefined) query = query.where("seq", "<", input.before);
+  return query.orderBy("seq", "desc").limit(input.limit).execute();
+}
+
+/** See `TenantStore.decisions`. */
+export function decisionPage(
+  { db }: Reader,
+  tenant: TenantId,
+  intentId: string,
+  limit: number,
+): Promise<DecisionRow[]> {
+  return db
+    .selectFrom("decisions")
+    .selectAll()
+    .where("intent_id", "=", intentId)
+    .where("tenant_id", "=", tenant)
+    .orderBy("seq", "desc")
+    .limit(limit)
+    .execute();
+}
+
+/** See `SystemStore.logPlan`. */
+export async function logPlan({ db }: Tx, { catalogDocument, ...plan }: NewPlan): Promise<void> {
+  await db
+    .insertInto("catalogs")
+    .values({ hash: plan.catalog_hash, document: catalogDocument })
+    .onConflict((conflict) => conflict.column("hash").doNothing())
+    .execute();
+  await db.insertInto("plans").values(plan).execute();
+}
+
+/** See `SystemStore.plan`. */
+export async function planById(
+  { db }: Reader,
+  id: string,
+): Promise<{ plan: PlanRow; catalogDocument: string } | null> {
+  const plan = await db.selectFrom("plans").selectAll().where("id", "=", id).executeTakeFirst();
+  if (plan === undefined) return null;
+  const catalog = await db
+    .selectFrom("catalogs")
+    .select("document")
+    .where("hash", "=", plan.catalog_hash)
+    .executeTakeFirstOrThrow();
+  return { plan, catalogDocument: catalog.document };
+}
+
+/** See `SystemStore.claimOutbox`. */
+export async function claimOutbox(
+  { db }: Tx,
+  input: {
+    readonly claimId: string;
+    readonly nowMs: number;
+    readonly untilMs: number;
+    readonly limit: number;
+  },
+): Promise<{ row: OutboxRow; event: EventRow }[]> {
+  const rows = await db
+    .selectFrom("outbox")
+    .selectAll()
+    .where("due_ms", "<=", input.nowMs)
+    .where("claimed_until_ms", "<=", input.nowMs)
+    .orderBy("id")
+    .limit(input.limit)
+    .execute();
+  if (rows.length === 0) return [];
+  const ids = rows.map(({ id }) => id);
+  await db
+    .updateTable("outbox")
+    .set({ claim_id: input.claimId, claimed_until_ms: input.untilMs })
+    .where("id", "in", ids)
+    .execute();
+  const events = await db
+    .selectFrom("events")
+    .selectAll()
+    .where("seq", "in", [...new Set(rows.map(({ event_seq }) => event_seq))])
+    .execute();
+  const bySeq = new Map(events.map((event) => [event.seq, event]));
+  return rows.flatMap((row) => {
+    const event = bySeq.get(row.event_seq);
+    return event === undefined ? [] : [{ row, event }];
+  });
+}
+
+/** See `SystemStore.finishOutbox`. */
+export async function finishOutbox(
+  { db }: Tx,
+  { claimId, ids }: { readonly claimId: string; readonly ids: readonly number[] },
+): Promise<void> {
+  if (ids.length > 0)
+    await db.deleteFrom("outbox").where("claim_id", "=", claimId).where("id", "in", ids).execute();
+}
+
+/** See `SystemStore.retryOutbox`. */
+export async function retryOutbox(
+  { db }: Tx,
+  { claimId, id, dueMs }: { readonly claimId: string; readonly id: number; readonly dueMs: number },
+): Promise<void> {
+  await db
+    .updateTable("outbox")
+    .set((update) => ({
+      due_ms: dueMs,
+      attempts: update("attempts", "+", 1),
+      claim_id: null,
+      claimed_until_ms: 0,
+    }))
+    .where("id", "=", id)
+    .where("claim_id", "=", claimId)
+    .execute();
+}

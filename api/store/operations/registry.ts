@@ -1,0 +1,119 @@
+import { appendAudit, readHead, type Tx } from "../chain.ts";
+import type { SystemStore, TenantStore } from "../store.ts";
+import type { TenantId } from "../tenant.ts";
+import * as identity from "./identity.ts";
+import * as intents from "./intents.ts";
+import * as logs from "./logs.ts";
+
+type Call = (...input: never[]) => Promise<unknown>;
+
+/** How one method of a store is done inside a transaction; `write` ones share commits. */
+interface Operation<F extends Call, Scope extends readonly unknown[]> {
+  readonly mode: "read" | "write";
+  run(tx: Tx, ...input: [...Scope, ...Parameters<F>]): ReturnType<F>;
+}
+
+/** Methods within one tenant: the tenant comes first, from the store's own scope and never from the input. */
+export const tenantOperations: {
+  readonly [K in keyof TenantStore]: Operation<TenantStore[K], readonly [TenantId]>;
+} = {
+  acceptIntent: { mode: "write", run: intents.acceptIntent },
+  cancelIntent: { mode: "write", run: intents.cancelIntent },
+  intent: { mode: "read", run: (tx, tenant, id) => intents.intentView(tx, id, tenant) },
+  intents: { mode: "read", run: intents.intentPage },
+  decisions: { mode: "read", run: logs.decisionPage },
+  events: { mode: "read", run: logs.eventPage },
+  audit: { mode: "read", run: logs.auditPage },
+  createToken: { mode: "write", run: identity.createToken },
+  tokens: {
+    mode: "read",
+    run: ({ db }, tenant) =>
+      db
+        .selectFrom("tokens")
+        .selectAll()
+        .where("tenant_id", "=", tenant)
+        .orderBy("created_ms")
+        .orderBy("id")
+        .execute(),
+  },
+  revokeToken: { mode: "write", run: identity.revokeToken },
+  createReservation: { mode: "write", run: identity.createReservation },
+  reservations: {
+    mode: "read",
+    run: ({ db }, tenant) =>
+      db.selectFrom("reservations").selectAll().where("tenant_id", "=", tenant).orderBy("id").execute(),
+  },
+  cancelReservation: { mode: "write", run: identity.cancelReservation },
+};
+
+/** Methods over all tenants. */
+export const systemOperations: {
+  readonly [K in keyof SystemStore]: Operation<SystemStore[K], readonly []>;
+} = {
+  inPhases: {
+    mode: "read",
+    run: ({ db }, { phases, limit }) =>
+      db
+        .selectFrom("intents")
+        .selectAll()
+        .where("terminal_ms", "is", null)
+        .where("phase", "in", phases)
+        .orderBy("id")
+        .limit(limit)
+        .execute(),
+  },
+  intentsById: {
+    mode: "read",
+    run: async ({ db }, ids) =>
+      ids.length === 0
+        ? []
+        : db.selectFrom("intents").selectAll().where("id", "in", ids).orderBy("id").execute(),
+  },
+  intentById: { mode: "read", run: (tx, id) => intents.intentView(tx, id, null) },
+  held: {
+    mode: "read",
+    run: ({ db }) =>
+      db.selectFrom("allocations").selectAll().where("released_ms", "is", null).orderBy("id").execute(),
+  },
+  changeIntent: { mode: "write", run: intents.changeIntent },
+  logPlan: { mode: "write", run: logs.logPlan },
+  plan: { mode: "read", run: logs.planById },
+  tenants: { mode: "read", run: ({ db }) => db.selectFrom("tenants").selectAll().orderBy("id").execute() },
+  ensureTenant: { mode: "write", run: identity.ensureTenant },
+  tokenById: {
+    mode: "read",
+    run: async ({ db }, id) =>
+      (await db.selectFrom("tokens").selectAll().where("id", "=", id).executeTakeFirst()) ?? null,
+  },
+  hasTokens: {
+    mode: "read",
+    run: async ({ db }) =>
+      (await db.selectFrom("tokens").select("id").limit(1).executeTakeFirst()) !== undefined,
+  },
+  touchTokens: { mode: "write", run: identity.touchTokens },
+  recordAudit: { mode: "write", run: appendAudit },
+  openReservations: {
+    mode: "read",
+    run: ({ db }, atMs) =>
+      db
+        .selectFrom("reservations")
+        .selectAll()
+        .where("state", "=", "active")
+        .where("to_ms", ">", atMs)
+        .orderBy("id")
+        .execute(),
+  },
+  claimOutbox: { mode: "write", run: logs.claimOutbox },
+  finishOutbox: { mode: "write", run: logs.finishOutbox },
+  retryOutbox: { mode: "write", run: logs.retryOutbox },
+  purge: {
+    mode: "write",
+    run: async ({ db }, nowMs) => {
+      await db.deleteFrom("idempotency").where("expires_ms", "<=", nowMs).execute();
+    },
+  },
+  heads: {
+    mode: "read",
+    run: async ({ db }) => ({ events: await readHead(db, "events"), audit: await readHead(db, "audit") }),
+  },
+};

@@ -1,0 +1,63 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from "kysely";
+import type { Database } from "./schema.ts";
+
+/** An open SQLite database and Kysely on top of it. */
+export interface Connection {
+  readonly raw: DatabaseSync;
+  readonly db: Kysely<Database>;
+  close(): void;
+}
+
+export interface OpenOptions {
+  /** File, or `:memory:`. */
+  readonly path: string;
+  /** Reads only; the file exists. */
+  readonly readOnly?: boolean;
+  /**
+   * `full` syncs on every commit. `off` exists to prove that the power-loss test can see a loss; no service runs
+   * with it.
+   */
+  readonly synchronous?: "full" | "normal" | "off";
+}
+
+/** Prepared statements by text: all texts come from code, so their number is bounded; the cap is a safety net. */
+const MOST_STATEMENTS = 500;
+
+function adapt(raw: DatabaseSync): SqliteDatabase {
+  const statements = new Map<string, SqliteStatement>();
+  const prepare = (text: string): SqliteStatement => {
+    const statement: StatementSync = raw.prepare(text);
+    return {
+      reader: statement.columns().length > 0,
+      all: (values) => statement.all(...(values as SQLInputValue[])),
+      run: (values) => statement.run(...(values as SQLInputValue[])),
+      iterate: (values) => statement.iterate(...(values as SQLInputValue[])) as IterableIterator<unknown>,
+    };
+  };
+  return {
+    close: () => raw.close(),
+    prepare(text) {
+      const known = statements.get(text);
+      if (known !== undefined) return known;
+      const made = prepare(text);
+      if (statements.size >= MOST_STATEMENTS) statements.clear();
+      statements.set(text, made);
+      return made;
+    },
+  };
+}
+
+/** Opens a database with the settings that make an answered commit durable. */
+export function openSqlite({ path, readOnly = false, synchronous = "full" }: OpenOptions): Connection {
+  const raw = new DatabaseSync(path, { readOnly, timeout: 5000, enableForeignKeyConstraints: true });
+  raw.exec("pragma trusted_schema = off");
+  if (!readOnly) {
+    raw.exec("pragma journal_mode = wal");
+    raw.exec(`pragma synchronous = ${synchronous}`);
+    raw.exec("pragma wal_autocheckpoint = 1000");
+    raw.exec("pragma journal_size_limit = 67108864");
+  }
+  const db = new Kysely<Database>({ dialect: new SqliteDialect({ database: adapt(raw) }) });
+  return { raw, db, close: () => raw.close() };
+}

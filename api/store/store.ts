@@ -1,0 +1,241 @@
+import type { Ending, Phase } from "../control/lifecycle.ts";
+import type { Head, NewAudit } from "./chain.ts";
+import type {
+  AllocationRow,
+  AuditRow,
+  DecisionRow,
+  EventRow,
+  IntentRow,
+  OutboxRow,
+  PlanRow,
+  ReservationRow,
+  TenantRow,
+  TokenRow,
+} from "./schema.ts";
+import type { TenantId } from "./tenant.ts";
+
+/** Who does something, for events and audit. */
+export interface Act {
+  /** `token:<id>`, or `control`. */
+  readonly actor: string;
+  readonly atMs: number;
+  readonly requestId: string;
+}
+
+/** The caller's idempotency key on a route, and the answer to keep. */
+export interface IdempotencyKey {
+  readonly key: string;
+  /** SHA-256 of the raw body, hex. */
+  readonly requestHash: string;
+  readonly expiresMs: number;
+}
+
+/** A kept answer. */
+export interface KeptAnswer {
+  readonly status: number;
+  /** JSON text. */
+  readonly response: string;
+}
+
+export interface AcceptIntent extends Act {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly priority: number;
+  readonly document: string;
+  readonly spec: string;
+  readonly message: string;
+  /** The answer that is given, kept under the idempotency key when there is one. */
+  readonly answer: KeptAnswer;
+  readonly idempotency?: IdempotencyKey;
+}
+
+export type Accepted =
+  | { readonly kind: "accepted" }
+  /** The key was used with the same body: what was answered then. */
+  | ({ readonly kind: "replayed" } & KeptAnswer)
+  /** The key was used with another body. */
+  | { readonly kind: "mismatch" }
+  /** An intent of that name has not ended. */
+  | { readonly kind: "name_taken"; readonly id: string };
+
+/** One page of a list, newest first. */
+export interface IntentFilter {
+  readonly phases?: readonly Phase[];
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
+  /** Rows before this id. */
+  readonly before?: string;
+  readonly limit: number;
+}
+
+/** Columns of an intent that a move may set. */
+export type IntentChange = Partial<
+  Pick<
+    IntentRow,
+    | "reason"
+    | "message"
+    | "ending"
+    | "attempt"
+    | "due_ms"
+    | "expected_start_ms"
+    | "started_ms"
+    | "document"
+    | "spec"
+    | "priority"
+    | "generation"
+  >
+>;
+
+export type AllocationChange = Partial<
+  Pick<
+    AllocationRow,
+    "state" | "contract" | "service_url" | "cost_micro" | "expires_ms" | "billed_ms" | "released_ms"
+  >
+>;
+
+/** The log entry of one run of `plan()`. */
+export type NewPlan = PlanRow & {
+  /** Stored once per hash. */
+  readonly catalogDocument: string;
+};
+
+/**
+ * One change of one intent, all or nothing. Nothing happens when the intent's version is no longer `version`: the
+ * caller looks again. A change of phase must be legal, and writes one event and one audit row.
+ */
+export interface ChangeIntent extends Act {
+  readonly id: string;
+  readonly version: number;
+  /** Absent: stays in its phase, and no event is written unless `event` names one. */
+  readonly to?: Phase;
+  readonly set?: IntentChange;
+  /** Kind of the event; default `intent.<phase>`. */
+  readonly event?: string;
+  /** More facts for the event. */
+  readonly payload?: Readonly<Record<string, unknown>>;
+  readonly newAllocations?: readonly AllocationRow[];
+  readonly allocations?: readonly { readonly id: string; readonly set: AllocationChange }[];
+  readonly decision?: Omit<DecisionRow, "seq" | "intent_id" | "tenant_id">;
+}
+
+export type Cancelled =
+  | { readonly kind: "cancelled"; readonly intent: IntentRow }
+  /** It had ended, or its end was under way: nothing changed. */
+  | { readonly kind: "unchanged"; readonly intent: IntentRow }
+  | { readonly kind: "version_differs"; readonly intent: IntentRow }
+  | { readonly kind: "not_found" };
+
+/** An intent with what it holds or held, oldest first. */
+export interface IntentView {
+  readonly intent: IntentRow;
+  readonly allocations: readonly AllocationRow[];
+}
+
+/** What a tenant's requests may do: every row belongs to that tenant; another's rows do not exist here. */
+export interface TenantStore {
+  /** One transaction: intent, event, audit, outbox and idempotency. Durable when it resolves. */
+  acceptIntent(input: AcceptIntent): Promise<Accepted>;
+  /** Ends an intent in any phase; repeated, it changes nothing. */
+  cancelIntent(input: Act & { readonly id: string; readonly version?: number }): Promise<Cancelled>;
+  intent(id: string): Promise<IntentView | null>;
+  intents(filter: IntentFilter): Promise<readonly IntentRow[]>;
+  /** Newest first. */
+  decisions(intentId: string, limit: number): Promise<readonly DecisionRow[]>;
+  /** Events with a number above `after`, in order. */
+  events(input: {
+    readonly after: number;
+    readonly subject?: string;
+    readonly limit: number;
+  }): Promise<readonly EventRow[]>;
+  audit(input: { readonly before?: number; readonly limit: number }): Promise<readonly AuditRow[]>;
+  createToken(input: Act & { readonly token: Omit<TokenRow, "tenant_id"> }): Promise<void>;
+  tokens(): Promise<readonly TokenRow[]>;
+  /** The token with its time of revocation, or null when the tenant has none of that id. */
+  revokeToken(input: Act & { readonly id: string }): Promise<TokenRow | null>;
+  createReservation(input: Act & { readonly reservation: Omit<ReservationRow, "tenant_id"> }): Promise<void>;
+  reservations(): Promise<readonly ReservationRow[]>;
+  cancelReservation(input: Act & { readonly id: string }): Promise<ReservationRow | null>;
+}
+
+/** What the service itself may do, over all tenants. Routes of tenants never see this. */
+export interface SystemStore {
+  /** Intents in any of the phases, oldest first. */
+  inPhases(input: {
+    readonly phases: readonly Phase[];
+    readonly limit: number;
+  }): Promise<readonly IntentRow[]>;
+  /** The intents of these ids, by id; unknown ids are left out. */
+  intentsById(ids: readonly string[]): Promise<readonly IntentRow[]>;
+  intentById(id: string): Promise<IntentView | null>;
+  /** All allocations that are not released, by id. */
+  held(): Promise<readonly AllocationRow[]>;
+  /** Null: the version differs. */
+  changeIntent(input: ChangeIntent): Promise<IntentRow | null>;
+  /** Before anything acts on a plan. */
+  logPlan(plan: NewPlan): Promise<void>;
+  plan(id: string): Promise<{ readonly plan: PlanRow; readonly catalogDocument: string } | null>;
+  tenants(): Promise<readonly TenantRow[]>;
+  /** Creates the tenant unless it exists. */
+  ensureTenant(tenant: TenantRow): Promise<void>;
+  tokenById(id: string): Promise<TokenRow | null>;
+  /** True when the store has any token at all: the first start has none. */
+  hasTokens(): Promise<boolean>;
+  /** Notes that tokens were used, to the minute. */
+  touchTokens(uses: readonly { readonly id: string; readonly atMs: number }[]): Promise<void>;
+  recordAudit(entry: NewAudit): Promise<void>;
+  /** Reservations whose window has not ended. */
+  openReservations(atMs: number): Promise<readonly ReservationRow[]>;
+  /** Up to `limit` due rows, claimed until `untilMs` by `claimId`; rows claimed by others are left out. */
+  claimOutbox(input: {
+    readonly claimId: string;
+    readonly nowMs: number;
+    readonly untilMs: number;
+    readonly limit: number;
+  }): Promise<readonly { readonly row: OutboxRow; readonly event: EventRow }[]>;
+  /** Removes rows still claimed by `claimId`; a row that somebody else claimed meanwhile stays. */
+  finishOutbox(input: { readonly claimId: string; readonly ids: readonly number[] }): Promise<void>;
+  /** Puts a row off to `dueMs`, one attempt more. */
+  retryOutbox(input: {
+    readonly claimId: string;
+    readonly id: number;
+    readonly dueMs: number;
+  }): Promise<void>;
+  /** Deletes what has outlived its use: expired idempotency keys. */
+  purge(nowMs: number): Promise<void>;
+  /** Last entries of both logs. */
+  heads(): Promise<{ readonly events: Head; readonly audit: Head }>;
+}
+
+/** What the store has done since it was opened. */
+export interface StoreStats {
+  /** Transactions on disk, each with at least one sync. */
+  readonly commits: number;
+  /** Writes in them. */
+  readonly writes: number;
+  /** Writes that wait. */
+  readonly waiting: number;
+}
+
+/**
+ * Durable state. A write resolves after its commit is on disk. Writes that arrive while one commit is being synced
+ * share the next one.
+ *
+ * Every method throws {@link StoreError}; after an error nothing of that write remains.
+ */
+export interface Store {
+  forTenant(tenant: TenantId): TenantStore;
+  readonly system: SystemStore;
+  /** Calls back after commits that appended events, with the number of the last one. */
+  subscribe(listener: (lastSeq: number) => void): () => void;
+  stats(): StoreStats;
+  /** Finishes the writes that wait, then closes. */
+  close(): Promise<void>;
+}
+
+/** How the move of a cancelled intent goes on: what was never placed is cancelled at once. */
+export function cancelPath(phase: Phase): { readonly to: Phase; readonly ending: Ending | null } {
+  return phase === "queued" || phase === "waiting" || phase === "preempted"
+    ? { to: "cancelled", ending: null }
+    : { to: "releasing", ending: "cancelled" };
+}

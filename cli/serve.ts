@@ -1,0 +1,72 @@
+import { fileURLToPath } from "node:url";
+import { type RunningService, serve } from "../api/serve.ts";
+import { exitCodes, InputError } from "./exit.ts";
+import { readFixtures } from "./fixtures.ts";
+import { readSnapshots } from "./input.ts";
+
+/** Flags of `flare serve`. */
+export interface ServeFlags {
+  readonly host: string;
+  readonly port: string;
+  readonly data: string;
+  readonly fixture: readonly string[];
+  readonly adminTokenFile?: string;
+  readonly logLevel: string;
+}
+
+const packaged = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+
+function readPort(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port > 65535)
+    throw new InputError([`--port ${text}: accepted: 0 to 65535, where 0 takes any free port`]);
+  return port;
+}
+
+/** What to do next, ready to be pasted. */
+function firstSteps({ url, adminToken }: RunningService): string {
+  const token = adminToken ?? "$FLARE_TOKEN";
+  const shown = adminToken === null ? "" : `Admin token (shown once): ${adminToken}\n`;
+  return `${shown}Submit an intent:
+curl -sS -X POST ${url}/api/v1/intents -H "Authorization: Bearer ${token}" -H 'Content-Type: application/json' --data @${packaged("intents/inference-eu.json")}
+`;
+}
+
+/** Resolves when the process is asked to end. */
+function untilAsked(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => resolve());
+  });
+}
+
+/** `flare serve`: runs the service until it is asked to end. */
+export async function serveCommand(flags: ServeFlags): Promise<number> {
+  const fixture = flags.fixture.length > 0 ? flags.fixture : [packaged("clusters/europe.json")];
+  const snapshot = readSnapshots(await readFixtures({ fixture }), { strict: true });
+  const asked = untilAsked();
+  let service: RunningService;
+  try {
+    service = await serve({
+      host: flags.host,
+      port: readPort(flags.port),
+      data: flags.data,
+      snapshot,
+      logLevel: flags.logLevel,
+      ...(flags.adminTokenFile === undefined ? {} : { adminTokenFile: flags.adminTokenFile }),
+      onFatal(message) {
+        process.stderr.write(`fatal: ${message}\n`);
+        process.exit(1);
+      },
+    });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (error instanceof InputError) throw error;
+    throw new InputError([
+      code === "EADDRINUSE" ? `${flags.host}:${flags.port} is in use` : (error as Error).message,
+    ]);
+  }
+  process.stdout.write(`FLARE listens on ${service.url}\n${firstSteps(service)}`);
+  await asked;
+  await service.close();
+  return exitCodes.ok;
+}
