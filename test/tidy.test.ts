@@ -99,6 +99,11 @@ test("the engine draws no randomness of its own and uses no transcendental Math 
   expect(broken).toEqual([]);
 });
 
+test("the service draws no randomness around its Env", () => {
+  const files = ["api", "adapters/federation"].flatMap(sourceFiles);
+  expect(files.filter((file) => readFileSync(join(root, file), "utf8").includes("Math.random"))).toEqual([]);
+});
+
 test("no folder is a drawer for everything, and no file but a data table exceeds 500 lines", () => {
   const files = present.flatMap(sourceFiles);
   expect(files.filter((file) => /(^|\/)(utils?|helpers?|common|types)\//.test(file))).toEqual([]);

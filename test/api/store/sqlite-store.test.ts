@@ -1,0 +1,58 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { sqliteDialect } from "../../../api/store/dialect.ts";
+import { migrate, schemaVersion } from "../../../api/store/migrate.ts";
+import { openSqlite } from "../../../api/store/sqlite.ts";
+import { openLocalStore, openSqliteStore } from "../../../api/store/sqlite-store.ts";
+import { acceptance, storeContract, tenantOf } from "./store-contract.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "flare-store-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+let made = 0;
+const newPath = (): string => join(folder, `${made++}.db`);
+const onFatal = (message: string): never => {
+  throw new Error(message);
+};
+
+storeContract("local store", openLocalStore);
+storeContract("store in a thread", () => openSqliteStore({ path: newPath(), onFatal }));
+
+test("what was answered is there after opening again", async () => {
+  const path = newPath();
+  const before = await openSqliteStore({ path, onFatal });
+  await (await tenantOf(before, "one")).acceptIntent(acceptance("a"));
+  await before.close();
+  const after = await openSqliteStore({ path, onFatal });
+  const tenant = await tenantOf(after, "one");
+  expect((await tenant.intent("a"))?.intent.phase).toBe("queued");
+  await tenant.acceptIntent(acceptance("b"));
+  expect((await tenant.events({ after: 0, limit: 10 })).map(({ seq }) => seq)).toEqual([1, 2]);
+  await after.close();
+});
+
+test("commits are synced in full", () => {
+  const connection = openSqlite({ path: newPath() });
+  expect(connection.raw.prepare("pragma synchronous").get()).toEqual({ synchronous: 2 });
+  expect(connection.raw.prepare("pragma journal_mode").get()).toEqual({ journal_mode: "wal" });
+  connection.close();
+});
+
+test("the logs take no changes and no deletions", async () => {
+  const connection = openSqlite({ path: ":memory:" });
+  const store = await openLocalStore(connection);
+  await (await tenantOf(store, "one")).acceptIntent(acceptance("a"));
+  for (const table of ["events", "audit"]) {
+    expect(() => connection.raw.exec(`update ${table} set actor = 'x'`)).toThrow(/append-only/);
+    expect(() => connection.raw.exec(`delete from ${table}`)).toThrow(/append-only/);
+  }
+  await store.close();
+});
+
+test("a database of a newer version is refused", async () => {
+  const { db, raw } = openSqlite({ path: ":memory:" });
+  await migrate(db, sqliteDialect);
+  raw.exec(`insert into migrations values (${schemaVersion + 1}, 'future')`);
+  await expect(migrate(db, sqliteDialect)).rejects.toThrow(/newer than this version/);
+});

@@ -1,0 +1,195 @@
+import { describe, expect, test } from "vitest";
+import { hashEvent } from "../../../api/store/chain.ts";
+import type { AcceptIntent, Store, TenantStore } from "../../../api/store/store.ts";
+import { trustTenant } from "../../../api/store/tenant.ts";
+
+/** An accepted intent, as the API would store it. */
+export function acceptance(id: string, more: Partial<AcceptIntent> = {}): AcceptIntent {
+  return {
+    id,
+    name: `name-${id}`,
+    kind: "service",
+    priority: 500,
+    document: "{}",
+    spec: "{}",
+    message: "received",
+    answer: { status: 202, response: `{"intent_id":"${id}"}` },
+    actor: "token:test",
+    atMs: 1000,
+    requestId: "req",
+    ...more,
+  };
+}
+
+/** Makes a tenant and returns its part of the store. */
+export async function tenantOf(store: Store, name: string): Promise<TenantStore> {
+  const id = trustTenant(name);
+  await store.system.ensureTenant({
+    id,
+    weight: 1,
+    status: "active",
+    quotas: "[]",
+    cohort: null,
+    created_ms: 0,
+  });
+  return store.forTenant(id);
+}
+
+const idempotency = (key: string, requestHash: string) => ({ key, requestHash, expiresMs: 5000 });
+
+/** What every store promises; `open` gives an empty one. */
+export function storeContract(name: string, open: () => Promise<Store>): void {
+  describe(name, () => {
+    const withStore = async (run: (store: Store) => Promise<void>): Promise<void> => {
+      const store = await open();
+      try {
+        await run(store);
+      } finally {
+        await store.close();
+      }
+    };
+
+    test("an accepted intent is there with its event, audit row and outbox row", () =>
+      withStore(async (store) => {
+        const tenant = await tenantOf(store, "one");
+        expect(await tenant.acceptIntent(acceptance("a"))).toEqual({ kind: "accepted" });
+        expect((await tenant.intent("a"))?.intent).toMatchObject({ id: "a", phase: "queued", version: 1 });
+        const events = await tenant.events({ after: 0, limit: 10 });
+        expect(events.map(({ kind, subject_id }) => [kind, subject_id])).toEqual([["intent.queued", "a"]]);
+        expect((await tenant.audit({ limit: 10 })).map(({ action }) => action)).toEqual(["intent.create"]);
+        const claim = { claimId: "c", nowMs: 1000, untilMs: 2000, limit: 10 };
+        expect(await store.system.claimOutbox(claim)).toMatchObject([{ event: { subject_id: "a" } }]);
+      }));
+
+    test("another tenant's intents do not exist", () =>
+      withStore(async (store) => {
+        const one = await tenantOf(store, "one");
+        const two = await tenantOf(store, "two");
+        await one.acceptIntent(acceptance("a"));
+        expect(await two.intent("a")).toBeNull();
+        expect(await two.intents({ limit: 10 })).toEqual([]);
+        expect(await two.events({ after: 0, limit: 10 })).toEqual([]);
+        expect(await two.audit({ limit: 10 })).toEqual([]);
+        expect(await two.cancelIntent({ id: "a", actor: "x", atMs: 1, requestId: "r" })).toEqual({
+          kind: "not_found",
+        });
+        expect((await one.intent("a"))?.intent.phase).toBe("queued");
+      }));
+
+    test("an idempotency key answers once more what it answered, and refuses another body", () =>
+      withStore(async (store) => {
+        const tenant = await tenantOf(store, "one");
+        const first = acceptance("a", { idempotency: idempotency("k", "h1") });
+        const again = acceptance("b", { idempotency: idempotency("k", "h1") });
+        const other = acceptance("c", { idempotency: idempotency("k", "h2") });
+        const late = acceptance("d", { idempotency: idempotency("k", "h2"), atMs: 6000 });
+        expect((await tenant.acceptIntent(first)).kind).toBe("accepted");
+        expect(await tenant.acceptIntent(again)).toEqual({
+          kind: "replayed",
+          status: 202,
+          response: '{"intent_id":"a"}',
+        });
+        expect(await tenant.acceptIntent(other)).toEqual({ kind: "mismatch" });
+        expect((await tenant.acceptIntent(late)).kind).toBe("accepted");
+        expect((await tenant.intents({ limit: 10 })).map(({ id }) => id)).toEqual(["d", "a"]);
+      }));
+
+    test("a name is taken until its intent has ended", () =>
+      withStore(async (store) => {
+        const tenant = await tenantOf(store, "one");
+        await tenant.acceptIntent(acceptance("a", { name: "web" }));
+        expect(await tenant.acceptIntent(acceptance("b", { name: "web" }))).toEqual({
+          kind: "name_taken",
+          id: "a",
+        });
+        await tenant.cancelIntent({ id: "a", actor: "x", atMs: 1, requestId: "r" });
+        expect((await tenant.acceptIntent(acceptance("c", { name: "web" }))).kind).toBe("accepted");
+      }));
+
+    test("a change of an older version does nothing", () =>
+      withStore(async (store) => {
+        const tenant = await tenantOf(store, "one");
+        await tenant.acceptIntent(acceptance("a"));
+        const act = { actor: "control", atMs: 2000, requestId: "r" };
+        const moved = await store.system.changeIntent({ ...act, id: "a", version: 1, to: "waiting" });
+        expect(moved).toMatchObject({ phase: "waiting", version: 2, phase_ms: 2000 });
+        expect(await store.system.changeIntent({ ...act, id: "a", version: 1, to: "placing" })).toBeNull();
+        expect((await tenant.intent("a"))?.intent.phase).toBe("waiting");
+      }));
+
+    test("an illegal move is refused whole, and what shares its commit is not touched", () =>
+      withStore(async (store) => {
+        const tenant = await tenantOf(store, "one");
+        await tenant.acceptIntent(acceptance("a"));
+        const act = { actor: "control", atMs: 2000, requestId: "r" };
+        const [illegal, fine] = await Promise.allSettled([
+          store.system.changeIntent({ ...act, id: "a", version: 1, to: "running" }),
+          tenant.acceptIntent(acceptance("b")),
+        ]);
+        expect(illegal.status).toBe("rejected");
+        expect(fine.status).toBe("fulfilled");
+        expect((await tenant.intent("a"))?.intent).toMatchObject({ phase: "queued", version: 1 });
+        const events = await tenant.events({ after: 0, limit: 10 });
+        expect(events.map(({ seq, subject_id }) => [seq, subject_id])).toEqual([
+          [1, "a"],
+          [2, "b"],
+        ]);
+      }));
+
+    test("events are numbered without a gap and each carries the hash of the one before", () =>
+      withStore(async (store) => {
+        const one = await tenantOf(store, "one");
+        const two = await tenantOf(store, "two");
+        await Promise.all(["a", "b", "c"].map((id) => one.acceptIntent(acceptance(id))));
+        await two.acceptIntent(acceptance("d"));
+        const events = [
+          ...(await one.events({ after: 0, limit: 10 })),
+          ...(await two.events({ after: 0, limit: 10 })),
+        ];
+        let before = "0".repeat(64);
+        events.forEach((event, index) => {
+          expect(event.seq).toBe(index + 1);
+          expect(event.prev_hash).toBe(before);
+          expect(event.hash).toBe(hashEvent(event));
+          before = event.hash;
+        });
+        expect((await store.system.heads()).events).toEqual({ seq: 4, hash: before });
+      }));
+
+    test("writes that arrive together share commits, and listeners hear of their events", () =>
+      withStore(async (store) => {
+        const tenant = await tenantOf(store, "one");
+        const heard: number[] = [];
+        store.subscribe((seq) => heard.push(seq));
+        const { commits } = store.stats();
+        const ids = Array.from({ length: 100 }, (_, index) => `i${index}`);
+        await Promise.all(ids.map((id) => tenant.acceptIntent(acceptance(id))));
+        expect(store.stats().commits - commits).toBeLessThan(10);
+        expect(heard.at(-1)).toBe(100);
+      }));
+
+    test("an outbox row that somebody else claimed meanwhile is not finished", () =>
+      withStore(async (store) => {
+        const tenant = await tenantOf(store, "one");
+        await tenant.acceptIntent(acceptance("a"));
+        const claim = (claimId: string, nowMs: number) =>
+          store.system.claimOutbox({ claimId, nowMs, untilMs: nowMs + 100, limit: 10 });
+        const [first] = await claim("x", 1000);
+        expect(await claim("y", 1050)).toEqual([]);
+        expect(await claim("y", 1200)).toHaveLength(1);
+        await store.system.finishOutbox({ claimId: "x", ids: [first!.row.id] });
+        expect(await claim("z", 2000)).toHaveLength(1);
+        await store.system.finishOutbox({ claimId: "z", ids: [first!.row.id] });
+        expect(await claim("z", 3000)).toEqual([]);
+      }));
+
+    test("a closed store refuses, and writes that waited at the closing are done", async () => {
+      const store = await open();
+      const tenant = await tenantOf(store, "one");
+      const waiting = tenant.acceptIntent(acceptance("a"));
+      await store.close();
+      expect((await waiting).kind).toBe("accepted");
+      await expect(tenant.acceptIntent(acceptance("b"))).rejects.toMatchObject({ code: "unavailable" });
+    });
+  });
+}
