@@ -1,13 +1,13 @@
-import { type Catalog, offerIndexOf } from "../compile/catalog.ts";
+import { offerIndexOf } from "../compile/catalog.ts";
 import type { Usage } from "../compile/constraints/spec.ts";
-import { needOf } from "../compile/need.ts";
 import type { Intent } from "../model/intent.ts";
 import type { BatchReport, ScarcityPrice } from "../model/plan.ts";
 import { noTerms, type Running, type Terms } from "../model/terms.ts";
+import { type Accounts, copyAccounts, enter, isWithinQuota, leave, scopeIn } from "./accounts.ts";
 import { type Batch, type Contender, compileBatch, sharesOf, unitsOf } from "./batch.ts";
 import { boundAt } from "./dual.ts";
 import { createMeter, overLimit, withinLimits } from "./meter.ts";
-import { book, type Ledger, release, type Served, serve, unbook } from "./serve.ts";
+import { release, type Served, serve } from "./serve.ts";
 import { placeSingle } from "./single.ts";
 import { type AssignOptions, type AssignOutcome, assign } from "./solve.ts";
 
@@ -72,10 +72,10 @@ function contenderOf(alone: Served, most: number): Contender {
 }
 
 /** What is free for an intent once all running work of lower priority has made way. */
-function freedFor(catalog: Catalog, { priority }: Intent, { running }: Terms): Ledger {
-  const ledger: Ledger = new Map();
-  for (const one of running) if (one.priority < priority) release(ledger, catalog, one);
-  return ledger;
+function freedFor(accounts: Accounts, { priority }: Intent, { running }: Terms): Accounts {
+  const freed = copyAccounts(accounts);
+  for (const one of running) if (one.priority < priority) release(freed.usage, accounts.catalog, one);
+  return freed;
 }
 
 /**
@@ -83,21 +83,17 @@ function freedFor(catalog: Catalog, { priority }: Intent, { running }: Terms): L
  * than alone, the whole batch is assigned at once under the order of tiers and least regret, and everyone is served
  * again in turn with the others pinned, so that each decision explains itself. The better of both is kept.
  *
- * @param intents in their order of precedence
- * @param servedInTurn the same intents served one after the other, limits not yet looked at
+ * @param accounts what is given away before any of them is served
+ * @param servedInTurn the intents in their order of precedence, served one after the other
  */
 export async function contend(
-  catalog: Catalog,
+  accounts: Accounts,
   servedInTurn: readonly Served[],
   { k, terms = noTerms, ...options }: ContendOptions,
 ): Promise<Contended> {
   const inTurn = withinLimits(terms.limits, servedInTurn);
-  const alone = inTurn.map(({ stated }) => {
-    const usage = freedFor(catalog, stated, terms);
-    return serve({ catalog, need: needOf(catalog, stated), usage, asIfFree: false }, k);
-  });
-  const isUnbound = terms.limits.length === 0 && terms.floors.length === 0;
-  if (isUnbound && alone.every((one, index) => sameShares(one, inTurn[index]!)))
+  const alone = inTurn.map(({ stated }) => serve(scopeIn(freedFor(accounts, stated, terms), stated), k));
+  if (alone.every((one, index) => sameShares(one, inTurn[index]!)))
     return { served: inTurn, evicted: [], report: uncontended(inTurn.length) };
 
   const members = alone.flatMap((one, index) => (isAssignable(one) ? [index] : []));
@@ -108,13 +104,13 @@ export async function contend(
   );
   const start = startOf(batch, members, inTurn);
   // what intents outside the instance hold is not there for the others
-  const fixed: Ledger = new Map();
+  const fixed = copyAccounts(accounts);
   const isMember = new Set(members);
-  for (const [index, one] of inTurn.entries()) if (!isMember.has(index)) book(fixed, one);
-  const outcome = await assign(withoutFixed(batch, fixed, catalog), { ...options, start });
+  for (const [index, one] of inTurn.entries()) if (!isMember.has(index)) enter(fixed, one);
+  const outcome = await assign(withoutFixed(batch, fixed), { ...options, start });
   const evicted = batch.running.filter((_, index) => outcome.units[stayOf(batch, index)] === 0);
-  for (const one of evicted) release(fixed, catalog, one);
-  const served = serveAgain(catalog, { batch, members, inTurn, outcome, fixed, k, terms });
+  for (const one of evicted) release(fixed.usage, accounts.catalog, one);
+  const served = serveAgain({ batch, members, inTurn, outcome, fixed, k, terms });
   const together = tallyOf({ batch, members }, served, new Set(evicted));
   const oneByOne = tallyOf({ batch, members }, inTurn, new Set());
   const isBetter = compareTallies(together, oneByOne) < 0;
@@ -147,12 +143,12 @@ function startOf(batch: Batch, members: readonly number[], inTurn: readonly Serv
 }
 
 /** Takes out of the capacities what intents outside the instance hold. */
-function withoutFixed(batch: Batch, fixed: Ledger, catalog: Catalog): Batch["instance"] {
-  if (fixed.size === 0) return batch.instance;
+function withoutFixed(batch: Batch, { usage, catalog }: Accounts): Batch["instance"] {
+  if (usage.size === 0) return batch.instance;
   const capacity = batch.instance.capacity.slice();
   for (const [row, of] of batch.rowOf.entries()) {
     if (of === null) continue;
-    const used: Usage | undefined = fixed.get(offerIndexOf(catalog.snapshot, of.offer));
+    const used: Usage | undefined = usage.get(offerIndexOf(catalog.snapshot, of.offer));
     if (used === undefined) continue;
     const taken =
       of.resource === "gpu"
@@ -162,7 +158,7 @@ function withoutFixed(batch: Batch, fixed: Ledger, catalog: Catalog): Batch["ins
           : of.resource === "memory"
             ? used.memoryMib
             : of.resource === "offer"
-              ? 1
+              ? Number(used.gpus > 0)
               : used.pods;
     capacity[row] = Math.max(0, capacity[row]! - taken);
   }
@@ -174,7 +170,7 @@ interface Again {
   readonly members: readonly number[];
   readonly inTurn: readonly Served[];
   readonly outcome: AssignOutcome;
-  readonly fixed: Ledger;
+  readonly fixed: Accounts;
   readonly k: number;
   readonly terms: Terms;
 }
@@ -183,9 +179,9 @@ interface Again {
  * Everyone once more, in order of precedence, with all others where the assignment has them: the placed ones may
  * only better themselves, then whoever got nothing sees what is left.
  */
-function serveAgain(catalog: Catalog, again: Again): Served[] {
+function serveAgain(again: Again): Served[] {
   const { batch, members, inTurn, outcome, fixed, k, terms } = again;
-  const ledger: Ledger = new Map(fixed);
+  const accounts = copyAccounts(fixed);
   const meter = createMeter(terms.limits);
   const isMember = new Set(members);
   for (const [index, one] of inTurn.entries()) if (!isMember.has(index)) meter.enter(one, 1);
@@ -198,10 +194,11 @@ function serveAgain(catalog: Catalog, again: Again): Served[] {
       scope,
       result: { ...inTurn[index]!.result, shares, shortfall: null },
     };
-    if (shares.length > 0) {
-      book(ledger, one);
-      meter.enter(one, 1);
-    }
+    if (shares.length === 0) return one;
+    // lending limits are looser in the instance than they are
+    if (!isWithinQuota(accounts, one)) return { ...one, result: { ...one.result, shares: [] } };
+    enter(accounts, one);
+    meter.enter(one, 1);
     return one;
   });
   const left: number[] = [];
@@ -211,39 +208,36 @@ function serveAgain(catalog: Catalog, again: Again): Served[] {
       left.push(index);
       continue;
     }
-    unbook(ledger, pinned);
+    leave(accounts, pinned);
     meter.enter(pinned, -1);
-    const better = betterOf(catalog, inTurn[index]!.stated, pinned, ledger, k);
-    const one = meter.fits(better) ? better : pinnedIn(pinned, ledger, k);
+    const better = betterOf(accounts, inTurn[index]!.stated, pinned, k);
+    const one = meter.fits(better) ? better : pinnedIn(pinned, accounts, k);
     served[index] = one;
-    book(ledger, one);
+    enter(accounts, one);
     meter.enter(one, 1);
   }
   for (const [index, one] of inTurn.entries())
     if (!isMember.has(index) && one.verdict.outcome !== "placed") left.push(index);
   for (const index of left.sort((a, b) => a - b)) {
     const one = inTurn[index]!;
-    const again = serve(
-      { catalog, need: needOf(catalog, one.stated), usage: new Map(ledger), asIfFree: false },
-      k,
-    );
+    const again = serve(scopeIn(accounts, one.stated), k);
     served[index] = meter.fits(again) ? again : overLimit(again);
-    book(ledger, served[index]!);
+    enter(accounts, served[index]!);
     meter.enter(served[index]!, 1);
   }
   return served;
 }
 
 /** The intent served with the others pinned; its assigned shares where serving finds nothing. */
-function betterOf(catalog: Catalog, stated: Intent, pinned: Served, ledger: Ledger, k: number): Served {
-  const usage = new Map(ledger);
-  const again = serve({ catalog, need: needOf(catalog, stated), usage, asIfFree: false }, k);
-  return again.verdict.outcome === "placed" ? again : pinnedIn(pinned, ledger, k);
+function betterOf(accounts: Accounts, stated: Intent, pinned: Served, k: number): Served {
+  const again = serve(scopeIn(accounts, stated), k);
+  return again.verdict.outcome === "placed" ? again : pinnedIn(pinned, accounts, k);
 }
 
 /** The assigned shares, with what else there is to choose now. */
-function pinnedIn(pinned: Served, ledger: Ledger, k: number): Served {
-  const scope = { ...pinned.scope, usage: new Map(ledger) };
+function pinnedIn(pinned: Served, accounts: Accounts, k: number): Served {
+  const { usage, limits } = scopeIn(accounts, pinned.stated);
+  const scope = { ...pinned.scope, usage, ...(limits === undefined ? {} : { limits }) };
   return {
     scope,
     stated: pinned.stated,

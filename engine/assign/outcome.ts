@@ -9,6 +9,7 @@ const codes: readonly (readonly [RegExp, ReasonCode])[] = [
   [/^gpu\.count$/, "GPU_COUNT_INSUFFICIENT"],
   [/^(location|availability_zone|compliance\.data_residency)$/, "REGION_UNAVAILABLE"],
   [/^max_(hourly|total)_cost$/, "COST_LIMIT_EXCEEDED"],
+  [/^quota$/, "QUOTA_EXCEEDED"],
   [/^deadline$/, "DEADLINE_UNREACHABLE"],
   [/^availability$/, "OUTSIDE_AVAILABILITY_WINDOW"],
 ];
@@ -52,7 +53,7 @@ export function refusalOf(
       message:
         shortfall.by === "spread"
           ? `too few failure domains have a feasible offer for constraints.spread`
-          : `only ${shortfall.most} of ${wanted} replicas find a place`,
+          : `${scope.asIfFree ? "even if nothing else ran, " : ""}only ${shortfall.most} of ${wanted} replicas find a place`,
     };
   }
   if (answer.feasible > 0)

@@ -1,4 +1,5 @@
 import { flavorOf } from "../compile/catalog.ts";
+import { quotaSlots } from "../compile/constraints/quota.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
 import { interruptionFactor } from "../compile/need.ts";
 import { exactScore } from "../compile/score-columns.ts";
@@ -23,7 +24,8 @@ export interface Shortfall {
 }
 
 /** Replicas the offer of a row can host now, after what the plan already gave away. */
-export function slotsNow({ catalog, need, usage, asIfFree }: Scope, row: number): number {
+export function slotsNow(scope: Scope, row: number): number {
+  const { catalog, need, usage, asIfFree } = scope;
   const { capacity, divisible } = flavorOf(catalog, row);
   const used = usage.get(catalog.options.flavor[row]!);
   if (used !== undefined && used.gpus > 0 && !divisible) return 0;
@@ -35,6 +37,7 @@ export function slotsNow({ catalog, need, usage, asIfFree }: Scope, row: number)
     limit(capacity.memoryMibFree ?? capacity.memoryMib, used?.memoryMib ?? 0, need.memoryMib),
     limit(capacity.podsFree ?? capacity.pods, used?.pods ?? 0, 1),
     need.apart ? 1 : need.replicas,
+    quotaSlots(scope, row),
   );
   return Math.max(0, slots);
 }

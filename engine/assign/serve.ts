@@ -3,12 +3,15 @@ import type { Scope, Usage } from "../compile/constraints/spec.ts";
 import { needOf } from "../compile/need.ts";
 import { nextPeriods } from "../compile/open-periods.ts";
 import type { Change, Outcome } from "../model/decision.ts";
+import type { Evicted, Preempted } from "../model/eviction.ts";
 import type { Intent } from "../model/intent.ts";
+import type { QuotaShort } from "../model/quota.ts";
 import type { ReasonCode } from "../model/reason.ts";
 import type { Running } from "../model/terms.ts";
 import { formatTime } from "../model/time.ts";
 import { rounds } from "./negotiate.ts";
 import { refusalOf } from "./outcome.ts";
+import { overQuota } from "./over-quota.ts";
 import { placeSingle, type SingleResult } from "./single.ts";
 
 /** What was decided, before it is explained. */
@@ -18,6 +21,12 @@ export interface Verdict {
   readonly message: string;
   readonly relaxations: readonly Change[];
   readonly expectedStart?: string;
+  /** The quotas that keep the intent out. */
+  readonly quota?: readonly QuotaShort[];
+  /** Running work that makes way for the intent. */
+  readonly preempts?: Preempted;
+  /** The intent ran, and made way. */
+  readonly evicted?: Evicted;
 }
 
 /** One intent served from what is free: the scope it was decided in (after negotiation), the result, the verdict. */
@@ -34,30 +43,33 @@ export type Ledger = Map<number, Usage>;
 
 const nothing: Usage = { gpus: 0, cpuMilli: 0, memoryMib: 0, pods: 0 };
 
-function enter(ledger: Ledger, { scope, result }: Served, sign: 1 | -1): void {
+/** What a served intent takes, by offer index. */
+export function takenBy({ scope, result }: Served): (readonly [offer: number, amount: Usage])[] {
   const { need, catalog } = scope;
-  for (const { candidate, replicas } of result.shares) {
+  return result.shares.map(({ candidate, replicas }) => {
     const offer = catalog.options.flavor[candidate.row]!;
     const { capacity, divisible } = catalog.snapshot.offers[offer]!;
-    const count = sign * replicas;
-    add(ledger, offer, {
-      // an offer sold whole is gone, however few of its GPUs are needed
-      gpus: divisible ? need.gpus * count : sign * capacity.gpus,
-      cpuMilli: need.cpuMilli * count,
-      memoryMib: need.memoryMib * count,
-      pods: count,
-    });
-  }
+    return [
+      offer,
+      {
+        // an offer sold whole is gone, however few of its GPUs are needed
+        gpus: divisible ? need.gpus * replicas : capacity.gpus,
+        cpuMilli: need.cpuMilli * replicas,
+        memoryMib: need.memoryMib * replicas,
+        pods: replicas,
+      },
+    ];
+  });
 }
 
-/** Adds to what is in use of an offer; an untouched offer is absent. */
-function add(ledger: Ledger, offer: number, change: Usage): void {
+/** Adds to what is in use of an offer, or takes away; an untouched offer is absent. */
+export function addUsage(ledger: Ledger, offer: number, change: Usage, sign: 1 | -1): void {
   const before = ledger.get(offer) ?? nothing;
   const after: Usage = {
-    gpus: before.gpus + change.gpus,
-    cpuMilli: before.cpuMilli + change.cpuMilli,
-    memoryMib: before.memoryMib + change.memoryMib,
-    pods: before.pods + change.pods,
+    gpus: before.gpus + sign * change.gpus,
+    cpuMilli: before.cpuMilli + sign * change.cpuMilli,
+    memoryMib: before.memoryMib + sign * change.memoryMib,
+    pods: before.pods + sign * change.pods,
   };
   if (after.gpus === 0 && after.cpuMilli === 0 && after.memoryMib === 0 && after.pods === 0)
     ledger.delete(offer);
@@ -66,24 +78,19 @@ function add(ledger: Ledger, offer: number, change: Usage): void {
 
 /** Books what a served intent takes. */
 export function book(ledger: Ledger, served: Served): void {
-  enter(ledger, served, 1);
+  for (const [offer, amount] of takenBy(served)) addUsage(ledger, offer, amount, 1);
 }
 
 /** Gives back what running work holds: less than nothing is in use there then. */
 export function release(ledger: Ledger, { snapshot }: Catalog, running: Running): void {
   const offer = offerIndexOf(snapshot, running.offer);
   if (offer < 0) return;
-  add(ledger, offer, {
-    gpus: -running.gpus,
-    cpuMilli: -running.cpuMilli,
-    memoryMib: -running.memoryMib,
-    pods: -running.pods,
-  });
+  addUsage(ledger, offer, running, -1);
 }
 
 /** Gives back what a served intent took. */
 export function unbook(ledger: Ledger, served: Served): void {
-  enter(ledger, served, -1);
+  for (const [offer, amount] of takenBy(served)) addUsage(ledger, offer, amount, -1);
 }
 
 /** Openings of an availability window that are tried for a workload that does not fit now. */
@@ -139,11 +146,10 @@ function negotiate(scope: Scope, k: number): Agreement | null {
 
 /**
  * Serves one intent: as stated; else by the rounds its negotiation allows; else it waits, when a known offer would do
- * once it is free, or when `queue` is stated; else it is refused.
+ * once it is free or the quota is, or when `queue` is stated; else it is refused.
  */
 export function serve(scope: Scope, k: number): Served {
-  const { need } = scope;
-  const stated = need.intent;
+  const stated = scope.need.intent;
   const result = placeSingle(scope, k);
   const placed = (relaxations: readonly Change[]): Verdict => ({
     outcome: "placed",
@@ -154,37 +160,46 @@ export function serve(scope: Scope, k: number): Served {
   if (result.shares.length > 0) return { scope, stated, result, verdict: placed([]) };
   const negotiated = negotiate(scope, k);
   if (negotiated !== null) return { ...negotiated, stated, verdict: placed(negotiated.given) };
-  const refusal = refusalOf(scope, result);
-  const { fallbacks } = need.intent.constraints.negotiation;
-  const waiting = (reason: ReasonCode, message: string, expectedStart?: string): Served => ({
-    scope,
-    stated,
-    result,
-    verdict: {
-      outcome: "waiting",
-      reason,
-      message,
-      relaxations: [],
-      ...(expectedStart === undefined ? {} : { expectedStart }),
-    },
+  return { scope, stated, result, verdict: verdictWithout(scope, result, k) };
+}
+
+/** What becomes of an intent that finds no place now. */
+function verdictWithout(scope: Scope, result: SingleResult, k: number): Verdict {
+  const over = scope.limits === undefined ? null : overQuota(scope, scope.limits, k);
+  const quota = over === null ? {} : { quota: over.quota };
+  const refusal =
+    over === null ? refusalOf(scope, result) : { reason: "QUOTA_EXCEEDED" as const, message: over.message };
+  const refused = (why: typeof refusal): Verdict => ({
+    outcome: "refused",
+    ...why,
+    relaxations: [],
+    ...quota,
   });
-  if (!fallbacks.includes("reject")) {
-    const later = placeSingle({ ...scope, usage: new Map(), asIfFree: true }, k);
-    const opens = later.shares.length > 0 ? undefined : opensAt(scope, k);
-    if (opens !== undefined)
-      return waiting(
-        "OUTSIDE_AVAILABILITY_WINDOW",
-        `its availability window opens at ${opens}, and a known offer fits then`,
-        opens,
-      );
-    if (
-      later.answer.feasible > 0 &&
-      result.answer.feasible < later.answer.feasible &&
-      later.shares.length > 0
-    )
-      return waiting("CAPACITY_BUSY", "a known offer fits once it is free", comesBack(scope, later));
-    if (fallbacks.includes("queue"))
-      return waiting("WAITING_FOR_OFFERS", `waits for new offers: ${refusal.message}`);
-  }
-  return { scope, stated, result, verdict: { outcome: "refused", ...refusal, relaxations: [] } };
+  const { fallbacks } = scope.need.intent.constraints.negotiation;
+  if (fallbacks.includes("reject")) return refused(refusal);
+  const waiting = (reason: ReasonCode, message: string, expectedStart?: string): Verdict => ({
+    outcome: "waiting",
+    reason,
+    message,
+    relaxations: [],
+    ...quota,
+    ...(expectedStart === undefined ? {} : { expectedStart }),
+  });
+  if (over?.isWaiting === true) return waiting("QUOTA_EXCEEDED", over.message);
+  const later = placeSingle({ ...scope, usage: new Map(), asIfFree: true }, k);
+  if (later.shares.length > 0)
+    return waiting("CAPACITY_BUSY", "a known offer fits once it is free", comesBack(scope, later));
+  const opens = opensAt(scope, k);
+  if (opens !== undefined)
+    return waiting(
+      "OUTSIDE_AVAILABILITY_WINDOW",
+      `its availability window opens at ${opens}, and a known offer fits then`,
+      opens,
+    );
+  if (fallbacks.includes("queue"))
+    return waiting("WAITING_FOR_OFFERS", `waits for new offers: ${refusal.message}`);
+  // a gang that even an empty federation cannot host is told so, not what happens to be free
+  return refused(
+    over === null && later.shortfall !== null ? refusalOf({ ...scope, asIfFree: true }, later) : refusal,
+  );
 }

@@ -5,6 +5,7 @@ import { costConstraints } from "./constraints/cost.ts";
 import { gpuConstraints, hostConstraints } from "./constraints/gpu.ts";
 import { placeConstraints } from "./constraints/place.ts";
 import { policyConstraints } from "./constraints/policy.ts";
+import { quotaConstraints } from "./constraints/quota.ts";
 import type { ConstraintSpec, Scope } from "./constraints/spec.ts";
 import { scoreTerms } from "./score-columns.ts";
 
@@ -13,6 +14,7 @@ const specs: readonly ConstraintSpec[] = [
   ...gpuConstraints,
   ...hostConstraints,
   ...costConstraints,
+  ...quotaConstraints,
   ...policyConstraints,
 ];
 

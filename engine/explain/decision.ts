@@ -116,7 +116,8 @@ export function decisionOf({ scope, result, verdict }: Served, options: PlanOpti
   const { catalog, need } = scope;
   const { intent } = need;
   const { ranking, shares, ranked } = result;
-  const explain = options.explain ?? true;
+  const isReadable = verdict.reason !== "INVALID_INTENT" && verdict.reason !== "INVALID_TENANT";
+  const explain = (options.explain ?? true) && isReadable;
   const placed = verdict.outcome === "placed";
   const base = {
     intent: intent.name,

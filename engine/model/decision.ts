@@ -1,5 +1,7 @@
+import type { Evicted, Preempted } from "./eviction.ts";
 import type { Objective, Warning, Weights } from "./intent.ts";
 import type { Micro } from "./money.ts";
+import type { QuotaShort } from "./quota.ts";
 import type { ConstraintName, ReasonCode } from "./reason.ts";
 
 /** Replicas of one intent in one offer. Costs are billed micro-units per hour in the snapshot's currency. */
@@ -110,6 +112,12 @@ export interface Decision {
   /** What the intent's own negotiation rules gave up to be placed, in the order it was given up. */
   readonly relaxations: readonly Change[];
   readonly warnings: readonly Warning[];
+  /** The quotas of the tenant that keep the intent out: its own figures only. */
+  readonly quota?: readonly QuotaShort[];
+  /** Running work that makes way for the intent. */
+  readonly preempts?: Preempted;
+  /** The intent ran until this plan evicted it. */
+  readonly evicted?: Evicted;
   /** RFC 3339 UTC; only for waiting intents with a known start. */
   readonly expectedStart?: string;
 }

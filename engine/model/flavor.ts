@@ -165,3 +165,8 @@ export interface FlavorOrigin {
   readonly gpuResource?: string;
   readonly gpuProductLabel?: { readonly key: string; readonly value: string };
 }
+
+/** True when the offer's GPUs count towards a class: its model, a catalogue family of it, or `*` for any. */
+export function isOfClass({ gpu }: Flavor, gpuClass: string): boolean {
+  return gpuClass === "*" || gpu.model === gpuClass || gpu.families.includes(gpuClass);
+}

@@ -1,5 +1,7 @@
 import type { Decision } from "./decision.ts";
+import type { Eviction, Preemption } from "./eviction.ts";
 import type { Warning } from "./intent.ts";
+import type { Resource } from "./quota.ts";
 
 /** Everything that steers a plan besides its inputs; part of the replay record. */
 export interface PlanOptions {
@@ -63,6 +65,18 @@ export interface BatchReport {
   readonly answers: readonly RecordedAnswer[];
 }
 
+/** A quota that keeps an intent out. */
+export interface QuotaReport {
+  readonly intent: string;
+  readonly tenant: string;
+  readonly resource: Resource;
+  readonly nominal: number;
+  readonly used: number;
+  readonly asked: number;
+  /** Who owns and lends what it does not use now, most first. */
+  readonly lenders: readonly { readonly name: string; readonly amount: number }[];
+}
+
 export interface Plan {
   readonly decisions: readonly Decision[];
   readonly snapshotVersion: string;
@@ -72,6 +86,12 @@ export interface Plan {
   readonly engine: { readonly version: string; readonly kernel: "wasm" | "typescript" };
   readonly stoppedBy: "completed" | "work" | "time";
   readonly warnings: readonly Warning[];
+  /** Running work that makes way, by intent. For operators: it names tenants. */
+  readonly evictions: readonly Eviction[];
+  /** The choices of victims, by the intent that takes their place, and how good each is. */
+  readonly preemptions: readonly Preemption[];
+  /** Quotas that keep intents out, and who could lend. For operators: it names tenants. */
+  readonly quotas: readonly QuotaReport[];
   /** Present when several intents were planned together. */
   readonly batch?: BatchReport;
 }

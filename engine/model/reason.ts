@@ -14,10 +14,13 @@ export const reasonCodes = [
   "CONSTRAINTS_UNSATISFIABLE",
   "CAPACITY_BUSY",
   "CONTENTION",
+  "RUNNING",
+  "PREEMPTED",
   "OUTSIDE_AVAILABILITY_WINDOW",
   "DEADLINE_UNREACHABLE",
   "WAITING_FOR_OFFERS",
   "INVALID_INTENT",
+  "INVALID_TENANT",
 ] as const;
 
 export type ReasonCode = (typeof reasonCodes)[number];

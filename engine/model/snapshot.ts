@@ -18,6 +18,8 @@ export interface Tenant {
   readonly cohort?: string;
   readonly weight: number;
   readonly quotas: readonly Quota[];
+  /** Why the entry could not be read: the intents of this tenant, and of tenants below it, are refused. */
+  readonly problem?: string;
 }
 
 /** What runs where, since when. */
@@ -34,6 +36,11 @@ export interface Holding {
   readonly until?: string;
   readonly spot?: boolean;
   readonly replicas?: number;
+  /** What it takes of the offer's CPU and memory; absent: unknown, and nothing of it is free when it ends. */
+  readonly cpuMilli?: number;
+  readonly memoryMib?: number;
+  /** It may be interrupted for this long at most; absent: for any time. */
+  readonly maxInterruptionSeconds?: number;
 }
 
 /** Capacity held for a future window. */

@@ -1,6 +1,7 @@
 import type { Predicate } from "../../kernel/query.ts";
 import type { Change } from "../../model/decision.ts";
 import type { Intent } from "../../model/intent.ts";
+import type { Standing } from "../../model/quota.ts";
 import type { ConstraintName } from "../../model/reason.ts";
 import type { Catalog } from "../catalog.ts";
 import type { Need } from "../need.ts";
@@ -23,11 +24,19 @@ export function frees(usage: ReadonlyMap<number, Usage>): boolean {
   return false;
 }
 
+/** Room in the quotas of one tenant, per resource that is counted for it. */
+export interface Limits {
+  readonly now: readonly Standing[];
+  readonly ever: readonly Standing[];
+}
+
 /** What constraints may look at. */
 export interface Scope {
   readonly catalog: Catalog;
   readonly need: Need;
   readonly usage: ReadonlyMap<number, Usage>;
+  /** What the tenant's quotas leave it, and would leave it if nobody used anything; absent: not limited. */
+  readonly limits?: Limits;
   /** Judges offers as if nothing ran on them and no outage with a known end were on: could it ever fit? */
   readonly asIfFree: boolean;
 }
