@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { generateSnapshot } from "../adapters/catalog/generate.ts";
 import { isPriceTable } from "../adapters/catalog/price-table.ts";
@@ -234,6 +235,27 @@ export function readSnapshots(sources: readonly Source[], choices: SnapshotChoic
     ),
     warnings: parts.flatMap(({ part }) => part.warnings),
   };
+}
+
+/** Files that a folder of intents may hold. */
+const INTENT_FILE = /\.(json|ya?ml)$/i;
+
+/**
+ * The files of a command line with every folder replaced by its JSON and YAML files, by name.
+ *
+ * @throws {InputError} when a folder holds none
+ */
+export function expandFolders(names: readonly string[]): string[] {
+  return names.flatMap((name) => {
+    if (name === "-" || statSync(name, { throwIfNoEntry: false })?.isDirectory() !== true) return [name];
+    const files = readdirSync(name)
+      .filter((file) => INTENT_FILE.test(file))
+      .sort()
+      .map((file) => join(name, file));
+    if (files.length === 0)
+      throw new InputError([`${name}: accepted: a folder with .json, .yaml or .yml files`]);
+    return files;
+  });
 }
 
 /** Intents of the given sources; names must be unique over all of them. */

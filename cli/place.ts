@@ -1,15 +1,19 @@
 import { writeFileSync } from "node:fs";
 import { forgePlan } from "../adapters/json/decision.ts";
+import { chooseSolver, type SolverName } from "../adapters/solver/choose.ts";
+import type { BatchDump } from "../engine/assign/dump.ts";
 import { prepare } from "../engine/compile/catalog.ts";
 import type { Intent } from "../engine/model/intent.ts";
-import type { Plan, PlanOptions } from "../engine/model/plan.ts";
+import type { Plan, PlanOptions, RecordedAnswer } from "../engine/model/plan.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
-import { plan } from "../engine/plan.ts";
-import { exitCodes } from "./exit.ts";
+import { type PlanTools, plan } from "../engine/plan.ts";
+import { writeDump } from "./dump.ts";
+import { exitCodes, InputError } from "./exit.ts";
 import { readFixtures } from "./fixtures.ts";
-import { readIntents, readSnapshots, readSource, type Source } from "./input.ts";
+import { expandFolders, readIntents, readSnapshots, readSource, type Source } from "./input.ts";
 import { renderPlan } from "./render/decision.ts";
 import { renderSkipped } from "./render/skipped.ts";
+import { renderSummary } from "./render/summary.ts";
 
 /** Flags that every deciding command shares. */
 export interface PlaceFlags {
@@ -21,6 +25,12 @@ export interface PlaceFlags {
   readonly tradeoffs?: boolean;
   readonly at?: string;
   readonly save?: string;
+  readonly solver?: SolverName;
+  /** Milliseconds. */
+  readonly deadline?: number;
+  readonly work?: number;
+  readonly seed?: number;
+  readonly dump?: string;
 }
 
 /** Inputs and plan of one run. */
@@ -39,7 +49,7 @@ export interface SavedRun {
   readonly at: string;
   readonly options: PlanOptions;
   /** Answers of solvers that are not reproducible; empty while none took part. */
-  readonly answers: readonly unknown[];
+  readonly answers: readonly RecordedAnswer[];
   readonly plan: unknown;
 }
 
@@ -48,7 +58,7 @@ export async function decide(
   fixtures: readonly Source[],
   documents: readonly Source[],
   choices: { readonly strict: boolean; readonly at?: string },
-  options: PlanOptions,
+  options: PlanOptions & PlanTools,
 ): Promise<Run> {
   const snapshot = readSnapshots(fixtures, choices);
   const intents = readIntents(documents, choices.strict);
@@ -58,7 +68,32 @@ export async function decide(
 /** JSON as every command prints it. */
 export const toText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
-const pickOptions = (flags: PlaceFlags): PlanOptions => ({ tradeoffs: flags.tradeoffs ?? false });
+/** A batch that nobody waits long for: the solver gets this many milliseconds unless the user says otherwise. */
+const DEADLINE_MS = 2000;
+
+const pickOptions = (flags: PlaceFlags, isBatch: boolean): PlanOptions => ({
+  tradeoffs: flags.tradeoffs ?? false,
+  ...(isBatch ? { deadlineMs: flags.deadline ?? DEADLINE_MS } : {}),
+  ...(flags.work === undefined ? {} : { work: flags.work }),
+  ...(flags.seed === undefined ? {} : { seed: flags.seed }),
+});
+
+/** Runs `use` with the solver of a batch, which ends afterwards. One intent needs none. */
+async function withSolver<T>(
+  isBatch: boolean,
+  name: SolverName,
+  use: (tools: PlanTools) => Promise<T>,
+): Promise<T> {
+  const solver = isBatch ? chooseSolver(name) : null;
+  if (solver === null) return use({});
+  if ("missing" in solver)
+    throw new InputError([`--solver ${name}: the npm package ${solver.missing} is not installed`]);
+  try {
+    return await use({ solver });
+  } finally {
+    await solver.dispose();
+  }
+}
 
 /** What was skipped and noticed in the fixtures, for people. */
 function fixtureNotes({ skipped, warnings }: Snapshot): string {
@@ -73,10 +108,24 @@ function fixtureNotes({ skipped, warnings }: Snapshot): string {
 /** `flare place`: decides, prints, saves; exit 0 when all are placed, else 3. */
 export async function place(files: readonly string[], flags: PlaceFlags): Promise<number> {
   const fixtures = await readFixtures(flags);
-  const documents = files.map(readSource);
+  const documents = expandFolders(files).map(readSource);
   const choices = { strict: flags.strict, ...(flags.at === undefined ? {} : { at: flags.at }) };
-  const run = await decide(fixtures, documents, choices, pickOptions(flags));
+  const isBatch = documents.length > 1;
+  const options = pickOptions(flags, isBatch);
+  let dump: (() => BatchDump) | undefined;
+  const started = performance.now();
+  const run = await withSolver(isBatch, flags.solver ?? "auto", (tools) =>
+    decide(fixtures, documents, choices, {
+      ...options,
+      ...tools,
+      observe: (written) => {
+        dump = written;
+      },
+    }),
+  );
+  const seconds = (performance.now() - started) / 1000;
   const output = forgePlan(run.plan, run.snapshot);
+  if (flags.dump !== undefined) writeDump(flags.dump, dump);
   if (flags.save !== undefined) {
     const saved: SavedRun = {
       flare_plan: 1,
@@ -84,8 +133,8 @@ export async function place(files: readonly string[], flags: PlaceFlags): Promis
       intents: documents,
       strict: flags.strict,
       at: run.snapshot.at,
-      options: pickOptions(flags),
-      answers: [],
+      options,
+      answers: run.plan.batch?.answers ?? [],
       plan: output,
     };
     writeFileSync(flags.save, toText(saved));
@@ -95,5 +144,6 @@ export async function place(files: readonly string[], flags: PlaceFlags): Promis
     process.stderr.write(fixtureNotes(run.snapshot));
     process.stdout.write(`${renderPlan(run.plan)}\n`);
   }
+  if (isBatch) process.stderr.write(renderSummary(run.plan, seconds));
   return run.plan.decisions.every(({ outcome }) => outcome === "placed") ? exitCodes.ok : exitCodes.notPlaced;
 }

@@ -1,7 +1,9 @@
 import { Command, Option } from "commander";
+import { solverNames } from "../adapters/solver/choose.ts";
 import { version } from "../engine/version.ts";
 import { type AnnotateFlags, annotate } from "./annotate.ts";
 import { type AssertFlags, assertIntent } from "./assert.ts";
+import { InputError } from "./exit.ts";
 import { explain } from "./explain.ts";
 import { type ExportFlags, exportSolvers } from "./export.ts";
 import { readTime } from "./input.ts";
@@ -11,6 +13,16 @@ import { replay } from "./replay.ts";
 import { type ServeFlags, serveCommand } from "./serve.ts";
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+/** Reader of a flag that is a positive whole number. */
+const readCount =
+  (flag: string) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!/^\d{1,15}$/.test(text) || value < 1)
+      throw new InputError([`${flag}: ${text}; accepted: a positive whole number`]);
+    return value;
+  };
 
 /** Flags shared by the commands that read a federation. */
 function federation(command: Command): Command {
@@ -61,9 +73,24 @@ export function createProgram(done: (code: number) => void): Command {
     .exitOverride();
   const run = (action: () => number | Promise<number>): Promise<void> => Promise.resolve(action()).then(done);
 
-  federation(program.command("place <intents...>").description("decide where intents run"))
+  federation(
+    program
+      .command("place <intents...>")
+      .description("decide where intents run; several, or a folder of them, are one batch"),
+  )
     .option("--tradeoffs", "add the cheapest, fastest, closest, greenest and most balanced options")
     .option("--save <file>", "write inputs and plan for flare replay")
+    .addOption(
+      new Option("--solver <name>", "who helps with a contended batch").choices(solverNames).default("auto"),
+    )
+    .option("--deadline <ms>", "time for the solver of a batch (default 2000)", readCount("--deadline"))
+    .option(
+      "--work <units>",
+      "own search in counted work, 40 million are about a second",
+      readCount("--work"),
+    )
+    .option("--seed <number>", "seed of random choices (default 1)", readCount("--seed"))
+    .option("--dump <folder>", "write a contended batch as MPS with its assignment and bound")
     .action((files: string[], flags: PlaceFlags) => run(() => place(files, flags)));
   federation(
     program

@@ -1,8 +1,20 @@
 import * as z from "zod";
 import { forgePlan } from "../adapters/json/decision.ts";
+import { replaySolver } from "../engine/milp/record.ts";
 import { exitCodes, InputError } from "./exit.ts";
 import { readSource } from "./input.ts";
 import { decide, type SavedRun, toText } from "./place.ts";
+
+/** What a solver answered then; numbers only, so that it is the same answer now. */
+const answer = z.strictObject({
+  solver: z.string(),
+  model: z.int(),
+  status: z.enum(["optimal", "feasible", "infeasible", "unbounded", "unknown", "failed"]),
+  values: z.array(z.number()).nullable(),
+  bound: z.number().nullable(),
+  rowDuals: z.array(z.number()).nullable(),
+  message: z.string().optional(),
+});
 
 const source = z.strictObject({ name: z.string(), document: z.unknown() });
 
@@ -21,7 +33,7 @@ const savedRun = z.strictObject({
     runnersUp: z.int().min(0).optional(),
     explain: z.boolean().optional(),
   }),
-  answers: z.array(z.unknown()),
+  answers: z.array(answer),
   plan: z.unknown(),
 });
 
@@ -50,7 +62,10 @@ export async function replay(file: string, flags: { readonly json?: boolean }): 
     saved.fixtures,
     saved.intents,
     { strict: saved.strict, at: saved.at },
-    saved.options,
+    {
+      ...saved.options,
+      ...(saved.answers.length === 0 ? {} : { solver: replaySolver(saved.answers) }),
+    },
   );
   const before = toText(saved.plan);
   const now = toText(forgePlan(run.plan, run.snapshot));

@@ -3,6 +3,7 @@ import { admit } from "./assign/admit.ts";
 import type { Placed } from "./assign/check-placements.ts";
 import { checkPlan } from "./assign/check-plan.ts";
 import { contend } from "./assign/contend.ts";
+import type { BatchDump } from "./assign/dump.ts";
 import { preempt } from "./assign/preempt.ts";
 import type { Served } from "./assign/serve.ts";
 import { termsOf } from "./assign/terms.ts";
@@ -24,6 +25,8 @@ export interface PlanTools {
   readonly solver?: Solver;
   /** Limits, fairness floors and evictable work that bind a batch; default none. */
   readonly terms?: Terms;
+  /** Receives what makes a batch's gap recomputable by others. */
+  readonly observe?: (dump: () => BatchDump) => void;
 }
 
 /** Options looked at exactly per intent: those shown, and a few more for offers sold at two prices. */

@@ -8,7 +8,7 @@ import type {
   Tradeoff,
 } from "../../engine/model/decision.ts";
 import type { Micro } from "../../engine/model/money.ts";
-import type { Plan } from "../../engine/model/plan.ts";
+import type { BatchReport, Plan } from "../../engine/model/plan.ts";
 import type { Snapshot } from "../../engine/model/snapshot.ts";
 
 /** Any JSON value. */
@@ -123,6 +123,28 @@ export function forgeDecision(decision: Decision, currency: string): JsonObject 
   };
 }
 
+/** How a batch went. Prices are a signal of scarcity, from the duals of a linear program; nobody is charged them. */
+function forgeBatch(batch: BatchReport, currency: string): JsonObject {
+  return {
+    items: batch.items,
+    options: batch.options,
+    gain: forgeAmount(batch.gain, currency),
+    bound: forgeAmount(batch.bound, currency),
+    gap: finite(batch.gap),
+    solver: batch.solver,
+    evicted: batch.evicted,
+    scarcity: {
+      kind: "signal",
+      from: batch.pricesFrom,
+      prices: batch.prices.map(({ offer, resource, micro }) => ({
+        offer,
+        resource,
+        per_unit_hour: forgeAmount(micro, currency),
+      })),
+    },
+  };
+}
+
 /**
  * A plan as `flare place --json` prints it: snake_case, money as `{amount, currency}` in the snapshot's currency, no
  * durations, so that the same input gives the same bytes.
@@ -144,6 +166,7 @@ export function forgePlan(plan: Plan, snapshot: Snapshot): JsonObject {
       seed: plan.seed,
       stopped_by: plan.stoppedBy,
     },
+    ...(plan.batch === undefined ? {} : { batch: forgeBatch(plan.batch, plan.currency) }),
     warnings: plan.warnings.map(({ path, code, message }) => ({ path, code, message })),
   };
 }

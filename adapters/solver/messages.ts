@@ -1,6 +1,9 @@
 import type { LinearModel } from "../../engine/milp/model.ts";
 import type { Basis, SolveAnswer } from "../../engine/milp/solver.ts";
 
+/** Backends that a thread can hold. */
+export type Backend = "highs" | "glpk" | "jslp";
+
 /** What the host sends to the worker. */
 export interface SolveMessage {
   readonly id: number;

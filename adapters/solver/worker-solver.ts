@@ -1,11 +1,18 @@
 import { Worker } from "node:worker_threads";
-import { noAnswer, type SolveAnswer, type SolveRequest, type Solver } from "../../engine/milp/solver.ts";
-import type { SolveMessage, WorkerMessage } from "./messages.ts";
+import {
+  noAnswer,
+  type SolveAnswer,
+  type SolveRequest,
+  type Solver,
+  type SolverLimits,
+} from "../../engine/milp/solver.ts";
+import type { Backend, SolveMessage, WorkerMessage } from "./messages.ts";
 
 export interface WorkerSolverOptions {
-  /** Thread entry; default HiGHS. */
+  /** Default HiGHS. */
+  readonly backend?: Backend;
+  /** Thread entry that holds the backend. */
   readonly entry?: URL;
-  readonly name?: string;
   /** Time past its deadline that a solve may take before its thread is ended, default 150 ms. */
   readonly graceMs?: number;
   /** Solver memory above which the thread is replaced after a solve, default 512 MiB. */
@@ -29,9 +36,16 @@ interface Pending {
 
 // compiled code lies next to compiled code
 const defaultEntry = new URL(
-  import.meta.url.endsWith(".ts") ? "./highs-worker.ts" : "./highs-worker.js",
+  import.meta.url.endsWith(".ts") ? "./solver-worker.ts" : "./solver-worker.js",
   import.meta.url,
 );
+
+/** What each backend declares, as known without loading it. */
+export const backendLimits: Readonly<Record<Backend, SolverLimits>> = {
+  highs: { integers: true, duals: true, deadline: true, maxCols: 2_000_000, maxEntries: 10_000_000 },
+  glpk: { integers: true, duals: true, deadline: true, maxCols: 20_000, maxEntries: 500_000 },
+  jslp: { integers: false, duals: false, deadline: false, maxCols: 2_000, maxEntries: 20_000 },
+};
 
 /**
  * Runs a solver in a pre-warmed worker thread: the event loop stays free, and a solve that overstays its deadline
@@ -39,12 +53,12 @@ const defaultEntry = new URL(
  * lost but the solve itself.
  */
 export function createWorkerSolver({
+  backend = "highs",
   entry = defaultEntry,
-  name = "highs",
   graceMs = 150,
   maxMemoryBytes = 512 * 2 ** 20,
 }: WorkerSolverOptions = {}): WorkerSolver {
-  const host = createHost(entry, maxMemoryBytes);
+  const host = createHost(entry, backend, maxMemoryBytes);
   const clocks = new WeakMap<object, number>();
   let sequence = 0;
 
@@ -57,8 +71,8 @@ export function createWorkerSolver({
   };
 
   return {
-    name,
-    limits: { integers: true, duals: true, deadline: true, maxCols: 2_000_000, maxEntries: 10_000_000 },
+    name: backend,
+    limits: backendLimits[backend],
     threads: host.threads,
     ready: host.ready,
     solve(request) {
@@ -91,7 +105,7 @@ interface Host {
 }
 
 /** One thread at a time and the queue in front of it. */
-function createHost(entry: URL, maxMemoryBytes: number): Host {
+function createHost(entry: URL, backend: Backend, maxMemoryBytes: number): Host {
   const queue: Pending[] = [];
   let running: Pending | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -122,7 +136,7 @@ function createHost(entry: URL, maxMemoryBytes: number): Host {
     pump();
   };
   const start = (): Worker => {
-    const thread = new Worker(entry);
+    const thread = new Worker(entry, { workerData: { backend } });
     thread.unref();
     started++;
     warm = Promise.withResolvers<void>();

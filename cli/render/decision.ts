@@ -1,4 +1,3 @@
-import Table from "cli-table3";
 import colors from "picocolors";
 import type { KubernetesObject } from "../../adapters/kubernetes/object.ts";
 import type {
@@ -8,47 +7,10 @@ import type {
   Decision,
   RunnerUp,
 } from "../../engine/model/decision.ts";
-import { formatMicro, type Micro } from "../../engine/model/money.ts";
 import type { Plan } from "../../engine/model/plan.ts";
+import { price, table } from "./table.ts";
 
 const criterionNames: readonly CriterionName[] = ["cost", "slowness", "latency", "energy"];
-
-/** "1.80 EUR/h", amounts rounded to a tenth of a cent for people. */
-function price(micro: Micro, currency: string): string {
-  return `${formatMicro(Math.round(micro / 1000) * 1000)} ${currency}/h`;
-}
-
-/** Borderless table with aligned columns. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const blank = {
-    top: "",
-    "top-mid": "",
-    "top-left": "",
-    "top-right": "",
-    bottom: "",
-    "bottom-mid": "",
-    "bottom-left": "",
-    "bottom-right": "",
-    left: "    ",
-    "left-mid": "",
-    mid: "",
-    "mid-mid": "",
-    right: "",
-    "right-mid": "",
-    middle: "  ",
-  };
-  const lines = new Table({
-    head: head.map((text) => colors.bold(text)),
-    chars: blank,
-    style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
-  });
-  lines.push(...rows.map((row) => [...row]));
-  return lines
-    .toString()
-    .split("\n")
-    .map((line) => line.trimEnd())
-    .join("\n");
-}
 
 const percent = (value: number): string => `${value >= 0 ? "+" : ""}${(value * 100).toFixed(0)} %`;
 

@@ -6,6 +6,7 @@ import { noTerms, type Running, type Terms } from "../model/terms.ts";
 import { type Accounts, copyAccounts, enter, isWithinQuota, leave, scopeIn } from "./accounts.ts";
 import { type Batch, type Contender, compileBatch, sharesOf, unitsOf } from "./batch.ts";
 import { boundAt } from "./dual.ts";
+import { type BatchDump, dumpBatch } from "./dump.ts";
 import { createMeter, overLimit, withinLimits } from "./meter.ts";
 import { release, type Served, serve } from "./serve.ts";
 import { placeSingle } from "./single.ts";
@@ -20,6 +21,8 @@ export interface ContendOptions extends AssignOptions {
   readonly k: number;
   /** Limits, floors and running work that bind the batch; default none. */
   readonly terms?: Terms;
+  /** Receives what makes the gap recomputable; writing it down costs, so only when called. */
+  readonly observe?: (dump: () => BatchDump) => void;
 }
 
 export interface Contended {
@@ -89,7 +92,7 @@ function freedFor(accounts: Accounts, { priority }: Intent, { running }: Terms):
 export async function contend(
   accounts: Accounts,
   servedInTurn: readonly Served[],
-  { k, terms = noTerms, ...options }: ContendOptions,
+  { k, terms = noTerms, observe, ...options }: ContendOptions,
 ): Promise<Contended> {
   const inTurn = withinLimits(terms.limits, servedInTurn);
   const alone = inTurn.map(({ stated }) => serve(scopeIn(freedFor(accounts, stated, terms), stated), k));
@@ -107,7 +110,9 @@ export async function contend(
   const fixed = copyAccounts(accounts);
   const isMember = new Set(members);
   for (const [index, one] of inTurn.entries()) if (!isMember.has(index)) enter(fixed, one);
-  const outcome = await assign(withoutFixed(batch, fixed), { ...options, start });
+  const instance = withoutFixed(batch, fixed);
+  const outcome = await assign(instance, { ...options, start });
+  observe?.(() => dumpBatch(batch, instance, outcome));
   const evicted = batch.running.filter((_, index) => outcome.units[stayOf(batch, index)] === 0);
   for (const one of evicted) release(fixed.usage, accounts.catalog, one);
   const served = serveAgain({ batch, members, inTurn, outcome, fixed, k, terms });

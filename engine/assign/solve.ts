@@ -177,15 +177,18 @@ function leastPriceModel({ model, instanceRows }: Formulation): LinearModel {
 
 /** Takes an LP's prices and roundings. */
 function useRelaxation(run: Run, stage: SolverStage, lp: Awaited<ReturnType<typeof solveVerified>>): void {
-  if (lp.rowDuals === null || lp.values === null) {
+  if (lp.values === null) {
     run.isLate ||= lp.status !== "failed" && lp.status !== "infeasible";
     return;
   }
-  const prices = pricesOf(run.instance, stage.relaxation, lp.rowDuals);
-  run.prices = prices;
-  run.pricesFrom = "lp";
-  tighten(run, boundAt(run.instance, prices));
+  if (lp.rowDuals !== null) {
+    run.prices = pricesOf(run.instance, stage.relaxation, lp.rowDuals);
+    run.pricesFrom = "lp";
+    // an optimum that is only claimed proves nothing; duals do
+    tighten(run, boundAt(run.instance, run.prices));
+  }
   note(run, "lp");
+  const { prices } = run;
   const values = relaxedUnits(run.instance, stage.relaxation, lp.values);
   for (const order of ["fraction", "value", "product"] as const) {
     const state = roundRelaxation(run.instance, { values, prices, order });
@@ -231,6 +234,7 @@ async function solverStages(run: Run, stage: SolverStage): Promise<void> {
 
   const integer = integerItemsOf(run, stage);
   const formulation = formulate(instance, stage.classes, { integer });
+  // a solver without integers rejects the model, and own search goes on alone
   const mipPending = solveVerified(solver, {
     model: formulation.model,
     gap: options.gap / 2,
@@ -356,7 +360,7 @@ export async function assign(original: Instance, options: AssignOptions = {}): P
 async function improve(run: Run, answers: (RecordedAnswer | null)[]): Promise<void> {
   const { instance, options } = run;
   const { solver } = options;
-  if (solver?.limits.integers && instance.options <= lpColumnLimit) {
+  if (solver !== undefined && instance.options <= Math.min(lpColumnLimit, solver.limits.maxCols)) {
     const classes = classesOf(instance);
     await solverStages(run, {
       solver: recordingSolver(solver, answers),

@@ -43,7 +43,7 @@ export function recordingSolver(solver: Solver, answers: (RecordedAnswer | null)
       }
       const { message } = answer;
       answers[slot] = {
-        solver: solver.name,
+        solver: answer.from ?? solver.name,
         model: modelChecksum(request.model),
         status: answer.status,
         values: answer.values === null ? null : sparse(answer.values),
@@ -64,7 +64,14 @@ export function replaySolver(answers: readonly RecordedAnswer[]): Solver {
   let next = 0;
   return {
     name: answers[0]?.solver ?? "replay",
-    limits: { integers: true, duals: true, deadline: true, maxCols: Infinity, maxEntries: Infinity },
+    limits: {
+      // the one backend without integers was never asked for any
+      integers: answers[0]?.solver !== "jslp",
+      duals: true,
+      deadline: true,
+      maxCols: Infinity,
+      maxEntries: Infinity,
+    },
     async solve({ model }) {
       const answer = answers[next++];
       assert(answer !== undefined, `replay has no answer ${next}`);
@@ -77,6 +84,7 @@ export function replaySolver(answers: readonly RecordedAnswer[]): Solver {
         bound: answer.bound ?? -Infinity,
         rowDuals: answer.rowDuals === null ? null : dense(answer.rowDuals, model.rows),
         basis,
+        from: answer.solver,
         ...(message === undefined ? {} : { message }),
       };
     },

@@ -54,6 +54,8 @@ export interface SolveAnswer {
   readonly basis: Basis | null;
   /** Why, for `failed` and `unknown`. */
   readonly message?: string;
+  /** Backend that answered, where several stand behind one. */
+  readonly from?: string;
 }
 
 /** What a backend is good for; asking for more is answered with `failed`. */

@@ -153,6 +153,7 @@ export function verifyAnswer(request: SolveRequest, answer: SolveAnswer): Verifi
     rowDuals: duals,
     basis: answer.basis,
     ...(message === undefined ? {} : { message }),
+    ...(answer.from === undefined ? {} : { from: answer.from }),
   };
 }
 

@@ -1,0 +1,67 @@
+import { parseArgs } from "node:util";
+import { createWorkerSolver, type WorkerSolver } from "../adapters/solver/worker-solver.ts";
+import { type CaseResult, contendedCases, type Limits } from "./assign-contended.ts";
+import { singleCase } from "./assign-single.ts";
+//Wimport { warmCase } from "./assign-warm.ts";
+import { machine, print } from "./report.ts";
+
+const groups = ["full", "classes", "capacity", "single", "warm"] as const;
+
+function numbers(text: string, flag: string): number[] {
+  return text.split(",").map((part) => {
+    const value = Number(part);
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new Error(`--${flag}: ${part}; accepted: positive integers, separated by commas`);
+    return value;
+  });
+}
+
+/**
+ * Many intents at once: certified gap against the clock, beside greedy, first match and HiGHS alone with the same time;
+ * one arrival among many prepared offers; a tick after a small change against a fresh plan.
+ *
+ * `--seeds 1,2,3`, `--sizes 50,100,200,500,1000,2000` (full model), `--seconds 1,5`, `--only full,classes,capacity,single,warm`,
+ * `--offers 100000` (single).
+ */
+export async function bench(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      json: { type: "boolean" },
+      seeds: { type: "string", default: "1,2,3" },
+      sizes: { type: "string", default: "50,100,200,500,1000,2000" },
+      seconds: { type: "string", default: "1,5" },
+      only: { type: "string", default: groups.join(",") },
+      offers: { type: "string", default: "100000" },
+    },
+  });
+  const only = new Set(values.only.split(","));
+  for (const name of only)
+    if (!groups.some((group) => group === name))
+      throw new Error(`--only: ${name}; accepted: ${groups.join(", ")}`);
+  const limits: Limits = {
+    seeds: numbers(values.seeds, "seeds"),
+    sizes: numbers(values.sizes, "sizes"),
+    seconds: numbers(values.seconds, "seconds"),
+  };
+  const solver: WorkerSolver = createWorkerSolver();
+  await solver.ready();
+  const results: CaseResult[] = [];
+  try {
+    if (only.has("single")) results.push(await singleCase(numbers(values.offers, "offers")[0]!));
+    //W    if (only.has("warm")) results.push(await warmCase(solver, limits.seeds));
+    for (const group of ["full", "classes", "capacity"] as const)
+      if (only.has(group)) for await (const one of contendedCases(group, solver, limits)) results.push(one);
+  } finally {
+    await solver.dispose();
+  }
+  const result = {
+    machine: machine(),
+    cases: results.map(({ lines: _lines, aims: _aims, ...rest }) => rest),
+    aims: results.flatMap(({ aims }) => aims),
+  };
+  print(values.json === true, result, [
+    `${result.machine.cpu}, ${result.machine.cores} cores, node ${result.machine.node}`,
+    ...results.flatMap(({ lines }) => lines),
+  ]);
+}
