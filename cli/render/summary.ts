@@ -14,7 +14,7 @@ export function renderSummary({ decisions, batch, currency, stoppedBy }: Plan, s
     count("waiting"),
     count("refused"),
     price(micro, currency),
-    gap === 0 ? "0 % (proven)" : `${(100 * gap).toFixed(3)} %`,
+    gap < 1e-6 ? "0 % (proven)" : `${(100 * gap).toFixed(3)} %`,
     batch?.solver ?? "none",
     `${seconds.toFixed(2)} s${stoppedBy === "completed" ? "" : `, stopped by ${stoppedBy}`}`,
   ];

@@ -100,7 +100,8 @@ const offer = (run: Run, units: Units, gain: number): void => {
 
 /** A bound below a known assignment is wrong, whoever says it: it is left out. */
 const tighten = (run: Run, bound: number): void => {
-  const rounded = bound + 1e-9 * Math.abs(bound);
+  // gains are integers; the rest is for the rounding of sums
+  const rounded = Math.floor(bound + 1e-9 * Math.abs(bound));
   if (rounded < run.bound && rounded >= run.gain) run.bound = rounded;
   else if (rounded < run.gain && run.gain - rounded <= 1e-7 * Math.abs(run.gain)) run.bound = run.gain;
 };

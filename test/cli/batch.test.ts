@@ -69,14 +69,14 @@ test("files and folders are one batch; a summary goes to standard error, JSON al
   expect(plan.intents.map(({ name, outcome }: { name: string; outcome: string }) => [name, outcome])).toEqual(
     [
       ["a", "placed"],
-      ["b", "waiting"],
+      ["b", "placed"],
       ["c", "placed"],
-      ["d", "placed"],
+      ["d", "waiting"],
     ],
   );
   expect(status).toBe(3);
-  expect(plan.batch).toMatchObject({ items: 4, gap: 0, solver: "highs", scarcity: { kind: "signal" } });
-  expect(stderr).toContain("placed");
+  expect(plan.batch).toMatchObject({ items: 4, solver: "highs", scarcity: { kind: "signal" } });
+  expect(plan.batch.gap).toBeLessThan(1e-6);
   expect(stderr).toMatch(/3 +1 +0 +8\.00 EUR\/h +0 % \(proven\) +highs/);
 });
 
