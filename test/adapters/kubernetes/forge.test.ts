@@ -8,7 +8,7 @@ import type { Flavor } from "../../../engine/model/flavor.ts";
 import type { FirewallRule, Intent, Port, Volume, Workload } from "../../../engine/model/intent.ts";
 import { plan } from "../../../engine/plan.ts";
 import { eur, flavor, type IntentChanges, intent, snapshot } from "../../engine/builders.ts";
-import { clientProblems, crdCheck, crdFolder } from "./kube-types.ts";
+import { clientProblems, crdCheck, crdFolder, openApiProblems } from "./kube-types.ts";
 
 /** Objects as YAML would hold them, members of any shape. */
 type Loose = ReturnType<typeof JSON.parse>;
@@ -100,6 +100,9 @@ const scenario = fc.record({
   isPrivate: fc.boolean(),
 });
 
+/** The definitions of FLUIDOS and Liqo, where there are any. */
+const definitions = crdCheck(crdFolder ?? "");
+
 const stated = <T extends object>(members: T): T =>
   Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T;
 
@@ -172,6 +175,8 @@ test("for any intent: names and labels are legal, objects are distinct, types ar
         expect(object.metadata.namespace ?? "x").toMatch(dns);
         for (const value of Object.values(object.metadata.labels ?? {})) expect(value).toMatch(labelText);
         expect(clientProblems(object) ?? []).toEqual([]);
+        expect((await openApiProblems(object)) ?? []).toEqual([]);
+        expect(definitions(object) ?? []).toEqual([]);
       }
       // Tasks of a batch may run in waves, replicas of a service run at once.
       const atOnce = sum(decision.placements.map(({ replicas }) => replicas));
@@ -223,7 +228,7 @@ test("nothing is written for an intent that is not placed", async () => {
 test.skipIf(crdFolder === undefined)(
   "objects of FLUIDOS and Liqo match their definitions (FLARE_CRDS names a folder of them)",
   async () => {
-    const check = crdCheck(crdFolder ?? "");
+    const check = definitions;
     const objects = await forge({ workload: { ports: [port(80)] } }, [flavor("a", { divisible: true })]);
     const checked = objects.filter((object) => check(object) !== null);
     expect(checked.map(({ kind }) => kind).sort()).toEqual([
@@ -556,4 +561,18 @@ test("an ingress has one rule per domain, for exposed TCP ports only", async () 
       },
     },
   ]);
+});
+
+test("the published schema and the client's types find what is wrong with an object", async () => {
+  const [deployment] = ofKind(await forge({ workload: { ports: [port(80)] } }), "Deployment");
+  expect(await openApiProblems(deployment)).toEqual([]);
+  const broken = structuredClone(deployment);
+  broken.spec.replicas = "1";
+  expect(await openApiProblems(broken)).toEqual([expect.stringContaining("replicas must be integer")]);
+  const unknown = structuredClone(deployment);
+  unknown.spec.template.spec.containers[0].imagePolicy = "Always";
+  expect(clientProblems(unknown)).toEqual([expect.stringContaining("imagePolicy: unknown member")]);
+  const bare = structuredClone(deployment);
+  delete bare.spec.selector;
+  expect(await openApiProblems(bare)).toEqual([expect.stringContaining("selector")]);
 });

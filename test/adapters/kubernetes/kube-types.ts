@@ -57,6 +57,33 @@ export function clientProblems(object: KubernetesObject): string[] | null {
   return type === undefined ? null : problems(object, type, object.kind);
 }
 
+/** Validators compiled from Kubernetes' published OpenAPI schema, by API version and kind. */
+type Validated = new (data: object) => { readonly validate: () => void };
+const modules: Readonly<Record<string, () => Promise<object>>> = {
+  v1: () => import("kubernetes-models/v1"),
+  "apps/v1": () => import("kubernetes-models/apps/v1"),
+  "batch/v1": () => import("kubernetes-models/batch/v1"),
+  "networking.k8s.io/v1": () => import("kubernetes-models/networking.k8s.io/v1"),
+  "autoscaling/v2": () => import("kubernetes-models/autoscaling/v2"),
+};
+
+/**
+ * What the published schema finds wrong with an object: missing and mistyped members, values out of their choices,
+ * quantities that do not parse. Null for kinds that are not Kubernetes' own.
+ */
+export async function openApiProblems(object: KubernetesObject): Promise<string[] | null> {
+  const load = modules[object.apiVersion];
+  if (load === undefined) return null;
+  const { [object.kind]: Model } = (await load()) as Readonly<Record<string, Validated | undefined>>;
+  if (Model === undefined) return [`${object.apiVersion} has no ${object.kind}`];
+  try {
+    new Model(object).validate();
+    return [];
+  } catch (error) {
+    return [`${object.kind} ${object.metadata.name}: ${(error as Error).message}`];
+  }
+}
+
 /** A structural schema as CustomResourceDefinitions carry it. */
 interface Schema {
   readonly type?: string;
