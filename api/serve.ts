@@ -1,20 +1,24 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { createAdaptorServer } from "@hono/node-server";
 import { pino } from "pino";
 import { createInProcessFederation, type Delays } from "../adapters/federation/in-process.ts";
 import { openJournal } from "../adapters/federation/journal.ts";
 import { createWorkerSolver } from "../adapters/solver/worker-solver.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
+import { keepAnchors } from "./control/anchors.ts";
 import { createControlLoop } from "./control/loop.ts";
+import { createOutbox } from "./control/outbox.ts";
 import { createPlanner } from "./control/planner.ts";
 import type { Env } from "./env.ts";
 import { createApp } from "./http/app.ts";
 import { hashSecret, makeToken } from "./http/token.ts";
+import { anchorFile } from "./platform/anchor-file.ts";
+import { httpSink } from "./platform/event-sink.ts";
+import { listen } from "./platform/listen.ts";
 import { lockFolder } from "./platform/lock.ts";
 import { createIds, systemClock, systemHttp, systemRandom, systemTimers } from "./platform/node-env.ts";
-import { openSqliteStore } from "./store/sqlite-store.ts";
+import { ANCHOR_FILE, DATABASE_FILE } from "./store/sqlite-backup.ts";
+import { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite-store.ts";
 import { trustTenant } from "./store/tenant.ts";
 
 export interface ServeOptions {
@@ -30,6 +34,10 @@ export interface ServeOptions {
   readonly adminTokenFile?: string;
   /** `silent`, or a level of pino; default `info`. */
   readonly logLevel?: string;
+  /** Address to which every event is posted, at least once. */
+  readonly eventSink?: string;
+  /** See `OpenOptions`: anything but the default loses answered requests, which one test wants to see. */
+  readonly synchronous?: SqliteStoreOptions["synchronous"];
   /** The storage can no longer be trusted: the process is to end. */
   readonly onFatal: (message: string) => void;
 }
@@ -84,18 +92,16 @@ async function bootstrap(env: Env, file: string | undefined): Promise<string | n
   return file === undefined ? text : null;
 }
 
-/**
- * Starts the whole product: store, federation, control loop, HTTP. The composition root of the service: the only
- * place where a store, a federation and the machine's clock are chosen.
- *
- * @throws {Error} when the folder is in use or the address cannot be had
- */
-export async function serve(options: ServeOptions): Promise<RunningService> {
-  const { host, port, data, snapshot, delays, adminTokenFile, logLevel = "info", onFatal } = options;
-  mkdirSync(data, { recursive: true, mode: 0o700 });
-  const unlock = lockFolder(data);
+/** Opens everything that keeps state or reaches outside. */
+async function openEnv(options: ServeOptions): Promise<Env> {
+  const { data, snapshot, delays, logLevel = "info", onFatal, eventSink, synchronous } = options;
   const log = pino({ level: logLevel, base: null }, pino.destination({ dest: 2, sync: true }));
-  const store = await openSqliteStore({ path: join(data, "flare.db"), onFatal });
+  const store = await openSqliteStore({
+    path: join(data, DATABASE_FILE),
+    hasOutbox: eventSink !== undefined,
+    onFatal,
+    ...(synchronous === undefined ? {} : { synchronous }),
+  });
   const federation = createInProcessFederation({
     snapshot,
     clock: systemClock,
@@ -103,8 +109,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     journal: openJournal(join(data, "federation.db")),
     ...(delays === undefined ? {} : { delays }),
   });
-  const solver = createWorkerSolver();
-  const env: Env = {
+  return {
     clock: systemClock,
     timers: systemTimers,
     random: systemRandom,
@@ -113,35 +118,58 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     federation,
     http: systemHttp,
     log,
-    solver,
+    solver: createWorkerSolver(),
   };
-  const adminToken = await bootstrap(env, adminTokenFile);
-  const planner = createPlanner(env);
-  const control = createControlLoop(env, planner);
-  let notReady: string | null = null;
-  const app = createApp({ env, planner, control, notReady: () => notReady });
-  const server = createAdaptorServer({ fetch: app.fetch });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, resolve);
-  });
-  control.wake();
-  const address = server.address() as AddressInfo;
-  const url = `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
-  return {
-    url,
-    adminToken,
-    async close() {
-      notReady = "the service is stopping";
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        if ("closeIdleConnections" in server) server.closeIdleConnections();
-      });
-      await control.stop();
-      await federation.close();
-      await solver.dispose();
-      await store.close();
-      unlock();
-    },
+}
+
+/** What answers under way may take after the service was asked to stop. */
+const GRACE_MS = 8000;
+
+/**
+ * Starts the whole product: store, federation, control loop, HTTP. The composition root of the service: the only
+ * place where a store, a federation and the machine's clock are chosen.
+ *
+ * @throws {Error} when the folder is in use or the address cannot be had
+ */
+export async function serve(options: ServeOptions): Promise<RunningService> {
+  const { host, port, data, adminTokenFile, eventSink } = options;
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  const unlock = lockFolder(data);
+  const ends: (() => Promise<void> | void)[] = [unlock];
+  /** Ends what was begun, the last thing first. */
+  const end = async (): Promise<void> => {
+    for (const one of ends.reverse()) await one();
   };
+  try {
+    const env = await openEnv(options);
+    const { store, federation, solver } = env;
+    ends.push(
+      () => store.close(),
+      () => solver?.dispose(),
+      () => federation.close(),
+      keepAnchors(env, anchorFile(join(data, ANCHOR_FILE))),
+    );
+    const adminToken = await bootstrap(env, adminTokenFile);
+    if (eventSink !== undefined) {
+      const outbox = createOutbox(env, httpSink(env.http, eventSink));
+      outbox.wake();
+      ends.push(() => outbox.stop());
+    }
+    const planner = createPlanner(env);
+    const control = createControlLoop(env, planner);
+    ends.push(() => control.stop());
+    const stop = new AbortController();
+    const notReady = (): string | null => (stop.signal.aborted ? "the service is stopping" : null);
+    const app = createApp({ env, planner, control, stopping: stop.signal, notReady });
+    const listening = await listen((request) => app.fetch(request), host, port);
+    ends.push(
+      () => listening.close(GRACE_MS),
+      () => stop.abort(),
+    );
+    control.wake();
+    return { url: listening.url, adminToken, close: end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
 }

@@ -3,6 +3,7 @@ import { solverNames } from "../adapters/solver/choose.ts";
 import { version } from "../engine/version.ts";
 import { type AnnotateFlags, annotate } from "./annotate.ts";
 import { type AssertFlags, assertIntent } from "./assert.ts";
+import { backupCommand, type DataFlags, restoreCommand, verifyCommand } from "./data.ts";
 import { InputError } from "./exit.ts";
 import { explain } from "./explain.ts";
 import { type ExportFlags, exportSolvers } from "./export.ts";
@@ -63,6 +64,28 @@ Examples:
   flare assert intent.json --fixture fleet.json --provider-area EU --max-cost 5
 
 Exit codes: 0 all placed, 2 bad input, 3 some intent not placed, 4 assertion failed, 5 replay differs`;
+
+/** Commands on the data folder of a service, which may be running. */
+function dataCommands(
+  program: Command,
+  run: (action: () => number | Promise<number>) => Promise<void>,
+): void {
+  const data = (command: Command): Command =>
+    command
+      .option("--data <folder>", "where the database is kept", ".flare")
+      .option("--json", "print JSON alone on standard output");
+  data(
+    program.command("verify").description("check the database: hash chains, state against events, anchors"),
+  )
+    .option("--anchors <file>", "anchors kept elsewhere (default: anchors.ndjson in the data folder)")
+    .action((flags: DataFlags) => run(() => verifyCommand(flags)));
+  data(program.command("backup").description("write a checked copy, also while the service runs"))
+    .requiredOption("--to <file>", "the copy; its manifest is written beside it")
+    .action((flags: DataFlags & { to: string }) => run(() => backupCommand(flags)));
+  data(program.command("restore <file>").description("put a backup into a data folder that is not in use"))
+    .option("--force", "replace the database that is there")
+    .action((file: string, flags: DataFlags) => run(() => restoreCommand(file, flags)));
+}
 
 /** The command line. \`done\` receives the exit code of the command that ran. */
 export function createProgram(done: (code: number) => void): Command {
@@ -170,7 +193,9 @@ export function createProgram(done: (code: number) => void): Command {
         .choices(["debug", "info", "warn", "error", "silent"])
         .default("info"),
     )
+    .option("--event-sink <url>", "post every event here, at least once")
     .action((flags: ServeFlags) => run(() => serveCommand(flags)));
+  dataCommands(program, run);
   for (const command of program.commands) command.exitOverride();
   return program;
 }

@@ -12,6 +12,7 @@ export interface ServeFlags {
   readonly fixture: readonly string[];
   readonly adminTokenFile?: string;
   readonly logLevel: string;
+  readonly eventSink?: string;
 }
 
 const packaged = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
@@ -21,6 +22,11 @@ function readPort(text: string): number {
   if (!/^\d{1,5}$/.test(text) || port > 65535)
     throw new InputError([`--port ${text}: accepted: 0 to 65535, where 0 takes any free port`]);
   return port;
+}
+
+function readUrl(text: string): string {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
+  throw new InputError([`--event-sink ${text}: accepted: an http or https address`]);
 }
 
 /** What to do next, ready to be pasted. */
@@ -52,6 +58,7 @@ export async function serveCommand(flags: ServeFlags): Promise<number> {
       data: flags.data,
       snapshot,
       logLevel: flags.logLevel,
+      ...(flags.eventSink === undefined ? {} : { eventSink: readUrl(flags.eventSink) }),
       ...(flags.adminTokenFile === undefined ? {} : { adminTokenFile: flags.adminTokenFile }),
       onFatal(message) {
         process.stderr.write(`fatal: ${message}\n`);

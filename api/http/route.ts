@@ -12,6 +12,8 @@ export interface Service {
   readonly env: Env;
   readonly planner: Planner;
   readonly control: Pick<ControlLoop, "wake">;
+  /** Aborted when the service stops: streams end themselves, so that the server can close. */
+  readonly stopping: AbortSignal;
   /** Null when ready, else why not. */
   readonly notReady: () => string | null;
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Kysely } from "kysely";
-import type { AuditRow, Database, EventRow } from "./schema.ts";
+import type { AuditRow, Database, EventRow, IntentRow } from "./schema.ts";
 
 /** The two append-only logs. */
 export type ChainName = "events" | "audit";
@@ -32,6 +32,14 @@ export function hashAudit(row: Omit<AuditRow, "hash">): string {
   return digest([prev_hash, seq, tenant_id, at_ms, actor, action, target, outcome, request_id]);
 }
 
+/** Hash of what an intent says, as its events carry it: whoever changes the row has to change the log as well. */
+export function contentHash(
+  row: Pick<IntentRow, "name" | "kind" | "priority" | "document" | "spec">,
+): string {
+  const { name, kind, priority, document, spec } = row;
+  return digest([name, kind, priority, document, spec]);
+}
+
 /** The last entry of a log, read from the table. */
 export async function readHead(db: Kysely<Database>, name: ChainName): Promise<Head> {
   const row = await db
@@ -47,6 +55,8 @@ export async function readHead(db: Kysely<Database>, name: ChainName): Promise<H
 export interface Tx {
   readonly db: Kysely<Database>;
   readonly heads: Heads;
+  /** Events are to leave the service: each gets a row in the outbox. */
+  readonly hasOutbox: boolean;
 }
 
 async function headOf(tx: Tx, name: ChainName): Promise<Head> {
@@ -60,7 +70,7 @@ async function headOf(tx: Tx, name: ChainName): Promise<Head> {
 /** An event without its place in the chain; `payload` is JSON text. */
 export type NewEvent = Omit<EventRow, "seq" | "prev_hash" | "hash">;
 
-/** Appends an event, and its row in the outbox. Returns its number. */
+/** Appends an event, and its row in the outbox where there is one. Returns its number. */
 export async function appendEvent(tx: Tx, event: NewEvent): Promise<number> {
   const head = await headOf(tx, "events");
   const row = { ...event, seq: head.seq + 1, prev_hash: head.hash };
@@ -69,10 +79,11 @@ export async function appendEvent(tx: Tx, event: NewEvent): Promise<number> {
     .insertInto("events")
     .values({ ...row, hash })
     .execute();
-  await tx.db
-    .insertInto("outbox")
-    .values({ event_seq: row.seq, due_ms: event.at_ms, attempts: 0, claim_id: null, claimed_until_ms: 0 })
-    .execute();
+  if (tx.hasOutbox)
+    await tx.db
+      .insertInto("outbox")
+      .values({ event_seq: row.seq, due_ms: event.at_ms, attempts: 0, claim_id: null, claimed_until_ms: 0 })
+      .execute();
   tx.heads.set("events", { seq: row.seq, hash });
   return row.seq;
 }

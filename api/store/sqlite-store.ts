@@ -1,5 +1,4 @@
 import { Worker } from "node:worker_threads";
-import type { Heads } from "./chain.ts";
 import { sqliteDialect } from "./dialect.ts";
 import { StoreError, toStoreError } from "./errors.ts";
 import { migrate } from "./migrate.ts";
@@ -7,7 +6,14 @@ import { systemOperations, tenantOperations } from "./operations/registry.ts";
 import { type Connection, type OpenOptions, openSqlite } from "./sqlite.ts";
 import type { Store, SystemStore, TenantStore } from "./store.ts";
 import type { TenantId } from "./tenant.ts";
-import { type Command, type GroupResult, operationOf, perform, runGroup } from "./writer.ts";
+import {
+  type Command,
+  type GroupResult,
+  operationOf,
+  perform,
+  runGroup,
+  type WriterState,
+} from "./writer.ts";
 
 /** Writes that may wait before callers are told to come back. */
 const MOST_WAITING = 4096;
@@ -25,6 +31,8 @@ export interface SqliteStoreOptions {
   readonly path: string;
   /** See `OpenOptions`. */
   readonly synchronous?: OpenOptions["synchronous"];
+  /** Puts every event into the outbox as well; somebody has to empty it. Default false. */
+  readonly hasOutbox?: boolean;
   /** Called once when the storage can no longer be trusted; the process is to end. */
   readonly onFatal: (message: string) => void;
 }
@@ -36,8 +44,8 @@ export interface SqliteStoreOptions {
  * @throws {StoreError} `unavailable` when the database cannot be opened, is in use, or has a newer schema
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const { path, onFatal, synchronous = "full" } = options;
-  const writer = await startThread({ path, synchronous }, onFatal);
+  const { path, onFatal, synchronous = "full", hasOutbox = false } = options;
+  const writer = await startThread({ path, synchronous, hasOutbox }, onFatal);
   return createStore(writer, openSqlite({ path, readOnly: true }), onFatal);
 }
 
@@ -49,9 +57,9 @@ export async function openLocalStore(
   connection: Connection = openSqlite({ path: ":memory:" }),
 ): Promise<Store> {
   await migrate(connection.db, sqliteDialect);
-  const heads: Heads = new Map();
+  const state: WriterState = { heads: new Map(), hasOutbox: true };
   const writer: Writer = {
-    run: (commands) => runGroup(connection, heads, commands),
+    run: (commands) => runGroup(connection, state, commands),
     close: async () => connection.close(),
   };
   return createStore(writer, null, (message) => {
@@ -65,7 +73,10 @@ const entry = new URL(
   import.meta.url,
 );
 
-async function startThread(options: OpenOptions, onFatal: (message: string) => void): Promise<Writer> {
+async function startThread(
+  options: OpenOptions & Pick<WriterState, "hasOutbox">,
+  onFatal: (message: string) => void,
+): Promise<Writer> {
   const worker = new Worker(entry, { workerData: options });
   let answer: PromiseWithResolvers<GroupResult> | null = null;
   const ready = Promise.withResolvers<void>();
@@ -161,7 +172,7 @@ function createStore(writer: Writer, reader: Connection | null, onFatal: (messag
     if (reader === null || operationOf(command).mode === "write") return submit(command);
     if (isClosed) throw new StoreError("unavailable", "the store is closed");
     try {
-      return await perform({ db: reader.db, heads: new Map() }, command);
+      return await perform({ db: reader.db, heads: new Map(), hasOutbox: false }, command);
     } catch (error) {
       throw toStoreError(error);
     }

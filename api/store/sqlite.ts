@@ -12,6 +12,8 @@ export interface Connection {
 export interface OpenOptions {
   /** File, or `:memory:`. */
   readonly path: string;
+  /** `wal` (default) for service; `delete` leaves one file when closed. */
+  readonly journal?: "wal" | "delete";
   /** Reads only; the file exists. */
   readonly readOnly?: boolean;
   /**
@@ -49,11 +51,12 @@ function adapt(raw: DatabaseSync): SqliteDatabase {
 }
 
 /** Opens a database with the settings that make an answered commit durable. */
-export function openSqlite({ path, readOnly = false, synchronous = "full" }: OpenOptions): Connection {
+export function openSqlite(options: OpenOptions): Connection {
+  const { path, readOnly = false, synchronous = "full", journal = "wal" } = options;
   const raw = new DatabaseSync(path, { readOnly, timeout: 5000, enableForeignKeyConstraints: true });
   raw.exec("pragma trusted_schema = off");
   if (!readOnly) {
-    raw.exec("pragma journal_mode = wal");
+    raw.exec(`pragma journal_mode = ${journal}`);
     raw.exec(`pragma synchronous = ${synchronous}`);
     raw.exec("pragma wal_autocheckpoint = 1000");
     raw.exec("pragma journal_size_limit = 67108864");

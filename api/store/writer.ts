@@ -1,4 +1,4 @@
-import type { Heads, Tx } from "./chain.ts";
+import type { Tx } from "./chain.ts";
 import { isFatal, StoreError, type StoreErrorCode, toStoreError } from "./errors.ts";
 import { systemOperations, tenantOperations } from "./operations/registry.ts";
 import type { Connection } from "./sqlite.ts";
@@ -11,6 +11,9 @@ export interface Command {
   readonly name: string;
   readonly input: readonly unknown[];
 }
+
+/** What a writer keeps between groups. */
+export type WriterState = Omit<Tx, "db">;
 
 /** What became of one command. */
 export type Reply =
@@ -59,11 +62,11 @@ const failure = (error: unknown): Reply => {
  */
 export async function runGroup(
   { raw, db }: Connection,
-  heads: Heads,
+  { heads, hasOutbox }: WriterState,
   commands: readonly Command[],
 ): Promise<GroupResult> {
   const before = heads.get("events");
-  const tx: Tx = { db, heads };
+  const tx: Tx = { db, heads, hasOutbox };
   const replies: Reply[] = [];
   try {
     raw.exec("begin immediate");

@@ -142,7 +142,13 @@ export async function createDrivenService(options: DrivenOptions = {}): Promise<
   };
   const planner = createPlanner(env);
   const control = createControlLoop(env, planner, options.loop);
-  const service: Service = { env, planner, control, notReady: () => null };
+  const service: Service = {
+    env,
+    planner,
+    control,
+    stopping: new AbortController().signal,
+    notReady: () => null,
+  };
   const app = createApp(service);
   return {
     ...service,

@@ -1,6 +1,7 @@
+import { assert } from "../../../engine/model/errors.ts";
 import { assertLegal, isTerminal } from "../../control/lifecycle.ts";
-import { appendAudit, appendEvent, type Tx } from "../chain.ts";
-import type { IntentRow } from "../schema.ts";
+import { appendAudit, appendEvent, contentHash, type Tx } from "../chain.ts";
+import type { AllocationRow, IntentRow } from "../schema.ts";
 import {
   type Accepted,
   type AcceptIntent,
@@ -66,7 +67,7 @@ export async function acceptIntent(tx: Tx, tenant: TenantId, input: AcceptIntent
   await note(tx, tenant, input, {
     kind: "intent.queued",
     action: "intent.create",
-    payload: { phase: "queued" },
+    payload: { phase: "queued", version: 1, message: input.message, content: contentHash(input) },
   });
   if (idempotency !== undefined)
     await db
@@ -117,6 +118,15 @@ async function note(
   });
 }
 
+/** An allocation as events tell of it. */
+const showAllocation = ({ id, offer, provider, gpus, spot }: AllocationRow): object => ({
+  id,
+  offer,
+  provider,
+  gpus,
+  spot: spot === 1,
+});
+
 /** See `SystemStore.changeIntent`. The only place that moves an intent. */
 export async function changeIntent(tx: Tx, input: ChangeIntent): Promise<IntentRow | null> {
   const { db } = tx;
@@ -144,16 +154,24 @@ export async function changeIntent(tx: Tx, input: ChangeIntent): Promise<IntentR
       .insertInto("decisions")
       .values({ ...input.decision, intent_id: id, tenant_id })
       .execute();
+  const { document, spec, priority } = input.set ?? {};
+  const isAmended = document !== undefined || spec !== undefined || priority !== undefined;
   const event = input.event ?? (moved ? `intent.${to}` : null);
+  assert(event !== null || !isAmended, `a change of what intent ${id} says has an event`);
   if (event !== null)
     await note(tx, tenant_id, input, {
       kind: event,
       action: event,
       payload: {
         phase: to,
+        version: after.version,
         ...(moved ? { from: before.phase } : {}),
         ...(after.reason === null ? {} : { reason: after.reason }),
         message: after.message,
+        ...(isAmended ? { content: contentHash(after) } : {}),
+        ...(input.newAllocations === undefined
+          ? {}
+          : { allocations: input.newAllocations.map(showAllocation) }),
         ...input.payload,
       },
     });

@@ -92,22 +92,36 @@ export async function claimOutbox(
     .limit(input.limit)
     .execute();
   if (rows.length === 0) return [];
-  const ids = rows.map(({ id }) => id);
-  await db
-    .updateTable("outbox")
-    .set({ claim_id: input.claimId, claimed_until_ms: input.untilMs })
-    .where("id", "in", ids)
-    .execute();
-  const events = await db
-    .selectFrom("events")
-    .selectAll()
-    .where("seq", "in", [...new Set(rows.map(({ event_seq }) => event_seq))])
-    .execute();
+  const seqs = rows.map(({ event_seq }) => event_seq);
+  const events = await db.selectFrom("events").selectAll().where("seq", "in", seqs).execute();
   const bySeq = new Map(events.map((event) => [event.seq, event]));
-  return rows.flatMap((row) => {
+  const subjects = [...new Set(events.map(({ subject_id }) => subject_id))];
+  const oldest = await db
+    .selectFrom("outbox")
+    .innerJoin("events", "events.seq", "outbox.event_seq")
+    .select(["events.subject_id", (select) => select.fn.min<number>("outbox.id").as("id")])
+    .where("events.subject_id", "in", subjects)
+    .groupBy("events.subject_id")
+    .execute();
+  const first = new Map(oldest.map(({ subject_id, id }) => [subject_id, id]));
+  const ids = new Set(rows.map(({ id }) => id));
+  const claimed = rows.flatMap((row) => {
     const event = bySeq.get(row.event_seq);
-    return event === undefined ? [] : [{ row, event }];
+    const before = event === undefined ? undefined : first.get(event.subject_id);
+    // an older event of the same subject is still on its way: this one waits for it
+    return event === undefined || before === undefined || !ids.has(before) ? [] : [{ row, event }];
   });
+  if (claimed.length > 0)
+    await db
+      .updateTable("outbox")
+      .set({ claim_id: input.claimId, claimed_until_ms: input.untilMs })
+      .where(
+        "id",
+        "in",
+        claimed.map(({ row }) => row.id),
+      )
+      .execute();
+  return claimed;
 }
 
 /** See `SystemStore.finishOutbox`. */

@@ -17,7 +17,7 @@ const onFatal = (message: string): never => {
 };
 
 storeContract("local store", openLocalStore);
-storeContract("store in a thread", () => openSqliteStore({ path: newPath(), onFatal }));
+storeContract("store in a thread", () => openSqliteStore({ path: newPath(), hasOutbox: true, onFatal }));
 
 test("what was answered is there after opening again", async () => {
   const path = newPath();

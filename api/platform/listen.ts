@@ -1,0 +1,62 @@
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
+
+/** A server that takes requests. */
+export interface Listening {
+  readonly url: string;
+  /**
+   * Takes no new connections, answers what it has received, and cuts whoever is not done after `graceMs`.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Limits on what one connection may cost before a request is understood. */
+const limits = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 1_000,
+  insecureHTTPParser: false,
+} as const;
+
+/**
+ * Listens on an address; port 0 takes any free one.
+ *
+ * @throws {Error} with the system's code, such as `EADDRINUSE`
+ */
+export async function listen(
+  fetch: (request: Request) => Response | Promise<Response>,
+  host: string,
+  port: number,
+): Promise<Listening> {
+  const server = createAdaptorServer({ fetch, createServer, serverOptions: limits }) as Server;
+  server.maxRequestsPerSocket = 10_000;
+  server.maxHeadersCount = 100;
+  let isClosing = false;
+  const open = new Set<ServerResponse>();
+  server.prependListener("request", (_request, response: ServerResponse) => {
+    if (isClosing) response.shouldKeepAlive = false;
+    open.add(response);
+    response.once("close", () => open.delete(response));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  const bound = (server.address() as AddressInfo).port;
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
+    async close(graceMs) {
+      isClosing = true;
+      // answers under way tell their clients that the connection ends with them
+      for (const response of open) if (!response.headersSent) response.shouldKeepAlive = false;
+      const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      clearTimeout(cut);
+    },
+  };
+}
