@@ -1,0 +1,123 @@
+import { lookup as systemLookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { Agent, buildConnector, request as send } from "undici";
+import type { OutgoingHttp } from "../env.ts";
+import type { AddressPolicy } from "./addresses.ts";
+
+/** All addresses of a host name, in the order to try them. */
+export type Resolve = (host: string) => Promise<readonly string[]>;
+
+const resolveBySystem: Resolve = async (host) =>
+  (await systemLookup(host, { all: true, verbatim: true })).map(({ address }) => address);
+
+export interface GuardOptions {
+  readonly addresses: AddressPolicy;
+  /** Ports that may be reached; default 443 and 8443. */
+  readonly ports?: readonly number[];
+  /** Plain `http:` is refused unless this is true; for development. */
+  readonly allowHttp?: boolean;
+  readonly resolve?: Resolve;
+}
+
+/** An outgoing request that policy refuses; it was not sent. */
+export class RefusedTarget extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "RefusedTarget";
+  }
+}
+
+const MAX_URL = 2048;
+
+/**
+ * The URL of an outgoing request, if its text alone may be sent to. Hosts in odd notations (`0x7f.1`, `2130706433`,
+ * full-width digits) arrive here as plain addresses, because `URL` normalizes them.
+ *
+ * @throws {RefusedTarget} naming the rule that refuses it
+ */
+export function parseTarget(text: string, options: GuardOptions): URL {
+  if (text.length > MAX_URL) throw new RefusedTarget(`URL is longer than ${MAX_URL} characters`);
+  if (!URL.canParse(text)) throw new RefusedTarget("not an absolute URL; accepted: https://host/path");
+  const url = new URL(text);
+  if (url.protocol !== "https:" && !(options.allowHttp === true && url.protocol === "http:"))
+    throw new RefusedTarget(`scheme ${url.protocol} is not allowed; accepted: https:`);
+  if (url.username !== "" || url.password !== "") throw new RefusedTarget("user information in the URL");
+  const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
+  const ports = options.ports ?? [443, 8443];
+  if (!ports.includes(port))
+    throw new RefusedTarget(`port ${port} is not allowed; accepted: ${ports.join(", ")}`);
+  const host = hostOf(url);
+  if (isIP(host) !== 0) {
+    const reason = options.addresses.refuse(host);
+    if (reason !== null) throw new RefusedTarget(`address ${host} is not allowed: ${reason}`);
+  } else if (!host.includes(".") || host.endsWith("."))
+    throw new RefusedTarget(`host ${host} is not a full domain name`);
+  return url;
+}
+
+const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, "$1");
+
+/**
+ * Outgoing HTTP that reaches public addresses only (server-side request forgery): the name is resolved once, every
+ * address it has must be allowed, the connection goes to the checked address, and the peer is checked again once
+ * connected, so a name that changes between check and use gains nothing. Redirects are answers, never followed; proxies
+ * of the environment are not used.
+ *
+ * @see OWASP API Security 2023, API7
+ */
+export function createGuardedHttp(options: GuardOptions): OutgoingHttp {
+  const { addresses, resolve = resolveBySystem } = options;
+  const connect = buildConnector({ timeout: 10_000 });
+  const agent = new Agent({
+    // One connection per request: a pooled one would outlive its check.
+    pipelining: 0,
+    connect: (target, done) => {
+      void (async () => {
+        const host = target.hostname.replace(/^\[(.*)\]$/, "$1");
+        const found = isIP(host) === 0 ? await resolve(host) : [host];
+        if (found.length === 0) throw new RefusedTarget(`host ${host} has no address`);
+        for (const address of found) {
+          const reason = addresses.refuse(address);
+          if (reason !== null)
+            throw new RefusedTarget(`host ${host} has address ${address}, which is not allowed: ${reason}`);
+        }
+        return { host, address: found[0] as string };
+      })().then(
+        ({ host, address }) =>
+          connect(
+            { ...target, hostname: address, servername: isIP(host) === 0 ? host : "" },
+            (error, socket) => {
+              if (error !== null) return done(error, null);
+              const peer = socket.remoteAddress ?? "";
+              const reason = addresses.refuse(peer);
+              if (reason === null) return done(null, socket);
+              socket.destroy();
+              done(new RefusedTarget(`connected to ${peer}, which is not allowed: ${reason}`), null);
+            },
+          ),
+        (error: unknown) => done(error as Error, null),
+      );
+    },
+  });
+  return {
+    async send({ method, url, headers, body, timeoutMs, maxBytes }) {
+      const target = parseTarget(url, options);
+      const answer = await send(target, {
+        method: method as "POST",
+        headers: { ...headers, connection: "close" },
+        dispatcher: agent,
+        signal: AbortSignal.timeout(timeoutMs),
+        ...(body === undefined ? {} : { body }),
+      });
+      const parts: Uint8Array[] = [];
+      let size = 0;
+      // Leaving the loop destroys the body: an endless answer is cut off, not drained.
+      for await (const part of answer.body as AsyncIterable<Uint8Array>) {
+        parts.push(part);
+        size += part.byteLength;
+        if (size >= maxBytes) break;
+      }
+      return { status: answer.statusCode, body: Buffer.concat(parts).subarray(0, maxBytes).toString("utf8") };
+    },
+  };
+}

@@ -1,0 +1,222 @@
+import { channel } from "node:diagnostics_channel";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createAddressPolicy } from "../../../api/platform/addresses.ts";
+import { createGuardedHttp, parseTarget, RefusedTarget } from "../../../api/platform/guarded-http.ts";
+
+/** Every socket this process opens to somewhere, seen by the runtime itself. */
+const sockets: Socket[] = [];
+const spy = (message: unknown): void => {
+  sockets.push((message as { socket: Socket }).socket);
+};
+let server: Server;
+let port = 0;
+let requests: string[] = [];
+
+beforeAll(async () => {
+  channel("net.client.socket").subscribe(spy);
+  server = createServer((request, answer) => {
+    requests.push(request.url ?? "");
+    if (request.url === "/redirect")
+      answer.writeHead(302, { location: `http://127.0.0.1:${port}/inside` }).end();
+    else if (request.url === "/endless") {
+      const push = (): void => {
+        while (answer.write("x".repeat(16_384)));
+        answer.once("drain", push);
+      };
+      push();
+    } else answer.end("hello");
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  port = (server.address() as AddressInfo).port;
+});
+afterAll(() => {
+  channel("net.client.socket").unsubscribe(spy);
+  server.closeAllConnections();
+  server.close();
+});
+
+const hook = (url: string) => ({
+  method: "POST",
+  url,
+  headers: { "content-type": "application/json" },
+  body: "{}",
+  timeoutMs: 2_000,
+  maxBytes: 65_536,
+});
+
+const v4 = [
+  "0.0.0.0",
+  "0.1.2.3",
+  "10.0.0.1",
+  "10.255.255.255",
+  "100.64.0.1",
+  "100.127.255.254",
+  "127.0.0.1",
+  "127.255.0.1",
+  "169.254.169.254",
+  "169.254.170.2",
+  "172.16.0.1",
+  "172.31.255.255",
+  "192.0.0.1",
+  "192.0.0.192",
+  "192.0.2.1",
+  "192.88.99.1",
+  "192.168.1.1",
+  "198.18.0.1",
+  "198.19.255.255",
+  "198.51.100.1",
+  "203.0.113.1",
+  "224.0.0.1",
+  "239.255.255.250",
+  "240.0.0.1",
+  "255.255.255.255",
+];
+const v6 = [
+  "::",
+  "::1",
+  "::7f00:1",
+  "::ffff:127.0.0.1",
+  "::ffff:10.0.0.1",
+  "::ffff:169.254.169.254",
+  "::ffff:8.8.8.8",
+  "64:ff9b::7f00:1",
+  "64:ff9b::a9fe:a9fe",
+  "64:ff9b:1::1",
+  "100::1",
+  "2001::1",
+  "2001:db8::1",
+  "2002:7f00:1::1",
+  "2002:a9fe:a9fe::",
+  "3fff::1",
+  "fc00::1",
+  "fd00:ec2::254",
+  "fe80::1",
+  "fec0::1",
+  "ff02::1",
+];
+const odd = [
+  "https://127.1/",
+  "https://2130706433/",
+  "https://0x7f000001/",
+  "https://0x7f.1/",
+  "https://017700000001/",
+  "https://0177.0.0.1/",
+  "https://1０.0.0.1/",
+  "https://①⑦②.16.0.1/",
+  "https://169。254。169。254/",
+  "https://localhost/",
+  "https://LOCALHOST./",
+  "https://metadata/",
+  "https://internal.example./",
+  "https://user@example.org/",
+  "https://user:secret@example.org/",
+  "http://example.org/",
+  "ftp://example.org/",
+  "file:///etc/passwd",
+  "gopher://127.0.0.1:25/",
+  "javascript:alert(1)",
+  "data:text/plain,x",
+  "//example.org/",
+  "https://example.org:22/",
+  "https://example.org:80/",
+  "https://example.org:2375/",
+  "https://example.org:6443/",
+  "https://",
+  "https://[::1%25eth0]/",
+  "",
+  `https://example.org/${"a".repeat(2048)}`,
+];
+const corpus = [
+  ...v4.map((address) => `https://${address}/hook`),
+  ...v6.map((address) => `https://[${address}]/hook`),
+  ...odd,
+];
+
+test("the corpus is as large as promised", () => expect(corpus.length).toBeGreaterThanOrEqual(60));
+
+test.for(corpus)("%s is refused before any socket opens", async (url) => {
+  const before = sockets.length;
+  const guarded = createGuardedHttp({ addresses: createAddressPolicy(), resolve: async () => ["127.0.0.1"] });
+  await expect(guarded.send(hook(url))).rejects.toThrow(RefusedTarget);
+  expect(sockets.length).toBe(before);
+});
+
+test.for([...v4, ...v6])(
+  "a public name that resolves to %s is refused before any socket opens",
+  async (address) => {
+    const before = sockets.length;
+    const guarded = createGuardedHttp({
+      addresses: createAddressPolicy(),
+      resolve: async () => ["93.184.215.14", address],
+    });
+    await expect(guarded.send(hook("https://hooks.example.org/"))).rejects.toThrow("is not allowed");
+    expect(sockets.length).toBe(before);
+  },
+);
+
+const open = () => createAddressPolicy([], ["127.0.0.0/8"]);
+const local = (addresses = open(), resolve?: () => Promise<readonly string[]>) =>
+  createGuardedHttp({
+    addresses,
+    ports: [port],
+    allowHttp: true,
+    ...(resolve === undefined ? {} : { resolve }),
+  });
+
+test("an allowed target is reached at the checked address, and the spy sees it", async () => {
+  const before = sockets.length;
+  requests = [];
+  const answer = await local(open(), async () => ["127.0.0.1"]).send(
+    hook(`http://hooks.example.org:${port}/ok`),
+  );
+  expect(answer).toEqual({ status: 200, body: "hello" });
+  expect(requests).toEqual(["/ok"]);
+  expect(sockets.length).toBe(before + 1);
+});
+
+test("a name is resolved once per request: a second answer cannot rebind it", async () => {
+  const answers = [["127.0.0.1"], ["10.0.0.1"]];
+  let asked = 0;
+  const guarded = local(open(), async () => answers[asked++] as string[]);
+  await guarded.send(hook(`http://hooks.example.org:${port}/ok`));
+  expect(asked).toBe(1);
+  await expect(guarded.send(hook(`http://hooks.example.org:${port}/ok`))).rejects.toThrow("10.0.0.1");
+});
+
+test("the peer is checked again once connected", async () => {
+  let checks = 0;
+  const flips = { refuse: () => (checks++ === 0 ? null : "changed its mind") };
+  requests = [];
+  await expect(
+    local(flips, async () => ["127.0.0.1"]).send(hook(`http://hooks.example.org:${port}/ok`)),
+  ).rejects.toThrow("changed its mind");
+  expect(requests).toEqual([]);
+});
+
+test("a redirect is an answer and is not followed", async () => {
+  requests = [];
+  const answer = await local().send(hook(`http://127.0.0.1:${port}/redirect`));
+  expect(answer.status).toBe(302);
+  expect(requests).toEqual(["/redirect"]);
+});
+
+test("an endless body is cut at the limit", async () => {
+  const answer = await local().send(hook(`http://127.0.0.1:${port}/endless`));
+  expect(answer.body.length).toBe(65_536);
+});
+
+test("networks of the installation are refused, and a broken one is named", () => {
+  const addresses = createAddressPolicy(["8.8.0.0/16", "2a00::/16"]);
+  expect(addresses.refuse("8.8.8.8")).toMatch(/installation/);
+  expect(addresses.refuse("2a00::1")).toMatch(/installation/);
+  expect(addresses.refuse("9.9.9.9")).toBeNull();
+  expect(addresses.refuse("2606:4700::1")).toBeNull();
+  expect(() => createAddressPolicy(["10.0.0.0"])).toThrow("10.0.0.0 is no network");
+});
+
+test("a plain public target passes", () => {
+  const url = parseTarget("https://hooks.example.org:8443/a?b=c", { addresses: createAddressPolicy() });
+  expect(url.href).toBe("https://hooks.example.org:8443/a?b=c");
+});
