@@ -1,22 +1,32 @@
 /**
- * Bitmaps of one tile: 1,024 rows, bit r of byte r >> 3 is row r, 128 bytes, 16-byte aligned.
+ * Bitmaps of one tile. A tile is 1,024 rows; its bitmap is 128 bytes, 16-byte aligned, and bit `row & 7` of byte
+ * `row >> 3` is a row:
+ *
+ *   byte    0         1               127
+ *         |01234567|89......| ... |......1023|      bit 0 of a byte is the first row
+ *
+ * Every predicate, whatever it is stored as, becomes such a bitmap; set bits are the rows that fail it.
  */
-
-/** Rows of a tile; the host pads every column to a multiple of it. */
-export const TILE: i32 = 1024;
 
 /** Bytes of a tile's bitmap. */
 export const TILE_BYTES: usize = 128;
 
-/** Sets all bits of a tile bitmap to zero. */
-export function clear(at: usize): void {
-  for (let offset: usize = 0; offset < TILE_BYTES; offset += 16) v128.store(at + offset, i64x2.splat(0));
+/** Rows of a tile as a shift: tile t begins at row t << TILE_SHIFT. */
+export const TILE_SHIFT: u32 = 10;
+
+/** target = 0 */
+export function clear(target: usize): void {
+  memory.fill(target, 0, TILE_BYTES);
 }
 
-/** Number of bits set in `a & b` over one tile. */
-export function countBoth(a: usize, b: usize): u32 {
-  let count: u64 = 0;
-  for (let offset: usize = 0; offset < TILE_BYTES; offset += 8)
-    count += popcnt<u64>(load<u64>(a + offset) & load<u64>(b + offset));
-  return <u32>count;
+/** target |= source */
+export function include(target: usize, source: usize): void {
+  for (let at: usize = 0; at < TILE_BYTES; at += 16)
+    v128.store(target + at, v128.or(v128.load(target + at), v128.load(source + at)));
+}
+
+/** target &= ~source */
+export function exclude(target: usize, source: usize): void {
+  for (let at: usize = 0; at < TILE_BYTES; at += 16)
+    v128.store(target + at, v128.andnot(v128.load(target + at), v128.load(source + at)));
 }

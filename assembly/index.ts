@@ -1,1 +1,2 @@
-export { selectRows } from "./select";
+export { encode } from "./encode";
+export { run } from "./select";

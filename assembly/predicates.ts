@@ -1,138 +1,208 @@
-import { TILE_BYTES } from "./bitmaps";
+import { clear, exclude, include, TILE_BYTES, TILE_SHIFT } from "./bitmaps";
+import { compare, compareAround } from "./planes";
 
 /**
- * One predicate, 64 bytes, written by the host:
+ * One predicate, 64 bytes, written by the host. Its rows without a value are in the bitmap `unknown`, if any.
  *
- *   0  u32 kind: 0 range, 1 category, 2 flag, 3 bitmap
- *   4  u32 bits: 1 unknown fails, 2 has minimum, 4 has maximum, 8 the f32 column is exact (no f64 check needed)
- *   8  u32 column: f32[rows] (range), i32[rows] (category), yes bitmap (flag), failed bitmap (bitmap)
- *  12  u32 second: f64[rows] (range), u8[codes] 1 is allowed (category), unknown bitmap (flag; bitmap or 0)
- *  16  f32 minimum, 20 f32 maximum (range), 16 u32 wanted 0 or 1 (flag)
- *  24  f64 minimum, 32 f64 maximum (range)
+ *    0 u32 kind: 0 union of stored bitmaps, 1 range over bit planes, 2 set of byte codes, 3 set of half-word codes,
+ *          4 range over f32 values
+ *    4 u32 address of the bitmap of unknown rows, or 0           8 u32 unknown rows: 1 fail, 0 pass
+ *
+ *   union   12 u32 address of {u32 bitmap, u32 0 or ~0 to invert it}[]     16 u32 how many
+ *           20 u32 ~0: rows in none of them fail; 0: rows in any fail
+ *   planes  12 u32 planes   16 u32 bits   20 i32 least code   24 i32 most code
+ *           28 u32 bits: 1 smaller codes fail, 2 larger codes fail, 4 and 8: rows with exactly the least / most code
+ *              are compared by value, 16: values are f64, else u16 remainders
+ *           32 u32 values   36 u32 least remainder   40 u32 most remainder   48 f64 minimum   56 f64 maximum
+ *   sets    12 u32 codes    16 u32 table of bits, 1 is allowed; 32 bytes for byte codes
+ *   f32     12 u32 values   16 f32 minimum   20 f32 maximum
  */
 export const PREDICATE_BYTES: usize = 64;
 
-const UNKNOWN_FAILS: u32 = 1;
-const HAS_MINIMUM: u32 = 2;
-const HAS_MAXIMUM: u32 = 4;
-const EXACT: u32 = 8;
+const LOW: u32 = 1;
+const HIGH: u32 = 2;
+const LOW_BY_VALUE: u32 = 4;
+const HIGH_BY_VALUE: u32 = 8;
+const DOUBLES: u32 = 16;
 
-/** Four lane masks of one vector each to 16 bits. */
-function mask16(a: v128, b: v128, c: v128, d: v128): u32 {
-  return <u32>i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
+/**
+ * Writes to `failed` the rows of a tile that fail a constraint of `count` predicates, and to `missing`, unless it is 0,
+ * those of them that fail for want of a value only. `scratch` is room for one more bitmap and a half.
+ */
+export function evaluateAll(
+  predicate: usize,
+  count: u32,
+  tile: u32,
+  failed: usize,
+  missing: usize,
+  scratch: usize,
+): void {
+  if (count == 1 && missing == 0) {
+    evaluate(predicate, tile, failed, scratch + TILE_BYTES);
+    const unknown = <usize>load<u32>(predicate, 4);
+    if (unknown == 0) return;
+    if (load<u32>(predicate, 8)) include(failed, unknown + <usize>tile * TILE_BYTES);
+    else exclude(failed, unknown + <usize>tile * TILE_BYTES);
+    return;
+  }
+  clear(failed);
+  if (missing != 0) clear(missing);
+  for (; count > 0; count--, predicate += PREDICATE_BYTES) {
+    evaluate(predicate, tile, scratch, scratch + TILE_BYTES);
+    const unknown = <usize>load<u32>(predicate, 4);
+    if (unknown != 0) {
+      exclude(scratch, unknown + <usize>tile * TILE_BYTES);
+      if (load<u32>(predicate, 8)) include(missing, unknown + <usize>tile * TILE_BYTES);
+    }
+    include(failed, scratch);
+  }
+  if (missing == 0) return;
+  exclude(missing, failed);
+  include(failed, missing);
+}
+
+/** Rows of a tile that fail one predicate; what it says of unknown rows is arbitrary. */
+function evaluate(predicate: usize, tile: u32, out: usize, equal: usize): void {
+  const kind = load<u32>(predicate);
+  if (kind == 1) range(predicate, tile, out, equal);
+  else if (kind == 0) union(predicate, tile, out);
+  else if (kind == 2) byteSet(predicate, tile, out);
+  else if (kind == 3) wordSet(predicate, tile, out);
+  else floats(predicate, tile, out);
+}
+
+function union(predicate: usize, tile: u32, out: usize): void {
+  let item = <usize>load<u32>(predicate, 12);
+  const end = item + ((<usize>load<u32>(predicate, 16)) << 3);
+  const start = <usize>tile * TILE_BYTES;
+  let a0 = i64x2.splat(0),
+    a1 = a0,
+    a2 = a0,
+    a3 = a0,
+    a4 = a0,
+    a5 = a0,
+    a6 = a0,
+    a7 = a0;
+  for (; item < end; item += 8) {
+    const at = <usize>load<u32>(item) + start;
+    const invert = v128.load32_splat(item + 4);
+    a0 = v128.or(a0, v128.xor(invert, v128.load(at)));
+    a1 = v128.or(a1, v128.xor(invert, v128.load(at, 16)));
+    a2 = v128.or(a2, v128.xor(invert, v128.load(at, 32)));
+    a3 = v128.or(a3, v128.xor(invert, v128.load(at, 48)));
+    a4 = v128.or(a4, v128.xor(invert, v128.load(at, 64)));
+    a5 = v128.or(a5, v128.xor(invert, v128.load(at, 80)));
+    a6 = v128.or(a6, v128.xor(invert, v128.load(at, 96)));
+    a7 = v128.or(a7, v128.xor(invert, v128.load(at, 112)));
+  }
+  const none = v128.load32_splat(predicate + 20);
+  v128.store(out, v128.xor(none, a0));
+  v128.store(out, v128.xor(none, a1), 16);
+  v128.store(out, v128.xor(none, a2), 32);
+  v128.store(out, v128.xor(none, a3), 48);
+  v128.store(out, v128.xor(none, a4), 64);
+  v128.store(out, v128.xor(none, a5), 80);
+  v128.store(out, v128.xor(none, a6), 96);
+  v128.store(out, v128.xor(none, a7), 112);
+}
+
+function range(predicate: usize, tile: u32, out: usize, equal: usize): void {
+  const bits = load<i32>(predicate, 16);
+  const has = load<u32>(predicate, 28);
+  const planes = <usize>load<u32>(predicate, 12) + <usize>tile * <usize>bits * TILE_BYTES;
+  if ((has & (HIGH | HIGH_BY_VALUE)) == HIGH) compare(planes, bits, load<i32>(predicate, 24), out, false);
+  else clear(out);
+  if ((has & (LOW | LOW_BY_VALUE)) == LOW) compare(planes, bits, load<i32>(predicate, 20) - 1, out, true);
+  if ((has & (LOW_BY_VALUE | HIGH_BY_VALUE)) == 0) return;
+  for (let half: usize = 0; half < TILE_BYTES; half += 64) {
+    const row = ((<usize>tile) << TILE_SHIFT) + (half << 3);
+    if (has & HIGH_BY_VALUE)
+      if (compareAround(planes + half, bits, load<i32>(predicate, 24), out + half, equal, false))
+        byValue(predicate, row, out + half, equal, false);
+    if (has & LOW_BY_VALUE)
+      if (compareAround(planes + half, bits, load<i32>(predicate, 20), out + half, equal, true))
+        byValue(predicate, row, out + half, equal, true);
+  }
+}
+
+/** Compares the rows of half a tile that are set in `equal` with the bound itself; failing ones are added to `out`. */
+function byValue(predicate: usize, row: usize, out: usize, equal: usize, isLow: bool): void {
+  const values = <usize>load<u32>(predicate, 32);
+  const doubles = (load<u32>(predicate, 28) & DOUBLES) != 0;
+  for (let at: usize = 0; at < 64; at += 8, row += 64) {
+    let left = load<u64>(equal + at);
+    let bad: u64 = 0;
+    while (left != 0) {
+      const bit = ctz(left);
+      left &= left - 1;
+      let fails: bool;
+      if (doubles) {
+        const value = load<f64>(values + ((row + <usize>bit) << 3));
+        fails = isLow ? value < load<f64>(predicate, 48) : value > load<f64>(predicate, 56);
+      } else {
+        const remainder = <u32>load<u16>(values + ((row + <usize>bit) << 1));
+        fails = isLow ? remainder < load<u32>(predicate, 36) : remainder > load<u32>(predicate, 40);
+      }
+      bad |= (<u64>fails) << bit;
+    }
+    store<u64>(out + at, load<u64>(out + at) | bad);
+  }
 }
 
 /**
- * Adds to the tile bitmaps `failed` (rows whose known value fails) and `unknown` (rows without a value, where that
- * fails) the verdict of one predicate on the tile starting at `row`.
+ * Membership of 16 byte codes at a time: the code's upper five bits choose a byte of the table, its lower three a bit
+ * of that byte.
  */
-export function evaluate(predicate: usize, row: i32, failed: usize, unknown: usize): void {
-  const kind = load<u32>(predicate);
-  if (kind == 0) range(predicate, row, failed, unknown);
-  else if (kind == 1) category(predicate, row, failed, unknown);
-  else if (kind == 2) flag(predicate, row, failed, unknown);
-  else bitmap(predicate, row, failed, unknown);
-}
-
-/** NaN compares false with everything, so "outside" is computed as such and unknown separately. */
-function range(predicate: usize, row: i32, failed: usize, unknown: usize): void {
-  const bits = load<u32>(predicate, 4);
-  const strict = (bits & EXACT) != 0;
-  let column = <usize>load<u32>(predicate, 8) + ((<usize>row) << 2);
-  const minimum = v128.load_splat<f32>(predicate + 16);
-  const maximum = v128.load_splat<f32>(predicate + 20);
-  const none = i64x2.splat(0);
-  for (let at: usize = 0; at < TILE_BYTES; at += 2, column += 64) {
-    const a = v128.load(column),
-      b = v128.load(column, 16),
-      c = v128.load(column, 32),
-      d = v128.load(column, 48);
-    let fails: u32 = 0;
-    let border: u32 = 0;
-    if (bits & HAS_MINIMUM) {
-      fails |= mask16(f32x4.lt(a, minimum), f32x4.lt(b, minimum), f32x4.lt(c, minimum), f32x4.lt(d, minimum));
-      if (!strict)
-        border |= mask16(
-          f32x4.eq(a, minimum),
-          f32x4.eq(b, minimum),
-          f32x4.eq(c, minimum),
-          f32x4.eq(d, minimum),
-        );
-    }
-    if (bits & HAS_MAXIMUM) {
-      fails |= mask16(f32x4.gt(a, maximum), f32x4.gt(b, maximum), f32x4.gt(c, maximum), f32x4.gt(d, maximum));
-      if (!strict)
-        border |= mask16(
-          f32x4.eq(a, maximum),
-          f32x4.eq(b, maximum),
-          f32x4.eq(c, maximum),
-          f32x4.eq(d, maximum),
-        );
-    }
-    while (border != 0) {
-      const bit = ctz(border);
-      border &= border - 1;
-      if (outside(predicate, bits, row + ((<i32>at) << 3) + <i32>bit)) fails |= 1 << bit;
-    }
-    store<u16>(failed + at, <u16>(load<u16>(failed + at) | fails));
-    if (bits & UNKNOWN_FAILS) {
-      const missing = mask16(f32x4.ne(a, a), f32x4.ne(b, b), f32x4.ne(c, c), f32x4.ne(d, d));
-      store<u16>(unknown + at, <u16>(load<u16>(unknown + at) | missing));
-    }
+function byteSet(predicate: usize, tile: u32, out: usize): void {
+  let codes = <usize>load<u32>(predicate, 12) + ((<usize>tile) << TILE_SHIFT);
+  const table = <usize>load<u32>(predicate, 16);
+  const low = v128.load(table),
+    high = v128.load(table, 16);
+  const bit = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
+  const seven = i8x16.splat(7),
+    sixteen = i8x16.splat(16);
+  for (let at: usize = 0; at < TILE_BYTES; at += 2, codes += 16) {
+    const code = v128.load(codes);
+    const byte = i8x16.shr_u(code, 3);
+    // out of range indices give 0: each half of the table answers for its own codes
+    const allowed = v128.or(i8x16.swizzle(low, byte), i8x16.swizzle(high, i8x16.sub(byte, sixteen)));
+    const hit = v128.and(allowed, i8x16.swizzle(bit, v128.and(code, seven)));
+    store<u16>(out + at, <u16>i8x16.bitmask(i8x16.eq(hit, i8x16.splat(0))));
   }
 }
 
-/** The exact comparison of a row whose f32 value equals the f32 bound. */
-function outside(predicate: usize, bits: u32, row: i32): bool {
-  const value = load<f64>(<usize>load<u32>(predicate, 12) + ((<usize>row) << 3));
-  if ((bits & HAS_MINIMUM) != 0 && value < load<f64>(predicate, 24)) return true;
-  return (bits & HAS_MAXIMUM) != 0 && value > load<f64>(predicate, 32);
-}
-
-function category(predicate: usize, row: i32, failed: usize, unknown: usize): void {
-  const unknownFails = (load<u32>(predicate, 4) & UNKNOWN_FAILS) != 0;
-  const codes = <usize>load<u32>(predicate, 8) + ((<usize>row) << 2);
-  const allowed = <usize>load<u32>(predicate, 12);
-  for (let byte: usize = 0; byte < TILE_BYTES; byte++) {
+function wordSet(predicate: usize, tile: u32, out: usize): void {
+  let codes = <usize>load<u32>(predicate, 12) + ((<usize>tile) << (TILE_SHIFT + 1));
+  const table = <usize>load<u32>(predicate, 16);
+  for (let at: usize = 0; at < TILE_BYTES; at++, codes += 16) {
     let fails: u32 = 0;
-    let missing: u32 = 0;
     for (let bit: usize = 0; bit < 8; bit++) {
-      const code = load<i32>(codes + (((byte << 3) + bit) << 2));
-      if (code < 0) missing |= 1 << (<u32>bit);
-      else fails |= (1 - <u32>load<u8>(allowed + <usize>code)) << (<u32>bit);
+      const code = <usize>load<u16>(codes + (bit << 1));
+      fails |= (((<u32>load<u8>(table + (code >> 3)) >> (<u32>code & 7)) & 1) ^ 1) << (<u32>bit);
     }
-    store<u8>(failed + byte, <u8>(load<u8>(failed + byte) | fails));
-    if (unknownFails) store<u8>(unknown + byte, <u8>(load<u8>(unknown + byte) | missing));
+    store<u8>(out + at, <u8>fails);
   }
 }
 
-function flag(predicate: usize, row: i32, failed: usize, unknown: usize): void {
-  const unknownFails = (load<u32>(predicate, 4) & UNKNOWN_FAILS) != 0;
-  const wanted = load<u32>(predicate, 16) != 0;
-  const start = <usize>row >> 3;
-  const yes = <usize>load<u32>(predicate, 8) + start;
-  const missing = <usize>load<u32>(predicate, 12) + start;
-  for (let at: usize = 0; at < TILE_BYTES; at += 16) {
-    const isYes = v128.load(yes + at);
-    const isMissing = v128.load(missing + at);
-    const wrong = wanted ? v128.not(v128.or(isYes, isMissing)) : isYes;
-    v128.store(failed + at, v128.or(v128.load(failed + at), wrong));
-    if (unknownFails) v128.store(unknown + at, v128.or(v128.load(unknown + at), isMissing));
-  }
+function outside(at: usize, minimum: v128, maximum: v128): v128 {
+  const value = v128.load(at);
+  return v128.or(f32x4.lt(value, minimum), f32x4.gt(value, maximum));
 }
 
-/** The host's own verdict; its unknown rows are part of its failed rows and are taken out of them here. */
-function bitmap(predicate: usize, row: i32, failed: usize, unknown: usize): void {
-  const start = <usize>row >> 3;
-  const fails = <usize>load<u32>(predicate, 8) + start;
-  const second = <usize>load<u32>(predicate, 12);
-  for (let at: usize = 0; at < TILE_BYTES; at += 16) {
-    let known = v128.load(fails + at);
-    if (second != 0) {
-      const missing = v128.load(second + start + at);
-      v128.store(unknown + at, v128.or(v128.load(unknown + at), v128.and(missing, known)));
-      known = v128.andnot(known, missing);
-    }
-    v128.store(failed + at, v128.or(v128.load(failed + at), known));
+/** The layout that bit planes are measured against. Exact only where all values and bounds are f32. */
+function floats(predicate: usize, tile: u32, out: usize): void {
+  let values = <usize>load<u32>(predicate, 12) + ((<usize>tile) << (TILE_SHIFT + 2));
+  const minimum = v128.load32_splat(predicate + 16);
+  const maximum = v128.load32_splat(predicate + 20);
+  for (let at: usize = 0; at < TILE_BYTES; at += 2, values += 64) {
+    const low = i16x8.narrow_i32x4_s(
+      outside(values, minimum, maximum),
+      outside(values + 16, minimum, maximum),
+    );
+    const high = i16x8.narrow_i32x4_s(
+      outside(values + 32, minimum, maximum),
+      outside(values + 48, minimum, maximum),
+    );
+    store<u16>(out + at, <u16>i8x16.bitmask(i8x16.narrow_i16x8_s(low, high)));
   }
 }

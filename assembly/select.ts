@@ -1,170 +1,127 @@
-import { clear, countBoth, TILE, TILE_BYTES } from "./bitmaps";
-import { evaluate, PREDICATE_BYTES } from "./predicates";
+import { TILE_BYTES, TILE_SHIFT } from "./bitmaps";
+import { countFailures, REFERENCE_BYTES, tally } from "./combine";
+import { evaluateAll } from "./predicates";
+import { decode, keepBest } from "./rank";
 
 /**
- * Query block, written by the host, all addresses in bytes:
+ * A job is a batch of queries, written once by the host and shared by all threads, which take ranges of tiles:
  *
- *   0  u32 rows (a multiple of 1,024)       4  u32 constraints
- *   8  u32 address of the live bitmap      12  u32 address of the skip bitmap or 0
- *  16  u32 terms                           20  u32 address of terms: {u32 address of f32[rows], f32 weight}
- *  24  u32 address of predicate counts per constraint, u32 each
- *  28  u32 address of predicates, 64 bytes each, constraint by constraint
- *  32  u32 address of counts: u32 failed[c], u32 unknown[c], u32 sole[c]
- *  36  u32 address of found rows, u32 each      40  u32 address of their scores, f32 each (0: no scores)
- *  44  u32 k                                    48  u32 address of a heap of k f32
- *  52  u32 scratch: 5 tile bitmaps, then one per constraint
+ *   job          0 u32 queries   4 u32 address of the queries   8 u32 constraints   12 u32 address of the constraints
+ *               16 u32 panel to be read ahead, or 0
+ *   constraint   0 u32 predicates   4 u32 address of the predicates   8 u32 slot   12 u32 slot of unknown rows, or 0
+ *   (32 bytes)   computed per tile, once for all queries of the batch
+ *   query        0 u32 constraints   4 u32 address of references (combine.ts)   8 u32 address of the universe bitmap
+ *   (32 bytes)  12 u32 panels   16 u32 address of the list of panels   20 u32 k   24 i32 margin
+ *               28 u32 0: all rows, 1: counts and the best rows
  *
- * Written: counts; found rows in order with scores; considered rows at 56; k-th smallest score at 60 (f32).
- * Returns the number of feasible rows.
+ * A thread's own memory, so that threads never write to the same place:
+ *
+ *   0 zeroes   128 passing   256 once   384 scratch of one bitmap and a half   576 rows of a tile, u32[1024 + 12]
+ *   4736 sink of readAhead   4800 slots, one bitmap each, numbered from 1        outputs: 32 bytes per query (rank.ts), initialised by the host
+ *
+ * A reference with tile stride 0 holds a slot number instead of an address until `bind`.
  */
-export function selectRows(query: usize): u32 {
-  const rows = load<u32>(query);
-  const scratch = <usize>load<u32>(query, 52);
-  let feasible: u32 = 0;
-  let considered: u32 = 0;
-  let heaped: u32 = 0;
-  for (let row: u32 = 0; row < rows; row += <u32>TILE) {
-    considered += universe(query, row, scratch);
-    filter(query, row, scratch);
-    const before = feasible;
-    feasible = collect(query, row, scratch + TILE_BYTES, feasible);
-    if (load<u32>(query, 40) != 0) heaped = score(query, before, feasible, heaped);
+const PASSING: usize = 128;
+const ONCE: usize = 256;
+const SCRATCH: usize = 384;
+const ROWS: usize = 576;
+const SINK: usize = 4736;
+const SLOTS: usize = 4800;
+const CONSTRAINT_BYTES: usize = 32;
+const QUERY_BYTES: usize = 32;
+const OUTPUT_BYTES: usize = 32;
+
+/** Runs tiles `from` .. `to` - 1 of a job. */
+export function run(job: usize, own: usize, outputs: usize, from: u32, to: u32): void {
+  const queries = load<u32>(job);
+  const ahead = <usize>load<u32>(job, 16);
+  bind(job, own, outputs);
+  for (let tile = from; tile < to; tile++) {
+    compute(job, own, tile);
+    if (ahead != 0) readAhead(ahead + ((<usize>tile) << (TILE_SHIFT + 4)), own + SINK);
+    let query = <usize>load<u32>(job, 4);
+    let output = outputs;
+    for (let index: u32 = 0; index < queries; index++, query += QUERY_BYTES, output += OUTPUT_BYTES)
+      answer(query, own, output, tile);
   }
-  store<u32>(query, considered, 56);
-  store<f32>(query, heaped == 0 ? -Infinity : load<f32>(<usize>load<u32>(query, 48)), 60);
-  return feasible;
 }
 
-/** Rows of the tile that the query is about: live and not skipped. */
-function universe(query: usize, row: u32, target: usize): u32 {
-  const start = <usize>row >> 3;
-  const live = <usize>load<u32>(query, 8) + start;
-  const skip = <usize>load<u32>(query, 12);
-  for (let at: usize = 0; at < TILE_BYTES; at += 16) {
-    const here = v128.load(live + at);
-    v128.store(target + at, skip == 0 ? here : v128.andnot(here, v128.load(skip + start + at)));
-  }
-  return countBoth(target, target);
-}
-
-/**
- * Evaluates every constraint on one tile and counts. Scratch bitmaps: universe, passing, once (fails exactly one so
- * far), failed, unknown; then what each constraint fails, for the sole-blocker counts.
- */
-function filter(query: usize, row: u32, scratch: usize): void {
-  const constraints = load<u32>(query, 4);
-  const sizes = <usize>load<u32>(query, 24);
-  let predicate = <usize>load<u32>(query, 28);
-  const counts = <usize>load<u32>(query, 32);
-  const passing = scratch + TILE_BYTES;
-  const once = scratch + 2 * TILE_BYTES;
-  const failed = scratch + 3 * TILE_BYTES;
-  const unknown = scratch + 4 * TILE_BYTES;
-  const perConstraint = scratch + 5 * TILE_BYTES;
-  memory.copy(passing, scratch, TILE_BYTES);
-  clear(once);
-  for (let index: u32 = 0; index < constraints; index++) {
-    clear(failed);
-    clear(unknown);
-    for (let left = load<u32>(sizes + ((<usize>index) << 2)); left > 0; left--, predicate += PREDICATE_BYTES)
-      evaluate(predicate, <i32>row, failed, unknown);
-    const fails = perConstraint + <usize>index * TILE_BYTES;
-    for (let at: usize = 0; at < TILE_BYTES; at += 16) {
-      const here = v128.load(scratch + at);
-      const known = v128.load(failed + at);
-      const missing = v128.and(v128.andnot(v128.load(unknown + at), known), here);
-      const any = v128.or(v128.and(known, here), missing);
-      const pass = v128.load(passing + at);
-      v128.store(unknown + at, missing);
-      v128.store(fails + at, any);
-      // A row leaves `once` with its second failure; it enters with its first, while it still passes.
-      v128.store(once + at, v128.or(v128.andnot(v128.load(once + at), any), v128.and(pass, any)));
-      v128.store(passing + at, v128.andnot(pass, any));
+/** Writes each query's references for this thread: slots become addresses in its own memory. */
+function bind(job: usize, own: usize, outputs: usize): void {
+  let query = <usize>load<u32>(job, 4);
+  for (let index = load<u32>(job); index > 0; index--, query += QUERY_BYTES, outputs += OUTPUT_BYTES) {
+    let from = <usize>load<u32>(query, 4);
+    let to = <usize>load<u32>(outputs, 28);
+    for (let left = load<u32>(query); left > 0; left--, from += REFERENCE_BYTES, to += REFERENCE_BYTES) {
+      memory.copy(to, from, REFERENCE_BYTES);
+      if (load<u32>(from, 4) == 0) store<u32>(to, <u32>slot(own, load<u32>(from)));
+      if (load<u32>(from, 12) != 0 && load<u32>(from, 16) == 0)
+        store<u32>(to, <u32>slot(own, load<u32>(from, 12)), 12);
     }
-    add(counts + ((<usize>index) << 2), countBoth(fails, fails));
-    add(counts + ((<usize>(constraints + index)) << 2), countBoth(unknown, unknown));
   }
-  for (let index: u32 = 0; index < constraints; index++)
-    add(
-      counts + ((<usize>(2 * constraints + index)) << 2),
-      countBoth(perConstraint + <usize>index * TILE_BYTES, once),
+}
+
+/** Address of a slot; slot 0 is the zero bitmap, where nothing fails. */
+function slot(own: usize, number: u32): usize {
+  return number == 0 ? own : own + SLOTS + (<usize>number - 1) * TILE_BYTES;
+}
+
+function compute(job: usize, own: usize, tile: u32): void {
+  let constraint = <usize>load<u32>(job, 12);
+  for (let left = load<u32>(job, 8); left > 0; left--, constraint += CONSTRAINT_BYTES) {
+    const missing = load<u32>(constraint, 12);
+    evaluateAll(
+      <usize>load<u32>(constraint, 4),
+      load<u32>(constraint),
+      tile,
+      slot(own, load<u32>(constraint, 8)),
+      missing == 0 ? 0 : slot(own, missing),
+      own + SCRATCH,
     );
-}
-
-function add(at: usize, count: u32): void {
-  store<u32>(at, load<u32>(at) + count);
-}
-
-/** Appends the rows set in a tile bitmap to the found rows; returns how many there are now. */
-function collect(query: usize, row: u32, passing: usize, found: u32): u32 {
-  let target = <usize>load<u32>(query, 36) + ((<usize>found) << 2);
-  for (let at: usize = 0; at < TILE_BYTES; at += 8) {
-    let word = load<u64>(passing + at);
-    const first = row + ((<u32>at) << 3);
-    while (word != 0) {
-      store<u32>(target, first + <u32>ctz(word));
-      target += 4;
-      word &= word - 1;
-    }
   }
-  return <u32>((target - <usize>load<u32>(query, 36)) >> 2);
 }
 
-/** Scores the found rows from `from` to `to` and keeps the k smallest scores in a max-heap; returns its size. */
-function score(query: usize, from: u32, to: u32, heaped: u32): u32 {
-  const terms = load<u32>(query, 16);
-  const list = <usize>load<u32>(query, 20);
-  const rows = <usize>load<u32>(query, 36);
-  const scores = <usize>load<u32>(query, 40);
-  const k = load<u32>(query, 44);
-  const heap = <usize>load<u32>(query, 48);
-  let size = heaped;
-  for (let index = from; index < to; index++) {
-    const row = (<usize>load<u32>(rows + ((<usize>index) << 2))) << 2;
-    let sum: f32 = 0;
-    for (let term: u32 = 0; term < terms; term++) {
-      const at = list + ((<usize>term) << 3);
-      sum += load<f32>(at, 4) * load<f32>(<usize>load<u32>(at) + row);
-    }
-    store<f32>(scores + ((<usize>index) << 2), sum);
-    if (size < k) {
-      siftUp(heap, size, sum);
-      size++;
-    } else if (k > 0 && sum < load<f32>(heap)) {
-      siftDown(heap, size, sum);
-    }
-  }
-  return size;
+/**
+ * Reads a panel's tile in order, one load per cache line: many queries will pick rows from it in no order, and only the
+ * former is something the hardware prefetches. The sum is stored so that the loads are not optimised away.
+ */
+function readAhead(panel: usize, sink: usize): void {
+  let sum = i64x2.splat(0);
+  const end = panel + ((<usize>1) << (TILE_SHIFT + 4));
+  for (; panel < end; panel += 256)
+    sum = v128.xor(
+      v128.xor(sum, v128.xor(v128.load(panel), v128.load(panel, 64))),
+      v128.xor(v128.load(panel, 128), v128.load(panel, 192)),
+    );
+  v128.store(sink, sum);
 }
 
-/** Adds a value to a max-heap of f32 that has `size` values. */
-function siftUp(heap: usize, size: u32, value: f32): void {
-  let at = size;
-  while (at > 0) {
-    const parent = (at - 1) >> 1;
-    const above = load<f32>(heap + ((<usize>parent) << 2));
-    if (above >= value) break;
-    store<f32>(heap + ((<usize>at) << 2), above);
-    at = parent;
+/** One query on one tile. */
+function answer(query: usize, own: usize, output: usize, tile: u32): void {
+  const count = load<u32>(query);
+  const mode = load<u32>(query, 28);
+  const references = <usize>load<u32>(output, 28);
+  const universe = <usize>load<u32>(query, 8) + <usize>tile * TILE_BYTES;
+  if (!tally(references, count, tile, universe, own + PASSING, own + ONCE)) return;
+  if (mode != 0) countFailures(references, count, tile, universe, own + ONCE, <usize>load<u32>(output, 24));
+  const feasible = load<u32>(output);
+  if (mode == 0) {
+    const rows = <usize>load<u32>(output, 16);
+    const end = decode(own + PASSING, tile << TILE_SHIFT, rows + ((<usize>feasible) << 2));
+    store<u32>(output, <u32>((end - rows) >> 2));
+    return;
   }
-  store<f32>(heap + ((<usize>at) << 2), value);
-}
-
-/** Replaces the largest value of a max-heap of f32. */
-function siftDown(heap: usize, size: u32, value: f32): void {
-  let at: u32 = 0;
-  for (;;) {
-    let child: u32 = 2 * at + 1;
-    if (child >= size) break;
-    if (
-      child + 1 < size &&
-      load<f32>(heap + ((<usize>(child + 1)) << 2)) > load<f32>(heap + ((<usize>child) << 2))
-    )
-      child++;
-    const below = load<f32>(heap + ((<usize>child) << 2));
-    if (below <= value) break;
-    store<f32>(heap + ((<usize>at) << 2), below);
-    at = child;
-  }
-  store<f32>(heap + ((<usize>at) << 2), value);
+  const end = decode(own + PASSING, tile << TILE_SHIFT, own + ROWS);
+  const found = <u32>((end - own - ROWS) >> 2);
+  if (found == 0) return;
+  store<u32>(output, feasible + found);
+  keepBest(
+    own + ROWS,
+    end,
+    <usize>load<u32>(query, 16),
+    load<u32>(query, 12),
+    load<u32>(query, 20),
+    load<i32>(query, 24),
+    output,
+  );
 }

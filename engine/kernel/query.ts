@@ -68,15 +68,14 @@ export interface Constraint {
 }
 
 export interface Query {
-  /** At most 64. */
   readonly constraints: readonly Constraint[];
   /** Flag column whose rows with value 1 are outside the universe: neither counted nor returned. */
   readonly skip?: number;
-  /** Score = f32 sum over terms, in order, of weight * column[row]. */
+  /** Score = sum over terms of weight * column[row]; smaller is better. */
   readonly terms: readonly { readonly column: number; readonly weight: number }[];
-  /** Rows wanted; more come back when their score lies within `margin` of the k-th. */
+  /** Rows wanted, at least 1. */
   readonly k: number;
-  /** Non-negative; wide enough to cover the f32 rounding of a score. */
+  /** Non-negative, in units of the score. */
   readonly margin: number;
 }
 
@@ -91,22 +90,45 @@ export interface Answer {
   readonly unknown: Uint32Array;
   /** Per constraint: rows that fail it and nothing else. */
   readonly sole: Uint32Array;
-  /** Feasible rows with score <= (k-th smallest score) + margin, ordered by (score, row). */
+  /**
+   * Every feasible row whose score is within `margin` of the k-th smallest, and perhaps a few more, because the sum is
+   * taken in integers (quantize.ts): the caller ranks them by exact values. Ordered by (integer score, row).
+   */
   readonly rows: Uint32Array;
-  /** f32 scores of `rows`. */
-  readonly scores: Float32Array;
+  /** Integer scores of `rows`, in a unit of the query's own. */
+  readonly scores: Int32Array;
 }
 
-/** A table of columns that answers queries. Owns its memory; `dispose` frees it. */
+/**
+ * A table of columns that answers queries and follows its catalog row by row. A row keeps its number until it is
+ * removed; numbers of removed rows are used again. Owns its memory; `dispose` frees it.
+ */
 export interface Table {
+  /** Row numbers in use are below it; removed rows among them take part in nothing. */
   readonly rows: number;
   readonly backend: "wasm" | "typescript";
+  /** Bytes of kernel memory that columns and encoded queries take; 0 for the twin. */
+  readonly bytes: number;
   /** Adds a column after creation; returns its index within its kind. */
   addNumeric(column: NumericColumn): number;
   addCategory(column: CategoryColumn): number;
   addFlag(column: FlagColumn): number;
-  addScore(column: ScoreColumn): number;
+  /** `instead` puts the column in place of an older one, which nobody may use any more. */
+  addScore(column: ScoreColumn, instead?: number): number;
+  /** A new row, all values unknown and all score columns 0. */
+  addRow(): number;
+  removeRow(row: number): void;
+  setNumeric(column: number, row: number, value: number): void;
+  /** A code beyond the dictionary makes the dictionary larger. */
+  setCategory(column: number, row: number, code: number): void;
+  setFlag(column: number, row: number, value: 0 | 1 | 2): void;
+  setScore(column: number, row: number, value: number): void;
+  /** Exact values of a numeric column, NaN is unknown; valid until rows are added. */
+  exact(column: number): Float64Array;
+  /** Answers a query; what it was encoded to is kept, so that asking with the same object again costs less. */
   select(query: Query): Answer;
+  /** Answers many queries in one pass over the rows. */
+  selectAll(queries: readonly Query[]): Answer[];
   /** Feasible rows in row order, without scoring; what the assignment layer works on. */
   feasible(query: Query): Uint32Array;
   dispose(): void;

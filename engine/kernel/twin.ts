@@ -1,3 +1,4 @@
+import { integerTerms, isWithin, quantize, type Scale, scaleOf } from "./quantize.ts";
 import type {
   Answer,
   CategoryColumn,
@@ -14,38 +15,44 @@ import type {
 /** 0 passes, 1 fails on a known value, 2 fails because the value is unknown. */
 type Verdict = 0 | 1 | 2;
 
+const bitOf = (bits: Uint32Array, index: number): number => ((bits[index >> 5] ?? 0) >>> (index & 31)) & 1;
+
+const verdictOf = (isUnknown: boolean, unknown: "fail" | "pass", passes: boolean): Verdict => {
+  if (isUnknown) return unknown === "fail" ? 2 : 0;
+  return passes ? 0 : 1;
+};
+
 /**
  * The plain TypeScript table: the reference the WASM kernel must equal bit for bit, and what serves where WASM
  * cannot load. Row by row, nothing clever.
  */
 export function twinTable(columns: TableColumns): Table {
-  const numeric: NumericColumn[] = [...columns.numeric];
-  const category: CategoryColumn[] = [...columns.category];
-  const flags: FlagColumn[] = [...columns.flags];
-  const scores: ScoreColumn[] = [...columns.scores];
+  const numeric: number[][] = [];
+  const category: number[][] = [];
+  const flags: number[][] = [];
+  const scores: { values: number[]; scale: Scale }[] = [];
+  const removed = new Set<number>();
+  const free: number[] = [];
+  let rows = columns.rows;
 
   const test = (predicate: Predicate, row: number): Verdict => {
     switch (predicate.kind) {
       case "range": {
-        const value = numeric[predicate.column]!.values[row]!;
-        if (Number.isNaN(value)) return predicate.unknown === "fail" ? 2 : 0;
-        return value < (predicate.min ?? -Infinity) || value > (predicate.max ?? Infinity) ? 1 : 0;
+        const value = numeric[predicate.column]![row]!;
+        const { min = -Infinity, max = Infinity } = predicate;
+        return verdictOf(Number.isNaN(value), predicate.unknown, value >= min && value <= max);
       }
       case "category": {
-        const code = category[predicate.column]!.codes[row]!;
-        if (code < 0) return predicate.unknown === "fail" ? 2 : 0;
-        return ((predicate.allowed[code >> 5]! >>> (code & 31)) & 1) === 1 ? 0 : 1;
+        const code = category[predicate.column]![row]!;
+        return verdictOf(code < 0, predicate.unknown, bitOf(predicate.allowed, code) === 1);
       }
       case "flag": {
-        const value = flags[predicate.column]!.values[row]!;
-        if (value === 2) return predicate.unknown === "fail" ? 2 : 0;
-        return value === predicate.value ? 0 : 1;
+        const value = flags[predicate.column]![row]!;
+        return verdictOf(value === 2, predicate.unknown, value === predicate.value);
       }
       case "bitmap": {
-        if (((predicate.failed[row >> 5]! >>> (row & 31)) & 1) === 0) return 0;
-        return predicate.unknown !== undefined && ((predicate.unknown[row >> 5]! >>> (row & 31)) & 1) === 1
-          ? 2
-          : 1;
+        if (bitOf(predicate.failed, row) === 0) return 0;
+        return predicate.unknown !== undefined && bitOf(predicate.unknown, row) === 1 ? 2 : 1;
       }
     }
   };
@@ -61,14 +68,7 @@ export function twinTable(columns: TableColumns): Table {
   };
 
   const inUniverse = (query: Query, row: number): boolean =>
-    query.skip === undefined || flags[query.skip]!.values[row]! !== 1;
-
-  const score = (query: Query, row: number): number => {
-    let sum = 0;
-    for (const { column, weight } of query.terms)
-      sum = Math.fround(sum + Math.fround(Math.fround(weight) * scores[column]!.values[row]!));
-    return sum;
-  };
+    !removed.has(row) && (query.skip === undefined || flags[query.skip]![row]! !== 1);
 
   const select = (query: Query): Answer => {
     const count = query.constraints.length;
@@ -76,8 +76,17 @@ export function twinTable(columns: TableColumns): Table {
     const unknown = new Uint32Array(count);
     const sole = new Uint32Array(count);
     const found: { row: number; score: number }[] = [];
+    const { weights, margin } = integerTerms(
+      query.terms.map(({ column, weight }) => ({ weight, scale: scores[column]!.scale })),
+      query.margin,
+    );
+    const score = (row: number): number =>
+      query.terms.reduce((sum, { column }, index) => {
+        const { values, scale } = scores[column]!;
+        return sum + weights[index]! * quantize(scale, values[row]!);
+      }, 0);
     let considered = 0;
-    for (let row = 0; row < columns.rows; row++) {
+    for (let row = 0; row < rows; row++) {
       if (!inUniverse(query, row)) continue;
       considered++;
       let failures = 0;
@@ -91,12 +100,12 @@ export function twinTable(columns: TableColumns): Table {
         last = index;
       }
       if (failures === 1) sole[last]!++;
-      if (failures === 0) found.push({ row, score: score(query, row) });
+      if (failures === 0) found.push({ row, score: score(row) });
     }
     const feasible = found.length;
     found.sort((a, b) => a.score - b.score || a.row - b.row);
-    const limit = found[Math.min(query.k, feasible) - 1]?.score ?? -Infinity;
-    const kept = found.filter((entry) => entry.score <= Math.fround(limit + Math.fround(query.margin)));
+    const kth = found[Math.max(1, query.k) - 1]?.score ?? Infinity;
+    const kept = found.filter((entry) => entry.score <= kth + margin);
     return {
       considered,
       feasible,
@@ -104,26 +113,81 @@ export function twinTable(columns: TableColumns): Table {
       unknown,
       sole,
       rows: Uint32Array.from(kept, (entry) => entry.row),
-      scores: Float32Array.from(kept, (entry) => entry.score),
+      scores: Int32Array.from(kept, (entry) => entry.score),
     };
   };
 
   const feasible = (query: Query): Uint32Array => {
-    const rows: number[] = [];
-    for (let row = 0; row < columns.rows; row++)
+    const found: number[] = [];
+    for (let row = 0; row < rows; row++)
       if (inUniverse(query, row) && query.constraints.every((constraint) => testAll(constraint, row) === 0))
-        rows.push(row);
-    return Uint32Array.from(rows);
+        found.push(row);
+    return Uint32Array.from(found);
+  };
+
+  const addNumeric = ({ values }: NumericColumn): number => numeric.push([...values]) - 1;
+  const addCategory = ({ codes }: CategoryColumn): number => category.push([...codes]) - 1;
+  const addFlag = ({ values }: FlagColumn): number => flags.push([...values]) - 1;
+  const addScore = ({ values }: ScoreColumn, instead = scores.length): number => {
+    scores[instead] = { values: [...values], scale: scaleOf(values, values.length) };
+    return instead;
+  };
+  for (const column of columns.numeric) addNumeric(column);
+  for (const column of columns.category) addCategory(column);
+  for (const column of columns.flags) addFlag(column);
+  for (const column of columns.scores) addScore(column);
+
+  const setScore = (column: number, row: number, given: number): void => {
+    const score = scores[column]!;
+    const value = Math.fround(given);
+    if (score.values[row] === value) return;
+    score.values[row] = value;
+    if (!isWithin(score.scale, value)) score.scale = scaleOf(Float32Array.from(score.values), rows);
+  };
+
+  const clearRow = (row: number): void => {
+    for (const values of numeric) values[row] = Number.NaN;
+    for (const codes of category) codes[row] = -1;
+    for (const values of flags) values[row] = 2;
+    scores.forEach(({ values }, column) => {
+      values[row] = Number.NaN;
+      setScore(column, row, 0);
+    });
   };
 
   return {
-    rows: columns.rows,
+    get rows() {
+      return rows;
+    },
     backend: "typescript",
-    addNumeric: (column) => numeric.push(column) - 1,
-    addCategory: (column) => category.push(column) - 1,
-    addFlag: (column) => flags.push(column) - 1,
-    addScore: (column) => scores.push(column) - 1,
+    bytes: 0,
+    addNumeric,
+    addCategory,
+    addFlag,
+    addScore,
+    addRow: () => {
+      const row = free.pop() ?? rows++;
+      removed.delete(row);
+      clearRow(row);
+      return row;
+    },
+    removeRow: (row) => {
+      removed.add(row);
+      free.push(row);
+    },
+    setNumeric: (column, row, value) => {
+      numeric[column]![row] = value;
+    },
+    setCategory: (column, row, code) => {
+      category[column]![row] = code;
+    },
+    setFlag: (column, row, value) => {
+      flags[column]![row] = value;
+    },
+    setScore,
+    exact: (column) => Float64Array.from(numeric[column]!),
     select,
+    selectAll: (queries) => queries.map(select),
     feasible,
     dispose: () => undefined,
   };

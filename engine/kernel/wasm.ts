@@ -1,5 +1,11 @@
 import { assert } from "../model/errors.ts";
-import { KernelMemory } from "./memory.ts";
+import { CategoryStore } from "./category-store.ts";
+import { FlagStore } from "./flag-store.ts";
+import { type Job, type JobSource, writeJob } from "./job.ts";
+import { type Block, KernelMemory } from "./memory.ts";
+import { NumericStore, type StoreHost } from "./numeric-store.ts";
+import type { PredicateCode } from "./predicate-code.ts";
+import type { Scale } from "./quantize.ts";
 import type {
   Answer,
   CategoryColumn,
@@ -11,295 +17,372 @@ import type {
   Table,
   TableColumns,
 } from "./query.ts";
+import { readAnswer } from "./read-answer.ts";
+import { ScorePanels } from "./score-panels.ts";
 
 const TILE = 1024;
-const TILE_BYTES = TILE / 8;
-const PREDICATE_BYTES = 64;
-const QUERY_BYTES = 64;
+/** Encoded queries kept: enough for those in turn; an encoded query is small, what it points to is not. */
+const KEPT_JOBS = 64;
+/** Queries of one pass: their bitmaps and outputs stay in the caches; 64 were slower than 16. */
+const BATCH = 16;
+/** Room for further rows when a table becomes full, as a share of its rows. */
+const HEADROOM = 1 / 8;
 
+/** The compiled kernel on its memory. */
 interface Exports {
-  selectRows(query: number): number;
+  run(job: number, own: number, outputs: number, from: number, to: number): void;
+  encode: StoreHost["encode"];
 }
 
-interface NumericBlock {
-  /** f32 and f64 addresses, and whether every value is an f32, so that no bound needs an exact check. */
-  readonly narrow: number;
-  readonly exact: number;
-  readonly isExact: boolean;
+/** Runs jobs, on this thread or on many. A thread's memory is given by address. */
+export interface Runner {
+  readonly threads: number;
+  /** @param outputs offset of the outputs within a thread's memory */
+  run(job: number, owns: readonly number[], outputs: number, tiles: number): void;
+  dispose(): void;
 }
 
-interface CategoryBlock {
-  readonly codes: number;
-  readonly size: number;
+/** What a table runs on; `pooled` hosts bring a shared memory and a runner of their own. */
+export interface KernelHost {
+  readonly module: WebAssembly.Module;
+  readonly memory?: WebAssembly.Memory;
+  readonly runner?: Runner;
 }
 
-/** Bitmaps of a flag column. */
-interface FlagBlock {
-  readonly yes: number;
-  readonly unknown: number;
+export interface TableSettings {
+  /** Plain f32 values in place of bit planes: what the bench and the tests compare with. */
+  readonly layout?: "planes" | "floats";
 }
 
-/** What the kernel wrote, still in its memory. */
-interface Raw {
-  readonly feasible: number;
-  readonly considered: number;
-  readonly kth: number;
-  readonly counts: number;
+/** A job with what makes it stale. */
+interface Kept {
+  readonly job: Job;
+  readonly epoch: number;
+  readonly owned: readonly Block[];
 }
 
-/**
- * A table in WebAssembly memory (see `assembly/`): f32 columns filtered four rows at a time, rows whose f32 value
- * equals the bound checked against the f64 value, everything counted by bitmaps of 1,024 rows.
- */
-class WasmTable implements Table {
-  readonly rows: number;
+/** Bitmap of the live rows outside a flag column, and their number. */
+interface Universe {
+  readonly block: Block;
+  version: number;
+  count: number;
+}
+
+/** A table in WebAssembly memory; docs/kernel.md draws it. */
+export class WasmTable implements Table, StoreHost, JobSource {
   readonly backend = "wasm" as const;
-  readonly #padded: number;
-  readonly #memory: KernelMemory = new KernelMemory();
+  readonly memory: KernelMemory;
+  rows: number;
+  capacity: number;
   readonly #exports: Exports;
-  readonly #numeric: NumericBlock[] = [];
-  readonly #category: CategoryBlock[] = [];
-  readonly #flags: FlagBlock[] = [];
-  readonly #scores: number[] = [];
-  readonly #live: number;
-  readonly #found: number;
-  readonly #foundScores: number;
-  #arena: { at: number; size: number };
+  readonly #runner: Runner;
+  readonly #layout: "planes" | "floats";
+  readonly #numeric: NumericStore[] = [];
+  readonly #category: CategoryStore[] = [];
+  readonly #flags: FlagStore[] = [];
+  readonly #scores: ScorePanels;
+  readonly #live: Block;
+  #liveVersion = 0;
+  readonly #freeRows: number[] = [];
+  readonly #universes: Map<number, Universe> = new Map();
+  readonly #jobs: Map<object, Kept> = new Map();
+  #epoch = 0;
+  #threads: Block[] = [];
+  #owned: Block[] = [];
 
-  constructor(module: WebAssembly.Module, columns: TableColumns) {
+  constructor(host: KernelHost, columns: TableColumns, { layout = "planes" }: TableSettings = {}) {
     this.rows = columns.rows;
-    this.#padded = Math.ceil(columns.rows / TILE) * TILE;
-    const instance = new WebAssembly.Instance(module, { env: { memory: this.#memory.memory, abort: fail } });
+    this.capacity = Math.max(1, Math.ceil(columns.rows / TILE)) * TILE;
+    this.memory = new KernelMemory(host.memory);
+    const instance = new WebAssembly.Instance(host.module, {
+      env: { memory: this.memory.memory, abort: fail },
+    });
     this.#exports = instance.exports as unknown as Exports;
-    this.#live = this.#memory.allocate(this.#padded / 8);
-    const live = this.#memory.u8(this.#live, this.#padded / 8);
-    for (let row = 0; row < this.rows; row++) live[row >> 3]! |= 1 << (row & 7);
-    this.#found = this.#memory.allocate(this.#padded * 4);
-    this.#foundScores = this.#memory.allocate(this.#padded * 4);
-    this.#arena = { at: this.#memory.allocate(4096), size: 4096 };
+    this.#runner = host.runner ?? {
+      threads: 1,
+      run: (job, [own], outputs, tiles) => this.#exports.run(job, own!, own! + outputs, 0, tiles),
+      dispose: () => undefined,
+    };
+    this.#layout = layout;
+    this.#live = this.memory.allocate(this.capacity / 8);
+    for (let row = 0; row < this.rows; row++) this.memory.u8[this.#live.at + (row >> 3)]! |= 1 << (row & 7);
+    this.#scores = new ScorePanels(this);
     for (const column of columns.numeric) this.addNumeric(column);
     for (const column of columns.category) this.addCategory(column);
     for (const column of columns.flags) this.addFlag(column);
     for (const column of columns.scores) this.addScore(column);
   }
 
-  addNumeric({ values }: NumericColumn): number {
-    const narrow = this.#memory.allocate(this.#padded * 4);
-    const exact = this.#memory.allocate(this.#padded * 8);
-    this.#memory.f32(narrow, this.rows).set(values);
-    this.#memory.f64(exact, this.rows).set(values);
-    let isExact = true;
-    for (let row = 0; row < this.rows && isExact; row++) {
-      const value = values[row]!;
-      isExact = Number.isNaN(value) || Math.fround(value) === value;
-    }
-    return this.#numeric.push({ narrow, exact, isExact }) - 1;
+  get bytes(): number {
+    const threads = this.#threads.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.memory.used - threads;
   }
 
-  addCategory({ codes, size }: CategoryColumn): number {
-    const at = this.#memory.allocate(this.#padded * 4);
-    this.#memory.i32(at, this.#padded).fill(-1);
-    this.#memory.i32(at, this.rows).set(codes);
-    return this.#category.push({ codes: at, size }) - 1;
+  get panels(): readonly Block[] {
+    return this.#scores.panels;
   }
 
-  addFlag({ values }: FlagColumn): number {
-    const bytes = this.#padded / 8;
-    const yes = this.#memory.allocate(bytes);
-    const unknown = this.#memory.allocate(bytes);
-    const isYes = this.#memory.u8(yes, bytes);
-    const isUnknown = this.#memory.u8(unknown, bytes);
-    for (let row = 0; row < this.rows; row++) {
-      if (values[row] === 1) isYes[row >> 3]! |= 1 << (row & 7);
-      else if (values[row] === 2) isUnknown[row >> 3]! |= 1 << (row & 7);
-    }
-    return this.#flags.push({ yes, unknown }) - 1;
+  scale(column: number): Scale {
+    return this.#scores.scale(column);
   }
 
-  addScore({ values }: ScoreColumn): number {
-    const at = this.#memory.allocate(this.#padded * 4);
-    this.#memory.f32(at, this.rows).set(values);
-    return this.#scores.push(at) - 1;
+  encode: StoreHost["encode"] = (...args) => this.#exports.encode(...args);
+
+  /** Encoded queries are stale from now on. */
+  changed(): void {
+    this.#epoch++;
+  }
+
+  addNumeric({ name, values }: NumericColumn): number {
+    return this.#numeric.push(new NumericStore(this, name, values, this.#layout === "floats")) - 1;
+  }
+
+  addCategory({ name, codes, size }: CategoryColumn): number {
+    return this.#category.push(new CategoryStore(this, name, codes, size)) - 1;
+  }
+
+  addFlag({ name, values }: FlagColumn): number {
+    return this.#flags.push(new FlagStore(this, name, values)) - 1;
+  }
+
+  addScore({ name, values }: ScoreColumn, instead?: number): number {
+    return this.#scores.add(name, values, instead);
+  }
+
+  addRow(): number {
+    const row = this.#freeRows.pop() ?? this.rows++;
+    if (row >= this.capacity) this.#grow();
+    this.memory.u8[this.#live.at + (row >> 3)]! |= 1 << (row & 7);
+    this.#liveVersion++;
+    for (const column of this.#numeric) column.set(row, Number.NaN);
+    for (const column of this.#category) column.set(row, -1);
+    for (const column of this.#flags) column.set(row, 2);
+    this.#scores.clear(row);
+    return row;
+  }
+
+  removeRow(row: number): void {
+    const at = this.#live.at + (row >> 3);
+    assert(((this.memory.u8[at]! >> (row & 7)) & 1) === 1, `row ${row} is in the table`);
+    this.memory.u8[at]! &= ~(1 << (row & 7));
+    this.#liveVersion++;
+    this.#freeRows.push(row);
+  }
+
+  setNumeric(column: number, row: number, value: number): void {
+    this.#numeric[column]!.set(row, value);
+  }
+
+  setCategory(column: number, row: number, code: number): void {
+    this.#category[column]!.set(row, code);
+  }
+
+  setFlag(column: number, row: number, value: 0 | 1 | 2): void {
+    this.#flags[column]!.set(row, value);
+  }
+
+  setScore(column: number, row: number, value: number): void {
+    this.#scores.set(column, row, value);
+  }
+
+  exact(column: number): Float64Array {
+    return this.#numeric[column]!.exact.subarray(0, this.rows);
   }
 
   select(query: Query): Answer {
-    const { feasible, considered, kth, counts } = this.#run(query, true);
-    const count = query.constraints.length;
-    const rows: number[] = [];
-    const scores: number[] = [];
-    const foundRows = this.#memory.u32(this.#found, feasible);
-    const foundScores = this.#memory.f32(this.#foundScores, feasible);
-    const limit = Math.fround(kth + Math.fround(query.margin));
-    for (let index = 0; index < feasible; index++)
-      if (foundScores[index]! <= limit) {
-        rows.push(foundRows[index]!);
-        scores.push(foundScores[index]!);
-      }
-    const order = rows
-      .map((_, index) => index)
-      .sort((a, b) => scores[a]! - scores[b]! || rows[a]! - rows[b]!);
-    return {
-      considered,
-      feasible,
-      failed: this.#memory.u32(counts, count).slice(),
-      unknown: this.#memory.u32(counts + 4 * count, count).slice(),
-      sole: this.#memory.u32(counts + 8 * count, count).slice(),
-      rows: Uint32Array.from(order, (index) => rows[index]!),
-      scores: Float32Array.from(order, (index) => scores[index]!),
-    };
+    return this.#answer(query, [query])[0]!;
+  }
+
+  selectAll(queries: readonly Query[]): Answer[] {
+    if (queries.length <= BATCH) return this.#answer(queries, queries);
+    const answers: Answer[] = [];
+    for (let from = 0; from < queries.length; from += BATCH)
+      answers.push(...this.#answer({}, queries.slice(from, from + BATCH)));
+    return answers;
   }
 
   feasible(query: Query): Uint32Array {
-    const { feasible } = this.#run(query, false);
-    return this.#memory.u32(this.#found, feasible).slice();
+    const { job, owned } = this.#write([query], true);
+    const { parts } = job;
+    this.#run(job);
+    const found = this.#threads.map(({ at }) => {
+      const count = this.memory.u32[(at + parts[0]!.output) >> 2]!;
+      const first = (at + parts[0]!.kept) >> 2;
+      return this.memory.u32.subarray(first, first + count);
+    });
+    const rows = new Uint32Array(found.reduce((sum, { length }) => sum + length, 0));
+    let next = 0;
+    for (const part of found) {
+      rows.set(part, next);
+      next += part.length;
+    }
+    this.#release({ job, owned });
+    return rows;
   }
 
   dispose(): void {
-    this.#numeric.length = 0;
-    this.#category.length = 0;
-    this.#flags.length = 0;
-    this.#scores.length = 0;
+    for (const column of [...this.#numeric, ...this.#category, ...this.#flags]) column.dispose();
+    this.#scores.dispose();
+    this.#jobs.clear();
+    this.#runner.dispose();
   }
 
-  /** Writes the query block and all it points to into the arena, runs the kernel. */
-  #run(query: Query, scored: boolean): Raw {
-    const count = query.constraints.length;
-    assert(count <= 64, `at most 64 constraints, got ${count}`);
-    const predicates = query.constraints.reduce((sum, constraint) => sum + constraint.predicates.length, 0);
-    const k = scored ? Math.min(query.k, this.rows) : 0;
-    const bitmaps = query.constraints
-      .flatMap((constraint) => constraint.predicates)
-      .reduce((sum, predicate) => sum + this.#extraBytes(predicate), 0);
-    const sizes = [
-      QUERY_BYTES,
-      count * 4,
-      predicates * PREDICATE_BYTES,
-      count * 12,
-      query.terms.length * 8,
-      k * 4,
-    ];
-    const scratch = (5 + count) * TILE_BYTES;
-    this.#reserve(sizes.reduce((sum, bytes) => sum + bytes + 16, 0) + scratch + bitmaps + 64);
-    let next = this.#arena.at;
-    const take = (bytes: number): number => {
-      const at = next;
-      next += (bytes + 15) & ~15;
-      return at;
-    };
-    const [block, perConstraint, list, counts, terms, heap] = sizes.map(take) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    this.#memory.u32(counts, count * 3).fill(0);
-    this.#memory
-      .u32(perConstraint, count)
-      .set(query.constraints.map((constraint) => constraint.predicates.length));
-    let at = list;
-    for (const constraint of query.constraints)
-      for (const predicate of constraint.predicates) {
-        this.#write(at, predicate, take);
-        at += PREDICATE_BYTES;
-      }
-    query.terms.forEach(({ column, weight }, index) => {
-      this.#memory.u32(terms + index * 8, 1)[0] = this.#scores[column]!;
-      this.#memory.f32(terms + index * 8 + 4, 1)[0] = weight;
-    });
-    const skip = query.skip === undefined ? 0 : this.#flags[query.skip]!.yes;
-    const view = this.#memory.u32(block, QUERY_BYTES / 4);
-    view.set([this.#padded, count, this.#live, skip, query.terms.length, terms, perConstraint, list, counts]);
-    view.set([this.#found, scored ? this.#foundScores : 0, k, heap, take(scratch)], 9);
-    const feasible = this.#exports.selectRows(block);
-    const kth = this.#memory.f32(block + 60, 1)[0]!;
-    return { feasible, considered: this.#memory.u32(block + 56, 1)[0]!, kth, counts };
+  /** Bitmap of the rows a query is about. */
+  universe(skip: number | undefined): Block {
+    return skip === undefined ? this.#live : this.#universe(skip).block;
   }
 
-  #extraBytes(predicate: Predicate): number {
-    if (predicate.kind === "category") return this.#category[predicate.column]!.size + 16;
-    return predicate.kind === "bitmap" ? (this.#padded / 8 + 16) * 2 : 0;
-  }
-
-  /** Makes the arena at least `bytes` large; a larger one takes the place of the old. */
-  #reserve(bytes: number): void {
-    if (bytes <= this.#arena.size) return;
-    this.#arena = { at: this.#memory.allocate(bytes * 2), size: bytes * 2 };
-  }
-
-  #write(at: number, predicate: Predicate, take: (bytes: number) => number): void {
-    const words = this.#memory.u32(at, PREDICATE_BYTES / 4);
-    words.fill(0);
-    const unknownFails = predicate.kind !== "bitmap" && predicate.unknown === "fail" ? 1 : 0;
+  code(predicate: Predicate): PredicateCode {
     switch (predicate.kind) {
-      case "range": {
-        const column = this.#numeric[predicate.column]!;
-        const { min, max } = predicate;
-        const exact = column.isExact ? 8 : 0;
-        words.set([
-          0,
-          unknownFails | (min === undefined ? 0 : 2) | (max === undefined ? 0 : 4) | exact,
-          column.narrow,
-          column.exact,
-        ]);
-        const narrow = this.#memory.f32(at + 16, 2);
-        narrow[0] = column.isExact ? roundUp(min ?? 0) : (min ?? 0);
-        narrow[1] = column.isExact ? -roundUp(-(max ?? 0)) : (max ?? 0);
-        const wide = this.#memory.f64(at + 24, 2);
-        wide[0] = min ?? 0;
-        wide[1] = max ?? 0;
-        return;
-      }
-      case "category": {
-        const { codes, size } = this.#category[predicate.column]!;
-        const allowed = take(size);
-        const bytes = this.#memory.u8(allowed, size);
-        for (let code = 0; code < size; code++)
-          bytes[code] = (predicate.allowed[code >> 5]! >>> (code & 31)) & 1;
-        words.set([1, unknownFails, codes, allowed]);
-        return;
-      }
-      case "flag": {
-        const { yes, unknown } = this.#flags[predicate.column]!;
-        words.set([2, unknownFails, yes, unknown, predicate.value]);
-        return;
-      }
+      case "range":
+        return this.#numeric[predicate.column]!.code(predicate);
+      case "category":
+        return this.#category[predicate.column]!.code(predicate);
+      case "flag":
+        return this.#flags[predicate.column]!.code(predicate);
       case "bitmap": {
-        words.set([3, 0, this.#bits(predicate.failed, take)]);
-        if (predicate.unknown !== undefined) words[3] = this.#bits(predicate.unknown, take);
+        const bitmap = this.#bits(predicate.failed);
+        const unknown = predicate.unknown === undefined ? null : this.#bits(predicate.unknown);
+        const items = [{ bitmap, invert: 0 } as const];
+        return { kind: "union", items, none: 0, coversUnknown: true, unknown, unknownFails: true };
       }
     }
   }
 
-  #bits(bits: Uint32Array, take: (bytes: number) => number): number {
-    const at = take(this.#padded / 8);
-    const view = this.#memory.u32(at, this.#padded / 32);
-    view.fill(0);
-    view.set(bits.subarray(0, view.length));
-    return at;
+  #bits(bits: Uint32Array): Block {
+    const block = this.memory.allocate(this.capacity / 8);
+    this.memory.u32.set(bits.subarray(0, this.capacity / 32), block.at >> 2);
+    this.#owned.push(block);
+    return block;
+  }
+
+  /** The live rows that do not say yes in a flag column; brought up to date when either has changed. */
+  #universe(skip: number): Universe {
+    const known = this.#universes.get(skip);
+    const universe = known ?? { block: this.memory.allocate(this.capacity / 8), version: -1, count: 0 };
+    this.#universes.set(skip, universe);
+    const flags = skip < 0 ? null : this.#flags[skip]!;
+    const version = this.#liveVersion + (flags?.version ?? 0);
+    if (universe.version === version) return universe;
+    const yes = flags?.yes.at ?? 0;
+    const { u32 } = this.memory;
+    universe.count = 0;
+    for (let word = 0; word < this.capacity / 32; word++) {
+      const live = u32[(this.#live.at >> 2) + word]!;
+      const rows = flags === null ? live : live & ~u32[(yes >> 2) + word]!;
+      u32[(universe.block.at >> 2) + word] = rows;
+      universe.count += bitCount(rows);
+    }
+    universe.version = version;
+    return universe;
+  }
+
+  /** More room: every block becomes longer, and what it held stays where it was in it. */
+  #grow(): void {
+    const before = this.capacity;
+    this.capacity = (Math.ceil((before * (1 + HEADROOM)) / TILE) + 1) * TILE;
+    this.memory.enlarge(this.#live, this.capacity / 8);
+    for (const column of [...this.#numeric, ...this.#category, ...this.#flags]) column.grow();
+    this.#scores.grow();
+    for (const universe of this.#universes.values()) {
+      this.memory.enlarge(universe.block, this.capacity / 8);
+      universe.version = -1;
+    }
+    this.changed();
+  }
+
+  #answer(key: object, queries: readonly Query[]): Answer[] {
+    const { job } = this.#encoded(key, queries);
+    // an encoded query holds the address of its universe, not its content
+    const considered = queries.map(({ skip }) => this.#universe(skip ?? -1).count);
+    this.#run(job);
+    const threads = this.#threads.map(({ at }) => at);
+    return job.parts.map((part, index) => readAnswer(this.memory, threads, part, considered[index]!));
+  }
+
+  /** The job of these queries, from the last time where nothing has changed. */
+  #encoded(key: object, queries: readonly Query[]): Kept {
+    const known = this.#jobs.get(key);
+    if (known !== undefined && known.epoch === this.#epoch) return known;
+    if (known !== undefined) this.#forget(key, known);
+    const kept = this.#write(queries, false);
+    this.#jobs.set(key, kept);
+    if (this.#jobs.size > KEPT_JOBS) {
+      const [oldest] = this.#jobs;
+      this.#forget(...oldest!);
+    }
+    return kept;
+  }
+
+  #forget(key: object, kept: Kept): void {
+    this.#jobs.delete(key);
+    this.#release(kept);
+  }
+
+  #release({ job, owned }: Pick<Kept, "job" | "owned">): void {
+    this.memory.free(job.block);
+    for (const block of owned) this.memory.free(block);
+  }
+
+  #write(queries: readonly Query[], wantsAll: boolean): Kept {
+    this.#owned = [];
+    const job = writeJob(this, queries, wantsAll);
+    const owned = this.#owned;
+    this.#owned = [];
+    return { job, owned, epoch: this.#epoch };
+  }
+
+  /** Runs a job on all threads, each in its own memory, freshly initialised. */
+  #run(job: Job): void {
+    const { threads } = this.#runner;
+    while (this.#threads.length < threads) this.#threads.push(this.memory.allocate(64));
+    for (const block of this.#threads) if (block.bytes < job.threadBytes) this.#renew(block, job.threadBytes);
+    const { u32, i32 } = this.memory;
+    for (const { at } of this.#threads) {
+      u32.fill(0, at >> 2, (at >> 2) + 32);
+      for (const part of job.parts) {
+        const words = [
+          0,
+          0,
+          0x7fffffff,
+          0,
+          at + part.kept,
+          at + part.heap,
+          at + part.counts,
+          at + part.references,
+        ];
+        i32.set(words, (at + part.output) >> 2);
+        const counts = (at + part.counts) >> 2;
+        u32.fill(0, counts, counts + part.constraints * 3);
+      }
+    }
+    this.#runner.run(
+      job.block.at,
+      this.#threads.map(({ at }) => at),
+      job.outputs,
+      Math.ceil(this.rows / TILE),
+    );
+  }
+
+  /** A larger block; the old content is of no use. */
+  #renew(block: Block, bytes: number): void {
+    this.memory.free({ ...block });
+    Object.assign(block, this.memory.allocate(bytes));
   }
 }
 
-/** The smallest f32 that is at least `value`. */
-function roundUp(value: number): number {
-  const near = Math.fround(value);
-  if (near >= value || Number.isNaN(near)) return near;
-  step[0] = near;
-  // Floats of one sign order like their bits; negative ones the other way round.
-  if (near === 0) bits[0] = 1;
-  else bits[0] = near > 0 ? bits[0]! + 1 : bits[0]! - 1;
-  return step[0]!;
+/** Set bits of a word. */
+function bitCount(word: number): number {
+  let count = word - ((word >>> 1) & 0x55555555);
+  count = (count & 0x33333333) + ((count >>> 2) & 0x33333333);
+  return Math.imul((count + (count >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
-
-const step = new Float32Array(1);
-const bits = new Uint32Array(step.buffer);
 
 function fail(): never {
   throw new Error("broken invariant: the kernel aborted");
 }
 
 /** A table on the WebAssembly kernel. */
-export function wasmTable(module: WebAssembly.Module, columns: TableColumns): Table {
-  return new WasmTable(module, columns);
+export function wasmTable(host: KernelHost, columns: TableColumns, settings?: TableSettings): WasmTable {
+  return new WasmTable(host, columns, settings);
 }

@@ -1,0 +1,482 @@
+import { type Keying, keyingOf, keyOf, leastKey, mostKey } from "./keys.ts";
+import type { Block, KernelMemory } from "./memory.ts";
+import { flag, type PredicateCode, type StoredItem, unionOf } from "./predicate-code.ts";
+import type { Predicate } from "./query.ts";
+
+const TILE = 1024;
+const TILE_BYTES = TILE / 8;
+/** A column with at most this many values keeps a bitmap per value instead of codes: a range is then one look-up. */
+const FEW_VALUES = 17;
+const MOST_BITS = 12;
+const SAMPLE = 1 << 16;
+const REMAINDERS = 1 << 16;
+
+/** What the stores need of the table. */
+export interface StoreHost {
+  readonly memory: KernelMemory;
+  /** Rows in use, removed ones among them. */
+  readonly rows: number;
+  /** Rows there is room for, a multiple of 1,024. */
+  readonly capacity: number;
+  /** Assembly's `encode`: codes and bit planes of a column of keys. */
+  encode(
+    keys: number,
+    tiles: number,
+    splits: number,
+    count: number,
+    planes: number,
+    bits: number,
+    codes: number,
+  ): void;
+  /** Called when something encoded queries may have relied on has changed. */
+  changed(): void;
+}
+
+/** At most 17 values: bitmap k holds the rows with a value of at least `values[k + 1]`. */
+interface FewValues {
+  readonly kind: "few";
+  readonly values: Float64Array;
+  readonly bitmaps: readonly Block[];
+}
+
+/** Codes as bit planes; a code is the number of splits that are at most the key. */
+interface Planes {
+  readonly kind: "planes";
+  readonly keying: Keying;
+  readonly bits: number;
+  readonly splits: Float64Array;
+  /** Smallest and largest key of each code among the rows it ever had; code and bound decide where they do not cut. */
+  readonly lowest: Float64Array;
+  readonly highest: Float64Array;
+  readonly counts: Uint32Array;
+  /** Changes since the splits were chosen. */
+  changes: number;
+  readonly planes: Block;
+  /** u16 key less the code's first key, or f64 keys; null while no code has two keys. */
+  values: Block | null;
+}
+
+/** Plain f32 values, for comparison only. */
+interface Floats {
+  readonly kind: "floats";
+  readonly values: Block;
+}
+
+type Form = FewValues | Planes | Floats;
+
+/** Numbers that are the same but for the sign of zero, or both unknown. */
+const isSame = (a: number, b: number): boolean => a === b || (Number.isNaN(a) && Number.isNaN(b));
+
+/** Number of entries of an ascending list that are at most `key`. */
+function rankOf(list: Float64Array, key: number): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (list[middle]! <= key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * One numeric column: the exact values on the host, and in kernel memory what the filter needs, built when first asked
+ * for and kept up to date row by row.
+ */
+export class NumericStore {
+  readonly name: string;
+  exact: Float64Array;
+  readonly #host: StoreHost;
+  readonly #asFloats: boolean;
+  #form: Form | null = null;
+  #unknown: Block | null = null;
+
+  constructor(host: StoreHost, name: string, values: Float64Array, asFloats: boolean) {
+    this.#host = host;
+    this.#asFloats = asFloats;
+    this.name = name;
+    this.exact = new Float64Array(host.capacity).fill(Number.NaN);
+    this.exact.set(values);
+  }
+
+  /** Makes room for the table's capacity; new rows are unknown. */
+  grow(): void {
+    const before = this.exact.length;
+    const { capacity, memory } = this.#host;
+    const larger = new Float64Array(capacity).fill(Number.NaN);
+    larger.set(this.exact);
+    this.exact = larger;
+    const form = this.#form;
+    if (form === null) return;
+    if (this.#unknown === null) this.#unknown = memory.allocate(capacity / 8);
+    else memory.enlarge(this.#unknown, capacity / 8);
+    memory.u8.fill(255, this.#unknown.at + before / 8, this.#unknown.at + capacity / 8);
+    const perRow = (block: Block | null): void => {
+      if (block !== null) memory.enlarge(block, (block.bytes / before) * capacity);
+    };
+    if (form.kind === "few") for (const block of form.bitmaps) perRow(block);
+    else if (form.kind === "floats") perRow(form.values);
+    else {
+      memory.enlarge(form.planes, (capacity / 8) * form.bits);
+      if (form.values !== null) memory.enlarge(form.values, capacity * this.#valueBytes(form));
+    }
+  }
+
+  /** Sets a row's value; NaN is unknown. */
+  set(row: number, value: number): void {
+    const before = this.exact[row]!;
+    if (isSame(before, value)) return;
+    this.exact[row] = value;
+    const form = this.#form;
+    if (form === null) return;
+    this.#setUnknown(row, Number.isNaN(value));
+    if (form.kind === "few") this.#setFew(form, row, value);
+    else if (form.kind === "planes") this.#setPlanes(form, row, before, value);
+    else new Float32Array(this.#host.memory.u8.buffer, form.values.at, row + 1)[row] = value;
+  }
+
+  /** Encodes a range. */
+  code({ min, max, unknown }: Extract<Predicate, { kind: "range" }>): PredicateCode {
+    const form = this.#build();
+    const missing = { unknown: this.#unknown, unknownFails: unknown === "fail" };
+    const least = min ?? -Infinity;
+    const most = max ?? Infinity;
+    if (form.kind === "floats")
+      return { kind: "floats", values: form.values, min: least, max: most, ...missing };
+    if (form.kind === "planes") return { ...this.#codePlanes(form, least, most), ...missing };
+    const { values, bitmaps } = form;
+    const items: StoredItem[] = [];
+    let first = 0;
+    while (first < values.length && values[first]! < least) first++;
+    const beyond = rankOf(values, most);
+    // a bitmap of the smallest value would hold every known row
+    if (first > 0) items.push({ bitmap: first === values.length ? null : bitmaps[first - 1]!, invert: -1 });
+    if (beyond < values.length)
+      items.push(beyond === 0 ? { bitmap: null, invert: -1 } : { bitmap: bitmaps[beyond - 1]!, invert: 0 });
+    if (items.length === 0) items.push({ bitmap: null, invert: 0 });
+    return unionOf(
+      items,
+      0,
+      missing,
+      items.some(({ invert }) => invert === -1),
+    );
+  }
+
+  dispose(): void {
+    const { memory } = this.#host;
+    this.#drop();
+    if (this.#unknown !== null) memory.free(this.#unknown);
+    this.#unknown = null;
+  }
+
+  #valueBytes({ keying }: Planes): number {
+    return keying.kind === "double" ? 8 : 2;
+  }
+
+  #drop(): void {
+    const { memory } = this.#host;
+    const form = this.#form;
+    this.#form = null;
+    if (form === null) return;
+    if (form.kind === "few") for (const block of form.bitmaps) memory.free(block);
+    else if (form.kind === "floats") memory.free(form.values);
+    else {
+      memory.free(form.planes);
+      if (form.values !== null) memory.free(form.values);
+    }
+    this.#host.changed();
+  }
+
+  #build(): Form {
+    this.#form ??= this.#asFloats ? this.#buildFloats() : (this.#buildFew() ?? this.#buildPlanes());
+    return this.#form;
+  }
+
+  #buildFloats(): Floats {
+    const { memory, capacity } = this.#host;
+    this.#markUnknown();
+    const values = memory.allocate(capacity * 4);
+    new Float32Array(memory.u8.buffer, values.at, capacity).set(this.exact);
+    return { kind: "floats", values };
+  }
+
+  /** Bitmap of unknown rows, where there are any but padding. */
+  #markUnknown(): void {
+    const { memory, capacity } = this.#host;
+    const { exact } = this;
+    let block = this.#unknown;
+    if (block === null && !exact.some(Number.isNaN)) return;
+    block ??= memory.allocate(capacity / 8);
+    this.#unknown = block;
+    const bytes = memory.u8.subarray(block.at, block.at + capacity / 8).fill(0);
+    for (let row = 0; row < capacity; row++)
+      if (Number.isNaN(exact[row]!)) bytes[row >> 3]! |= 1 << (row & 7);
+  }
+
+  #setUnknown(row: number, isUnknown: boolean): void {
+    const { memory, capacity } = this.#host;
+    if (this.#unknown === null) {
+      if (!isUnknown) return;
+      this.#unknown = memory.allocate(capacity / 8);
+      this.#host.changed();
+    }
+    const at = this.#unknown.at + (row >> 3);
+    const bit = 1 << (row & 7);
+    if (isUnknown) memory.u8[at]! |= bit;
+    else memory.u8[at]! &= ~bit;
+  }
+
+  #buildFew(): FewValues | null {
+    const { memory, capacity } = this.#host;
+    const { exact } = this;
+    const distinct = new Set<number>();
+    for (let row = 0; row < capacity; row++) {
+      const value = exact[row]!;
+      if (Number.isNaN(value)) continue;
+      if (distinct.add(value).size > FEW_VALUES) return null;
+    }
+    this.#markUnknown();
+    const values = Float64Array.from(distinct).sort();
+    const rank = new Map(Array.from(values, (value, index) => [value, index]));
+    const bitmaps = Array.from({ length: Math.max(0, values.length - 1) }, () =>
+      memory.allocate(capacity / 8),
+    );
+    const bytes = memory.u8;
+    for (let row = 0; row < capacity; row++) {
+      const above = rank.get(exact[row]!) ?? 0;
+      for (let index = 0; index < above; index++) bytes[bitmaps[index]!.at + (row >> 3)]! |= 1 << (row & 7);
+    }
+    return { kind: "few", values, bitmaps };
+  }
+
+  #setFew({ values, bitmaps }: FewValues, row: number, value: number): void {
+    const rank = Number.isNaN(value) ? 0 : rankOf(values, value) - 1;
+    if (!Number.isNaN(value) && values[rank] !== value) {
+      this.#drop();
+      return;
+    }
+    const bytes = this.#host.memory.u8;
+    const bit = 1 << (row & 7);
+    bitmaps.forEach(({ at }, index) => {
+      if (index < rank) bytes[at + (row >> 3)]! |= bit;
+      else bytes[at + (row >> 3)]! &= ~bit;
+    });
+  }
+
+  #buildPlanes(): Planes {
+    const { memory, capacity } = this.#host;
+    this.#markUnknown();
+    const keying = keyingOf(this.exact, capacity);
+    const keys = memory.allocate(capacity * 8);
+    const view = memory.f64.subarray(keys.at >> 3, (keys.at >> 3) + capacity);
+    for (let row = 0; row < capacity; row++) {
+      const value = this.exact[row]!;
+      view[row] = Number.isNaN(value) ? value : keyOf(keying, value);
+    }
+    const form = this.#encode(keying, keys, splitsOf(view, keying));
+    memory.free(keys);
+    return form;
+  }
+
+  /** Codes and planes; where a key is too far from its code's first one for a remainder, with more splits once more. */
+  #encode(keying: Keying, keys: Block, splits: Float64Array, attempt = 0): Planes {
+    const { memory, capacity } = this.#host;
+    const bits = Math.max(1, 32 - Math.clz32(splits.length));
+    const planes = memory.allocate((capacity / 8) * bits);
+    const codes = memory.allocate(capacity * 2);
+    const list = memory.allocate(splits.length * 8);
+    memory.f64.set(splits, list.at >> 3);
+    this.#host.encode(keys.at, capacity / TILE, list.at, splits.length, planes.at, bits, codes.at);
+    const size = splits.length + 1;
+    const form: Planes = {
+      kind: "planes",
+      keying,
+      bits,
+      splits,
+      lowest: new Float64Array(size).fill(Infinity),
+      highest: new Float64Array(size).fill(-Infinity),
+      counts: new Uint32Array(size),
+      changes: 0,
+      planes,
+      values: null,
+    };
+    const { f64, u16 } = memory;
+    for (let row = 0; row < capacity; row++) {
+      const key = f64[(keys.at >> 3) + row]!;
+      if (Number.isNaN(key)) continue;
+      const code = u16[(codes.at >> 1) + row]!;
+      form.counts[code]!++;
+      if (key < form.lowest[code]!) form.lowest[code] = key;
+      if (key > form.highest[code]!) form.highest[code] = key;
+    }
+    memory.free(list);
+    memory.free(codes);
+    const mixed = form.counts.some((_, code) => form.lowest[code]! < form.highest[code]!);
+    if (!mixed) return form;
+    if (keying.kind !== "double") {
+      const wide = wideSplits(form);
+      if (wide.length > 0) {
+        memory.free(planes);
+        const more = Float64Array.from(new Set([...splits, ...wide])).sort();
+        return more.length < 1 << MOST_BITS && attempt < 4
+          ? this.#encode(keying, keys, more, attempt + 1)
+          : this.#encodeDoubles(keys);
+      }
+    }
+    form.values = this.#valuesOf(form);
+    return form;
+  }
+
+  #encodeDoubles(keys: Block): Planes {
+    const { memory, capacity } = this.#host;
+    const view = memory.f64.subarray(keys.at >> 3, (keys.at >> 3) + capacity);
+    view.set(this.exact);
+    const keying = { kind: "double" } as const;
+    return this.#encode(keying, keys, splitsOf(view, keying));
+  }
+
+  /** What tells rows of one code apart. */
+  #valuesOf(form: Planes): Block {
+    const { memory, capacity } = this.#host;
+    const block = memory.allocate(capacity * this.#valueBytes(form));
+    if (form.keying.kind === "double") {
+      memory.f64.set(this.exact, block.at >> 3);
+      return block;
+    }
+    const { u16 } = memory;
+    for (let row = 0; row < capacity; row++) {
+      const value = this.exact[row]!;
+      if (Number.isNaN(value)) continue;
+      const key = keyOf(form.keying, value);
+      u16[(block.at >> 1) + row] = key - firstKey(form, rankOf(form.splits, key));
+    }
+    return block;
+  }
+
+  #setPlanes(form: Planes, row: number, before: number, value: number): void {
+    const { memory } = this.#host;
+    const key = Number.isNaN(value) ? value : keyOf(form.keying, value);
+    if (Number.isNaN(key) && !Number.isNaN(value)) {
+      this.#drop();
+      return;
+    }
+    if (!Number.isNaN(before)) form.counts[rankOf(form.splits, keyOf(form.keying, before))]!--;
+    const code = Number.isNaN(key) ? 0 : rankOf(form.splits, key);
+    const { u8 } = memory;
+    const bit = 1 << (row & 7);
+    let at = form.planes.at + (row >> 10) * form.bits * TILE_BYTES + ((row & 1023) >> 3);
+    for (let plane = 0; plane < form.bits; plane++, at += TILE_BYTES) {
+      if ((code >> plane) & 1) u8[at]! |= bit;
+      else u8[at]! &= ~bit;
+    }
+    if (!Number.isNaN(key)) this.#enter(form, row, code, key);
+  }
+
+  /** Books a key under its code. */
+  #enter(form: Planes, row: number, code: number, key: number): void {
+    const { memory, capacity } = this.#host;
+    if (key < form.lowest[code]! || key > form.highest[code]!) {
+      form.lowest[code] = Math.min(form.lowest[code]!, key);
+      form.highest[code] = Math.max(form.highest[code]!, key);
+      this.#host.changed();
+    }
+    const count = ++form.counts[code]!;
+    // a code that many rows moved to makes every bound in it dear: choose the splits anew, but seldom
+    const crowded =
+      ++form.changes * 16 > capacity && count > 64 && count * (form.splits.length + 1) > 8 * capacity;
+    const isDouble = form.keying.kind === "double";
+    const span = form.highest[code]! - form.lowest[code]!;
+    if (span > 0 && (crowded || (!isDouble && span >= REMAINDERS))) {
+      this.#drop();
+      return;
+    }
+    if (form.values === null) {
+      if (span > 0) form.values = this.#valuesOf(form);
+      return;
+    }
+    if (isDouble) memory.f64[(form.values.at >> 3) + row] = key;
+    else {
+      const remainder = key - firstKey(form, code);
+      if (remainder < 0 || remainder >= REMAINDERS) this.#drop();
+      else memory.u16[(form.values.at >> 1) + row] = remainder;
+    }
+  }
+
+  #codePlanes(form: Planes, min: number, max: number): Extract<PredicateCode, { kind: "planes" }> {
+    const { keying, splits, bits, planes, lowest, highest, values } = form;
+    let flags: number = keying.kind === "double" ? flag.doubles : 0;
+    const low = leastKey(keying, min);
+    let least = rankOf(splits, low);
+    if (low > lowest[least]!) {
+      if (low > highest[least]!) least++;
+      else flags |= flag.lowByValue;
+    }
+    const high = mostKey(keying, max);
+    let most = rankOf(splits, high);
+    if (high < highest[most]!) {
+      if (high < lowest[most]!) most--;
+      else flags |= flag.highByValue;
+    }
+    if (least > 0) flags |= flag.low;
+    if (most < (1 << bits) - 1) flags |= flag.high;
+    return {
+      kind: "planes",
+      planes,
+      bits,
+      least,
+      most,
+      flags,
+      values,
+      leastRemainder: (flags & flag.lowByValue) === 0 ? 0 : low - firstKey(form, least),
+      mostRemainder: (flags & flag.highByValue) === 0 ? 0 : high - firstKey(form, most),
+      min,
+      max,
+      unknown: null,
+      unknownFails: false,
+    };
+  }
+}
+
+/** The key remainders of a code are counted from: its split; the smallest key seen for the first code. */
+function firstKey(form: Planes, code: number): number {
+  return code === 0 ? (form.splits[0] ?? 0) - REMAINDERS : form.splits[code - 1]!;
+}
+
+/** Splits to add so that no key is further than a remainder from its code's first one. */
+function wideSplits(form: Planes): number[] {
+  const wide: number[] = [];
+  form.counts.forEach((_, code) => {
+    const first = firstKey(form, code);
+    if (form.lowest[code]! < first) wide.push(form.lowest[code]!);
+    for (
+      let key = first + REMAINDERS;
+      key <= form.highest[code]! && wide.length < 1 << MOST_BITS;
+      key += REMAINDERS
+    )
+      wide.push(key);
+  });
+  return wide;
+}
+
+/**
+ * Splits of a column: every value of its own where there are few enough, so that a bound is decided by codes alone; else
+ * quantiles, so that a bound leaves few rows to look at. 12 bits: fewer leave more of them, more cost a plane each.
+ */
+function splitsOf(keys: Float64Array, keying: Keying): Float64Array {
+  const most = 1 << MOST_BITS;
+  const distinct = new Set<number>();
+  for (let row = 0; row < keys.length && distinct.size <= most; row++)
+    if (!Number.isNaN(keys[row]!)) distinct.add(keys[row]!);
+  if (distinct.size <= most) return Float64Array.from(distinct).sort().subarray(1);
+  const stride = Math.max(1, Math.floor(keys.length / SAMPLE));
+  const sample = keys.filter((key, row) => row % stride === 0 && !Number.isNaN(key)).sort();
+  // room is left for what `wideSplits` may have to add
+  const target = keying.kind === "double" ? most - 1 : most - most / 8;
+  const step = Math.max(1, sample.length / target);
+  const splits: number[] = [];
+  for (let at = step; at < sample.length; at += step) {
+    const key = sample[Math.floor(at)]!;
+    if (splits.length === 0 ? key > sample[0]! : key > splits[splits.length - 1]!) splits.push(key);
+  }
+  return Float64Array.from(splits);
+}
