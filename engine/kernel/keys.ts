@@ -56,7 +56,7 @@ export function keyOf(keying: Keying, value: number): number {
   }
 }
 
-const valueOf = (keying: Keying, key: number): number => {
+const valueOfKey = (keying: Keying, key: number): number => {
   if (keying.kind === "grid") return key / keying.scale;
   return keying.kind === "float32" ? ofOrder(key) : key;
 };
@@ -67,8 +67,8 @@ export function leastKey(keying: Keying, bound: number): number {
   if (Math.abs(bound) > 3e38 && keying.kind === "float32") return bound > 0 ? Infinity : -Infinity;
   let key = keying.kind === "grid" ? Math.ceil(bound * keying.scale) : orderOf(Math.fround(bound));
   if (Math.abs(key) > LARGEST) return bound > 0 ? Infinity : -Infinity;
-  while (valueOf(keying, key) < bound) key++;
-  while (valueOf(keying, key - 1) >= bound) key--;
+  while (valueOfKey(keying, key) < bound) key++;
+  while (valueOfKey(keying, key - 1) >= bound) key--;
   return key;
 }
 
