@@ -1,14 +1,23 @@
+import { createHash } from "node:crypto";
+import type { Context } from "hono";
 import { ApiError } from "./problem.ts";
 
 /** Most bytes of a body. */
 export const MOST_BODY_BYTES: number = 256 * 1024;
 /** Most levels of nesting: checked on the text, before any parser that recurses sees it. */
 const MOST_DEPTH = 32;
+/** Keys that reach an object's prototype in careless code: refused everywhere, dropped nowhere. */
+const forbiddenKeys: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
-/** Deepest nesting of a JSON text; brackets inside strings do not count. */
-function depthOf(text: string): number {
+const refuse = (message: string): never => {
+  throw new ApiError("INVALID_FORMAT", message);
+};
+
+/** Shape of a JSON text outside its strings: deepest nesting, and colons, of which every key of an object has one. */
+function shapeOf(text: string): { readonly depth: number; readonly colons: number } {
   let depth = 0;
   let deepest = 0;
+  let colons = 0;
   let isString = false;
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
@@ -16,23 +25,94 @@ function depthOf(text: string): number {
       if (code === 0x5c) index++;
       else if (code === 0x22) isString = false;
     } else if (code === 0x22) isString = true;
+    else if (code === 0x3a) colons++;
     else if (code === 0x7b || code === 0x5b) deepest = Math.max(deepest, ++depth);
     else if (code === 0x7d || code === 0x5d) depth--;
   }
-  return deepest;
+  return { depth: deepest, colons };
+}
+
+function checkText(text: string, path: string): void {
+  if (text.includes("\u0000")) refuse(`${path || "the body"} contains a NUL character`);
+  if (!text.isWellFormed()) refuse(`${path || "the body"} contains half of a surrogate pair`);
+}
+
+function checkNumber(value: number, path: string): void {
+  const size = Math.abs(value);
+  if (!Number.isFinite(value) || size > Number.MAX_SAFE_INTEGER || (size > 0 && size < 2.3e-308))
+    refuse(`${path || "the body"} is a number that cannot be kept exactly`);
+}
+
+const at = (path: string, key: string | number): string =>
+  typeof key === "number" ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`;
+
+/** Checks all values; returns how many keys the objects have together. */
+function checkValue(value: unknown, path: string): number {
+  if (typeof value === "string") checkText(value, path);
+  else if (typeof value === "number") checkNumber(value, path);
+  else if (Array.isArray(value))
+    return value.reduce((sum: number, entry, index) => sum + checkValue(entry, at(path, index)), 0);
+  else if (typeof value === "object" && value !== null) {
+    let keys = 0;
+    for (const key of Object.keys(value)) {
+      checkText(key, path);
+      if (forbiddenKeys.has(key)) refuse(`${path || "the body"} has the key ${key}, which is never accepted`);
+      keys += 1 + checkValue((value as Record<string, unknown>)[key], at(path, key));
+    }
+    return keys;
+  }
+  return 0;
 }
 
 /**
- * The JSON document of a body.
+ * The JSON document of a text: no key twice, nothing nested deeper than anything that is meant, no text that
+ * databases disagree about, no number that would change by being read.
  *
- * @throws {ApiError} 400 when it is not one, or nested deeper than anything that is meant
+ * @throws {ApiError} 400
  */
 export function parseJson(text: string): unknown {
-  if (depthOf(text) > MOST_DEPTH)
-    throw new ApiError("INVALID_FORMAT", `the body is nested deeper than ${MOST_DEPTH} levels`);
+  const { depth, colons } = shapeOf(text);
+  if (depth > MOST_DEPTH) refuse(`the body is nested deeper than ${MOST_DEPTH} levels`);
+  let document: unknown;
   try {
-    return JSON.parse(text) as unknown;
+    document = JSON.parse(text);
   } catch {
-    throw new ApiError("INVALID_FORMAT", "the body is not a JSON document");
+    return refuse("the body is not a JSON document");
   }
+  // the parser keeps the last of equal keys, so a key that occurs twice leaves a colon over
+  if (checkValue(document, "") !== colons) refuse("an object has the same key twice");
+  return document;
+}
+
+/** A body as it came and as it reads. */
+export interface Body {
+  readonly text: string;
+  readonly document: unknown;
+  /** SHA-256 of the raw bytes, hex. */
+  hash(): string;
+}
+
+/**
+ * Reads the JSON body of a request.
+ *
+ * @throws {ApiError} 415 when it is declared as something else, 400 when it is not UTF-8 or not acceptable JSON
+ */
+export async function readBody(http: Context): Promise<Body> {
+  const type = http.req.header("content-type") ?? "";
+  if (!/^application\/(?:[\w.-]+\+)?json *(?:; *charset="?utf-8"? *)?$/i.test(type))
+    throw new ApiError("INVALID_FORMAT", "the body must be declared as Content-Type: application/json", {
+      status: 415,
+    });
+  const bytes = new Uint8Array(await http.req.arrayBuffer());
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return refuse("the body is not UTF-8");
+  }
+  return {
+    text,
+    document: parseJson(text),
+    hash: () => createHash("sha256").update(bytes).digest("hex"),
+  };
 }

@@ -6,7 +6,7 @@ import { matchesHash, parseToken } from "./token.ts";
 
 /** Who sends a request. */
 export interface Principal {
-  /** `token:<id>`, for events and audit. */
+  /** `token:<id>`, for events and audit; also whose rate is charged. */
   readonly actor: string;
   readonly tokenId: string;
   readonly tokenName: string;
@@ -15,27 +15,52 @@ export interface Principal {
   readonly expiresMs: number;
 }
 
-const SCHEME = /^bearer +/i;
+/** Headers of a request, by lower-case name. */
+export type HeaderReader = (name: string) => string | undefined;
 
 /**
- * The principal behind an `Authorization` header. That a token is expired or revoked is only told to who knows its
- * secret; everything else is one and the same answer.
+ * One way to know a caller: null when the request carries no credentials of its kind, so that the next may look.
  *
- * @throws {ApiError} 401
+ * @throws {ApiError} 401 when it carries them and they do not hold
  */
-export async function authenticate(
-  { store, clock }: Pick<Env, "store" | "clock">,
-  header: string | undefined,
-): Promise<Principal> {
-  if (header === undefined)
-    throw new ApiError("AUTHENTICATION_FAILED", "an Authorization header is needed: Bearer and a token");
+export type Authenticator = (env: Env, header: HeaderReader) => Promise<Principal | null>;
+
+const SCHEME = /^bearer +/i;
+/** A use is noted once a minute. */
+const USE_MS = 60_000;
+/** Uses that are on their way to the store, by store: a token used a thousand times a second is noted once. */
+const noting = new WeakMap<object, Set<string>>();
+
+function noteUse({ store, log }: Env, id: string, atMs: number): void {
+  const pending = noting.get(store) ?? new Set<string>();
+  noting.set(store, pending);
+  if (pending.has(id)) return;
+  pending.add(id);
+  store.system
+    .touchTokens([{ id, atMs }])
+    .catch((error: unknown) => log.warn({ error: String(error) }, "the use of a token was not noted"))
+    .finally(() => pending.delete(id));
+}
+
+/**
+ * Opaque tokens of this service. That a token is expired or revoked is only told to who knows its secret; everything
+ * else is one and the same answer.
+ */
+export const tokenAuthenticator: Authenticator = async (env, header) => {
+  const { store, clock } = env;
+  const credentials = header("authorization");
+  if (credentials === undefined) return null;
   const invalid = new ApiError("INVALID_TOKEN", "the token is not valid");
-  if (!SCHEME.test(header)) throw invalid;
-  const parsed = parseToken(header.replace(SCHEME, "").trim());
+  if (!SCHEME.test(credentials)) throw invalid;
+  const parsed = parseToken(credentials.replace(SCHEME, "").trim());
   const row = parsed === null ? null : await store.system.tokenById(parsed.id);
   if (parsed === null || row === null || !matchesHash(parsed.secret, row.hash)) throw invalid;
+  const now = clock.wallMs();
   if (row.revoked_ms !== null) throw new ApiError("TOKEN_REVOKED", "the token was revoked");
-  if (row.expires_ms <= clock.wallMs()) throw new ApiError("TOKEN_EXPIRED", "the token has expired");
+  if (row.expires_ms <= now) throw new ApiError("TOKEN_EXPIRED", "the token has expired");
+  if (row.tenant_status !== "active")
+    throw new ApiError("AUTHENTICATION_FAILED", "the tenant of this token is suspended");
+  if (row.last_used_ms === null || now - row.last_used_ms >= USE_MS) noteUse(env, row.id, now);
   return {
     actor: `token:${row.id}`,
     tokenId: row.id,
@@ -44,4 +69,21 @@ export async function authenticate(
     permissions: (JSON.parse(row.permissions) as string[]).filter(isPermission),
     expiresMs: row.expires_ms,
   };
+};
+
+/**
+ * The principal behind a request.
+ *
+ * @throws {ApiError} 401
+ */
+export async function authenticate(
+  env: Env,
+  authenticators: readonly Authenticator[],
+  header: HeaderReader,
+): Promise<Principal> {
+  for (const authenticator of authenticators) {
+    const principal = await authenticator(env, header);
+    if (principal !== null) return principal;
+  }
+  throw new ApiError("AUTHENTICATION_FAILED", "an Authorization header is needed: Bearer and a token");
 }

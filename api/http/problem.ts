@@ -30,6 +30,11 @@ const statuses = {
 
 export type ProblemCode = keyof typeof statuses;
 
+/** True for a code that answers carry. */
+export function isProblemCode(text: string): text is ProblemCode {
+  return Object.hasOwn(statuses, text);
+}
+
 /** A way out that was tried and works. */
 export interface Suggestion {
   readonly alternative: string;
@@ -42,8 +47,9 @@ export interface ProblemOptions {
   readonly suggestions?: readonly Suggestion[];
   /** Seconds after which it is worth trying again. */
   readonly retryAfter?: number;
-  /** Instead of the code's own: 404 for a method, 413, 414, 415. */
+  /** Instead of the code's own: 405, 413, 414, 415, 431. */
   readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
   /** More members of the answer. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
@@ -74,7 +80,10 @@ export function toApiError(error: unknown): ApiError {
       error.problems.every(({ code }) => code === "missing_field")
         ? "MISSING_REQUIRED_FIELD"
         : "INVALID_FORMAT",
-      error.problems.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; "),
+      error.problems
+        .slice(0, 10)
+        .map(({ path, message }) => (path === "" ? message : `${path}: ${message}`))
+        .join("; "),
       { problems: error.problems },
     );
   if (error instanceof StoreError) {
@@ -97,9 +106,17 @@ export function toApiError(error: unknown): ApiError {
   );
 }
 
+/** Most problems of one input that an answer lists, and longest sentence: an answer never grows with a hostile body. */
+const MOST_PROBLEMS = 100;
+const LONGEST_MESSAGE = 2000;
+
+const brief = (text: string): string =>
+  text.length > LONGEST_MESSAGE ? `${text.slice(0, LONGEST_MESSAGE)}...`.toWellFormed() : text;
+
 /** The answer, `application/problem+json` (RFC 9457) with the original's members. */
 export function problemResponse(error: ApiError, requestId: string, instance: string): Response {
-  const { code, message, options } = error;
+  const { code, options } = error;
+  const message = brief(error.message);
   const status = options.status ?? statuses[code];
   const body = {
     type: `https://flare.dev/problems/${code.toLowerCase().replaceAll("_", "-")}`,
@@ -110,7 +127,9 @@ export function problemResponse(error: ApiError, requestId: string, instance: st
     error_code: code,
     message,
     request_id: requestId,
-    errors: options.problems ?? [],
+    errors: (options.problems ?? [])
+      .slice(0, MOST_PROBLEMS)
+      .map((problem) => ({ path: brief(problem.path), code: problem.code, message: brief(problem.message) })),
     suggestions: options.suggestions ?? [],
     ...options.extra,
   };
@@ -120,6 +139,7 @@ export function problemResponse(error: ApiError, requestId: string, instance: st
       "content-type": "application/problem+json",
       "x-request-id": requestId,
       ...(options.retryAfter === undefined ? {} : { "retry-after": String(options.retryAfter) }),
+      ...options.headers,
       ...(status === 401 ? { "www-authenticate": 'Bearer realm="flare"' } : {}),
     },
   });

@@ -83,7 +83,13 @@ export const systemOperations: {
   tokenById: {
     mode: "read",
     run: async ({ db }, id) =>
-      (await db.selectFrom("tokens").selectAll().where("id", "=", id).executeTakeFirst()) ?? null,
+      (await db
+        .selectFrom("tokens")
+        .innerJoin("tenants", "tenants.id", "tokens.tenant_id")
+        .selectAll("tokens")
+        .select("tenants.status as tenant_status")
+        .where("tokens.id", "=", id)
+        .executeTakeFirst()) ?? null,
   },
   hasTokens: {
     mode: "read",

@@ -1,0 +1,59 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { statusOf } from "../control/lifecycle.ts";
+import type { Service } from "./route.ts";
+
+/** What is counted. Labels are names of routes, methods and codes: never tenants, tokens or ids. */
+export interface Metrics {
+  answered(route: string, method: string, status: number, seconds: number): void;
+  streamOpened(): () => void;
+  /** Prometheus text, and its content type. */
+  text(): Promise<{ readonly type: string; readonly body: string }>;
+}
+
+/** Metrics of one application. */
+export function createMetrics({ env, registry = new Registry(), notReady }: Service): Metrics {
+  const registers = [registry];
+  const duration = new Histogram({
+    name: "flare_http_request_duration_seconds",
+    help: "Time from a request to its answer, by route, method and status.",
+    labelNames: ["route", "method", "status"] as const,
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    registers,
+  });
+  const streams = new Gauge({ name: "flare_http_streams", help: "Open event streams.", registers });
+  const ready = new Gauge({ name: "flare_ready", help: "1 when requests are taken.", registers });
+  const intents = new Gauge({
+    name: "flare_intents",
+    help: "Intents that have not ended, by phase.",
+    labelNames: ["phase", "status"] as const,
+    registers,
+  });
+  const waiting = new Gauge({ name: "flare_store_waiting_writes", help: "Writes that wait for a commit.", registers });
+  const stored = {
+    commits: new Counter({ name: "flare_store_commits_total", help: "Transactions on disk.", registers }),
+    writes: new Counter({ name: "flare_store_writes_total", help: "Writes in them.", registers }),
+  };
+  const seen = { commits: 0, writes: 0 };
+  return {
+    answered(route, method, status, seconds) {
+      duration.observe({ route, method, status: String(status) }, seconds);
+    },
+    streamOpened() {
+      streams.inc();
+      return () => streams.dec();
+    },
+    async text() {
+      const stats = env.store.stats();
+      for (const name of ["commits", "writes"] as const) {
+        stored[name].inc(stats[name] - seen[name]);
+        seen[name] = stats[name];
+      }
+      waiting.set(stats.waiting);
+      ready.set(notReady() === null ? 1 : 0);
+      intents.reset();
+      for (const { phase, count } of await env.store.system.phaseCounts())
+        intents.set({ phase, status: statusOf(phase) }, count);
+      return { type: registry.contentType, body: await registry.metrics() };
+    },
+  };
+}
