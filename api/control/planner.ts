@@ -5,7 +5,7 @@ import { type Catalog, prepare } from "../../engine/compile/catalog.ts";
 import type { Decision } from "../../engine/model/decision.ts";
 import type { Capacity, Flavor } from "../../engine/model/flavor.ts";
 import type { Intent } from "../../engine/model/intent.ts";
-import type { PlanOptions } from "../../engine/model/plan.ts";
+import type { Plan, PlanOptions, ScarcityPrice } from "../../engine/model/plan.ts";
 import type { Holding, Quota, Reservation, Snapshot, Tenant } from "../../engine/model/snapshot.ts";
 import { formatTime } from "../../engine/model/time.ts";
 import { plan } from "../../engine/plan.ts";
@@ -32,6 +32,23 @@ export interface Planner {
   snapshot(): Promise<Snapshot>;
   /** Decides for intents together. Stores nothing. The only caller of the engine's `plan()` in the service. */
   decide(intents: readonly Intent[], options?: PlanOptions): Promise<Decided>;
+  /**
+   * What would be decided for intents together, on the federation as it is or on a given snapshot. Nothing is stored,
+   * and nothing may act on it.
+   */
+  consider(intents: readonly Intent[], options?: PlanOptions, snapshot?: Snapshot): Promise<Considered>;
+  /** Scarcity prices of the last batch that competed; null before the first. */
+  scarcity(): Scarcity | null;
+}
+
+/** A plan that nobody acts on, and the federation that it was made on. */
+export type Considered = Plan & { readonly snapshot: Snapshot };
+
+/** What one more unit of a resource would have been worth to a batch: a signal, never a bill. */
+export interface Scarcity {
+  readonly atMs: number;
+  readonly currency: string;
+  readonly prices: readonly ScarcityPrice[];
 }
 
 /** One decision as the API shows it: under the name that the user gave. */
@@ -118,6 +135,7 @@ function withoutPlanned(
 export function createPlanner(env: Pick<Env, "store" | "federation" | "clock" | "ids" | "solver">): Planner {
   const { store, federation, clock, ids, solver } = env;
   let base: Base | null = null;
+  let lastScarcity: Scarcity | null = null;
   let prepared: { readonly offers: readonly Flavor[]; readonly catalog: Catalog } | null = null;
 
   const snapshot = async (): Promise<Snapshot> => {
@@ -195,12 +213,24 @@ export function createPlanner(env: Pick<Env, "store" | "federation" | "clock" | 
 
   return {
     snapshot,
+    scarcity: () => lastScarcity,
+    async consider(intents, options = {}, given) {
+      const now = given ?? (await snapshot());
+      const catalog = given === undefined ? catalogOf(now) : prepare(now);
+      const made = await plan(catalog, intents, {
+        ...options,
+        ...(solver === undefined ? {} : { solver }),
+      });
+      return { ...made, snapshot: now };
+    },
     async decide(intents, options = {}) {
       const now = await snapshot();
       const made = await plan(catalogOf(now), intents, {
         ...options,
         ...(solver === undefined ? {} : { solver }),
       });
+      if (made.batch !== undefined)
+        lastScarcity = { atMs: clock.wallMs(), currency: made.currency, prices: made.batch.prices };
       return {
         decisions: new Map(made.decisions.map((decision) => [decision.intent, decision])),
         currency: made.currency,

@@ -1,6 +1,6 @@
 import type { Decision } from "../../engine/model/decision.ts";
-import { convert, formatMicro } from "../../engine/model/money.ts";
 import type { Intent } from "../../engine/model/intent.ts";
+import { convert, formatMicro } from "../../engine/model/money.ts";
 import type { ReasonCode } from "../../engine/model/reason.ts";
 import type { Snapshot } from "../../engine/model/snapshot.ts";
 import { parseTime } from "../../engine/model/time.ts";
@@ -33,7 +33,16 @@ const HOLDS_MS = 10_000;
 const MOST_KNOWN = 2000;
 
 /** Everything of an intent that a decision depends on. */
-function keyOf({ tenant, priority, objective, weights, bidPerGpuHour, constraints, sla, workload }: Intent): string {
+function keyOf({
+  tenant,
+  priority,
+  objective,
+  weights,
+  bidPerGpuHour,
+  constraints,
+  sla,
+  workload,
+}: Intent): string {
   const { type, kind, scaling, batch, resources, communicationPattern, deploymentStrategy } = workload;
   const shape = { type, kind, scaling, batch, resources, communicationPattern, deploymentStrategy };
   return JSON.stringify([tenant, priority, objective, weights, bidPerGpuHour, constraints, sla, shape]);
@@ -63,8 +72,12 @@ export function suggestionsOf(decision: Decision, intent: Intent, snapshot: Snap
     return {
       alternative: `${changes.map(({ path, from, to }) => `${path}: ${show(from)} -> ${show(to)}`).join(" and ")} (${best.offer} of ${best.provider}${best.spot ? ", spot" : ""})`,
       cost_difference:
-        capMicro === null || capMicro === 0 ? price : `${percent(best.costMicro / capMicro - 1)} against the cap, ${price}`,
-      performance_impact: isOther ? `other hardware: ${gpu ?? "unknown"}` : `none: ${gpu ?? "the hardware"} as asked for`,
+        capMicro === null || capMicro === 0
+          ? price
+          : `${percent(best.costMicro / capMicro - 1)} against the cap, ${price}`,
+      performance_impact: isOther
+        ? `other hardware: ${gpu ?? "unknown"}`
+        : `none: ${gpu ?? "the hardware"} as asked for`,
     };
   });
 }

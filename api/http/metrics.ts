@@ -28,7 +28,11 @@ export function createMetrics({ env, registry = new Registry(), notReady }: Serv
     labelNames: ["phase", "status"] as const,
     registers,
   });
-  const waiting = new Gauge({ name: "flare_store_waiting_writes", help: "Writes that wait for a commit.", registers });
+  const waiting = new Gauge({
+    name: "flare_store_waiting_writes",
+    help: "Writes that wait for a commit.",
+    registers,
+  });
   const stored = {
     commits: new Counter({ name: "flare_store_commits_total", help: "Transactions on disk.", registers }),
     writes: new Counter({ name: "flare_store_writes_total", help: "Writes in them.", registers }),

@@ -47,7 +47,10 @@ export function words<T extends string>(known: readonly T[]): z.ZodType<readonly
     .transform((text) => text.split(","))
     .pipe(z.array(z.enum(known as readonly [T, ...T[]])).min(1))
     .optional()
-    .openapi({ type: "string", description: `One or more of ${known.join(", ")}, separated by commas.` }) as never;
+    .openapi({
+      type: "string",
+      description: `One or more of ${known.join(", ")}, separated by commas.`,
+    }) as never;
 }
 
 /** A short text in a query. */
@@ -59,9 +62,16 @@ export const word: z.ZodType<string | undefined> = z
   .optional() as never;
 
 /** Parameters of every list. */
-export const paging: { readonly limit: z.ZodType<number | undefined>; readonly cursor: z.ZodType<string | undefined> } = {
+export const paging: {
+  readonly limit: z.ZodType<number | undefined>;
+  readonly cursor: z.ZodType<string | undefined>;
+} = {
   limit: count(1, 500),
-  cursor: z.string().max(400).optional().openapi({ description: "`next_cursor` of the page before." }) as never,
+  cursor: z
+    .string()
+    .max(400)
+    .optional()
+    .openapi({ description: "`next_cursor` of the page before." }) as never,
 };
 
 /**
@@ -76,7 +86,10 @@ export function readQuery<Q extends z.ZodObject>(http: Context, schema: Q | unde
   const given = new Map<string, string>();
   for (const [key, value] of new URLSearchParams(url.slice(start + 1))) {
     if (given.has(key) || given.size >= MOST_PARAMETERS)
-      throw new ApiError("INVALID_FORMAT", `query: ${JSON.stringify(key)} is given twice, or there are too many`);
+      throw new ApiError(
+        "INVALID_FORMAT",
+        `query: ${JSON.stringify(key)} is given twice, or there are too many`,
+      );
     given.set(key, value);
   }
   const known = schema?.shape ?? {};

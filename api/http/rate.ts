@@ -46,7 +46,10 @@ function forgetSettled(paidAtMs: Map<string, number>, now: number): void {
  * A limiter per key by the generic cell rate algorithm: one number per key, the time at which its debt is paid.
  * Units that are refused are not charged.
  */
-export function createLimiter(rate: Rate, clock: Pick<Clock, "monoMs">): { take(key: string, units?: number): Taken } {
+export function createLimiter(
+  rate: Rate,
+  clock: Pick<Clock, "monoMs">,
+): { take(key: string, units?: number): Taken } {
   const paidAtMs = new Map<string, number>();
   const unitMs = 1000 / rate.perSecond;
   const most = rate.burst * unitMs;
@@ -58,8 +61,7 @@ export function createLimiter(rate: Rate, clock: Pick<Clock, "monoMs">): { take(
       const isAllowed = after - now <= most + 1e-6;
       const debt = (isAllowed ? after : before) - now;
       if (isAllowed) {
-        if (paidAtMs.size >= MOST_KEYS && !paidAtMs.has(key))
-          forgetSettled(paidAtMs, now);
+        if (paidAtMs.size >= MOST_KEYS && !paidAtMs.has(key)) forgetSettled(paidAtMs, now);
         paidAtMs.set(key, after);
       }
       return {

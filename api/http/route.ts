@@ -103,10 +103,11 @@ interface RouteBase {
 
 /**
  * One route. Without a permission, or the statement that it is open, it is not a route: the types do not allow it and
- * registration refuses it. `loopback` is open to this machine and needs `admin:*` from elsewhere.
+ * registration refuses it. `any` takes every known caller; `loopback` is open to this machine and needs `admin:*` from
+ * elsewhere.
  */
 export type Route =
-  | (RouteBase & { readonly permission: Permission; handle(scope: TenantScope): Answer })
+  | (RouteBase & { readonly permission: Permission | "any"; handle(scope: TenantScope): Answer })
   | (RouteBase & { readonly permission: "open" | "loopback"; handle(scope: RequestScope): Answer });
 
 /** An answer in JSON. */

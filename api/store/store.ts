@@ -132,6 +132,23 @@ export interface IntentView {
   readonly allocations: readonly AllocationRow[];
 }
 
+/** A tenant with what it holds now: GPUs, and micro-units per hour. */
+export interface Account {
+  /** Null when the tenant was never made. */
+  readonly tenant: TenantRow | null;
+  readonly gpus: number;
+  readonly costMicro: number;
+}
+
+/** Columns of a tenant that administration may set. */
+export type TenantChange = Partial<Pick<TenantRow, "weight" | "status" | "quotas" | "cohort">>;
+
+/** Whether an offer's capacity has room for a reservation in its window. */
+export type Reserved =
+  | { readonly kind: "reserved" }
+  /** Most GPUs that could be reserved in that window. */
+  | { readonly kind: "full"; readonly most: number };
+
 /** What a tenant's requests may do: every row belongs to that tenant; another's rows do not exist here. */
 export interface TenantStore {
   /** One transaction: intent, event, audit, outbox and idempotency. Durable when it resolves. */
@@ -142,6 +159,13 @@ export interface TenantStore {
   intents(filter: IntentFilter): Promise<readonly IntentRow[]>;
   /** Newest first. */
   decisions(intentId: string, limit: number): Promise<readonly DecisionRow[]>;
+  /** What was answered under an idempotency key that has not expired. */
+  keptAnswer(input: {
+    readonly key: string;
+    readonly atMs: number;
+  }): Promise<(KeptAnswer & { readonly requestHash: string }) | null>;
+  /** The tenant itself. */
+  account(): Promise<Account>;
   /** Events with a number above `after`, in order. */
   events(input: {
     readonly after: number;
@@ -153,7 +177,10 @@ export interface TenantStore {
   tokens(): Promise<readonly TokenRow[]>;
   /** The token with its time of revocation, or null when the tenant has none of that id. */
   revokeToken(input: Act & { readonly id: string }): Promise<TokenRow | null>;
-  createReservation(input: Act & { readonly reservation: Omit<ReservationRow, "tenant_id"> }): Promise<void>;
+  /** Refused when reservations of all tenants in the window would exceed `capacity`, the GPUs of the offer. */
+  createReservation(
+    input: Act & { readonly reservation: Omit<ReservationRow, "tenant_id">; readonly capacity: number },
+  ): Promise<Reserved>;
   reservations(): Promise<readonly ReservationRow[]>;
   cancelReservation(input: Act & { readonly id: string }): Promise<ReservationRow | null>;
 }
@@ -178,7 +205,18 @@ export interface SystemStore {
   tenants(): Promise<readonly TenantRow[]>;
   /** Creates the tenant unless it exists. */
   ensureTenant(tenant: TenantRow): Promise<void>;
-  tokenById(id: string): Promise<TokenRow | null>;
+  tenant(id: string): Promise<TenantRow | null>;
+  /** False: the tenant exists already, and nothing changed. */
+  createTenant(input: Act & { readonly tenant: TenantRow }): Promise<boolean>;
+  /** The tenant as it is now, or null when there is none of that name. */
+  changeTenant(input: Act & { readonly id: string; readonly set: TenantChange }): Promise<TenantRow | null>;
+  tokenById(id: string): Promise<(TokenRow & { readonly tenant_status: string }) | null>;
+  /** A secret of the service under a name: `fresh` the first time, the same ever after. */
+  secret(input: { readonly name: string; readonly fresh: string }): Promise<string>;
+  /** Intents that have not ended, by phase. */
+  phaseCounts(): Promise<readonly { readonly phase: Phase; readonly count: number }[]>;
+  /** Allocations of all tenants that existed at some time in the window. */
+  allocationsIn(input: { readonly fromMs: number; readonly toMs: number }): Promise<readonly AllocationRow[]>;
   /** True when the store has any token at all: the first start has none. */
   hasTokens(): Promise<boolean>;
   /** Notes that tokens were used, to the minute. */

@@ -189,7 +189,11 @@ export async function createDrivenService(options: DrivenOptions = {}): Promise<
     async request(token, method, path, body, headers = {}) {
       const answer = await app.request(path, {
         method,
-        headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
+        headers: {
+          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...headers,
+        },
         ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       });
       const text = await answer.text();

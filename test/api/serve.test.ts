@@ -35,7 +35,7 @@ test("the first start gives an admin token with which an intent gets to running;
   const headers = { authorization: `Bearer ${first.adminToken}` };
   const answer = await fetch(`${first.url}/api/v1/intents`, {
     method: "POST",
-    headers,
+    headers: { ...headers, "content-type": "application/json" },
     body: JSON.stringify(wish("web", 1)),
   });
   expect(answer.status).toBe(202);

@@ -1,96 +1,226 @@
-import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import { readIntent } from "../../../adapters/json/intent.ts";
+import type { Intent } from "../../../engine/model/intent.ts";
 import { formatTime } from "../../../engine/model/time.ts";
-import { parseJson } from "../body.ts";
+import { type Phase, phases, type Status, statusOf } from "../../control/lifecycle.ts";
+import { showDecision } from "../../control/planner.ts";
+import type { KeptAnswer } from "../../store/store.ts";
+import { type Body, readBody } from "../body.ts";
+import { checkMatch, idempotencyOf, tagOf } from "../condition.ts";
+import { costOf, type Estimate, estimateOf, refusal } from "../judge.ts";
 import { ApiError } from "../problem.ts";
+import { flag, paging, queried, time, word, words } from "../query.ts";
 import { json, type Route, type TenantScope } from "../route.ts";
-import { showIntent, showSummary } from "../show.ts";
+import { acceptedSchema, intentSchema, pageOf, summarySchema } from "../shapes.ts";
+import { showIntent, showRate, showRateText, showSummary, showTime } from "../show.ts";
 
-const DAY_MS = 86_400_000;
-const notFound = (): ApiError => new ApiError("NOT_FOUND", "there is no such intent");
+/** Notes on one intent that are kept; a document that earns more is not worth keeping. */
+const MOST_WARNINGS = 200;
+/** Most replicas or tasks of one intent. */
+const MOST_REPLICAS = 10_000;
+/** Units of a caller's rate that a decision costs. */
+export const DECISION_UNITS = 25;
 
-function idempotencyOf(scope: TenantScope, raw: string) {
-  const key = scope.http.req.header("idempotency-key");
-  if (key === undefined) return {};
-  if (!/^[\x21-\x7e]{1,255}$/.test(key))
-    throw new ApiError(
-      "INVALID_FORMAT",
-      "Idempotency-Key takes 1 to 255 printable characters without spaces",
-    );
-  const requestHash = createHash("sha256").update(raw).digest("hex");
-  return {
-    idempotency: { key: `POST /intents ${key}`, requestHash, expiresMs: scope.env.clock.wallMs() + DAY_MS },
+/** What every route says about an intent that this tenant does not have. */
+export const notFound = (): ApiError => new ApiError("NOT_FOUND", "there is no such intent");
+
+/**
+ * The intent of a body, for the tenant alone.
+ *
+ * @throws {ApiError} 400
+ */
+export function acceptable(document: unknown, tenant: string, strict: boolean): Intent {
+  const intent = readIntent(document, { strict, tenant });
+  if (intent.warnings.length > MOST_WARNINGS)
+    throw new ApiError("INVALID_FORMAT", `more than ${MOST_WARNINGS} fields are unknown or without effect`);
+  const { scaling, batch } = intent.workload;
+  const wanted = {
+    "intent.workload.scaling.min_replicas": scaling?.minReplicas,
+    "intent.workload.batch.parallel_tasks": batch?.parallelTasks,
   };
+  for (const [path, count] of Object.entries(wanted))
+    if (count !== undefined && count > MOST_REPLICAS) {
+      const message = `found ${count}; accepted: at most ${MOST_REPLICAS}`;
+      throw new ApiError("INVALID_FORMAT", `${path}: ${message}`, {
+        problems: [{ path, code: "out_of_range", message }],
+      });
+    }
+  return intent;
 }
 
-async function submit(scope: TenantScope): Promise<Response> {
-  const { env, http, principal, tenant, control } = scope;
-  const raw = await http.req.text();
-  const idempotent = idempotencyOf(scope, raw);
-  const act = scope.act();
-  const intent = readIntent(parseJson(raw), {
-    strict: http.req.query("strict") === "true",
-    tenant: principal.tenant,
+const acceptedBody = (intent: Intent, id: string | null, estimate: Estimate) => ({
+  intent_id: id,
+  status: "pending",
+  phase: "queued",
+  message: "Intent received and processing",
+  estimated_cost: estimate.costMicro === null ? null : showRateText(estimate.costMicro, estimate.currency),
+  estimated_start_time: showTime(estimate.startMs),
+  cost: estimate.costMicro === null ? null : showRate(estimate.costMicro, estimate.currency),
+  warnings: intent.warnings,
+});
+
+const replay = ({ status, response }: KeptAnswer): Response =>
+  new Response(response, {
+    status,
+    headers: { "content-type": "application/json", "idempotency-replayed": "true" },
   });
+
+const mismatch = (): ApiError =>
+  new ApiError("IDEMPOTENCY_MISMATCH", "this Idempotency-Key was used with another body");
+
+/** Decides against the federation as it is and stores nothing. */
+async function tryOut(scope: TenantScope, intent: Intent, tradeoffs: boolean): Promise<Response> {
+  const { planner, env } = scope;
+  scope.charge(DECISION_UNITS);
+  const { decisions, snapshot } = await planner.consider([intent], { tradeoffs });
+  const [decision] = decisions;
+  if (decision === undefined) throw new Error("an intent was not decided");
+  const shown = showDecision(decision, intent.name, snapshot.currency);
+  if (decision.outcome === "refused") throw refusal(decision, intent, snapshot, { decision: shown });
+  const startMs = decision.outcome === "placed" ? env.clock.wallMs() : null;
+  return json(200, {
+    ...acceptedBody(intent, null, estimateOf(decision, snapshot.currency, startMs)),
+    ...(decision.expectedStart === undefined ? {} : { estimated_start_time: decision.expectedStart }),
+    message: "Dry run: nothing was stored",
+    decision: shown,
+    total_cost_per_hour: costOf(decision) / 1_000_000,
+  });
+}
+
+async function submit(
+  scope: TenantScope,
+  body: Body,
+  choices: { readonly strict: boolean; readonly dryRun: boolean; readonly tradeoffs: boolean },
+): Promise<Response> {
+  const { env, http, tenant, tenantId, control, tools } = scope;
+  const act = scope.act();
+  const idempotency = idempotencyOf(http, "POST /intents", body.hash, act.atMs);
+  const intent = acceptable(body.document, tenantId, choices.strict);
+  if (choices.dryRun) return tryOut(scope, intent, choices.tradeoffs);
+  let estimate = tools.judge.known(intent);
+  if (estimate === null) {
+    // an answer that was given stays given, whatever the federation says by now
+    const kept =
+      idempotency === null ? null : await tenant.keptAnswer({ key: idempotency.key, atMs: act.atMs });
+    if (kept !== null && kept.requestHash !== idempotency?.requestHash) throw mismatch();
+    if (kept !== null) return replay(kept);
+    scope.charge(DECISION_UNITS);
+    estimate = await tools.judge.judge(intent);
+  }
   const id = env.ids.next("int");
-  const body = {
-    intent_id: id,
-    status: "pending",
-    phase: "queued",
-    message: "Intent received and processing",
-    estimated_cost: null,
-    estimated_start_time: null,
-    warnings: intent.warnings,
-  };
+  const answer = acceptedBody(intent, id, estimate);
+  const response = JSON.stringify(answer);
   const accepted = await tenant.acceptIntent({
     ...act,
-    ...idempotent,
+    ...(idempotency === null ? {} : { idempotency }),
     id,
     name: intent.name,
     kind: intent.workload.type,
     priority: intent.priority,
-    document: raw,
+    document: body.text,
     spec: JSON.stringify({ ...intent, name: id, submittedAt: formatTime(act.atMs) }),
-    message: body.message,
-    answer: { status: 202, response: JSON.stringify(body) },
+    message: answer.message,
+    answer: { status: 202, response },
   });
-  if (accepted.kind === "mismatch")
-    throw new ApiError("IDEMPOTENCY_MISMATCH", "this Idempotency-Key was used with another body");
+  if (accepted.kind === "mismatch") throw mismatch();
   if (accepted.kind === "name_taken")
     throw new ApiError("CONFLICT", `intent ${accepted.id} of this name has not ended`, {
       extra: { intent_id: accepted.id },
     });
-  if (accepted.kind === "replayed")
-    return new Response(accepted.response, {
-      status: accepted.status,
-      headers: { "content-type": "application/json", "idempotency-replayed": "true" },
-    });
+  if (accepted.kind === "replayed") return replay(accepted);
   control.wake();
-  return json(202, body, { location: `/api/v1/intents/${id}` });
+  return new Response(response, {
+    status: 202,
+    headers: { "content-type": "application/json", location: `/api/v1/intents/${id}` },
+  });
 }
 
-/** Intents: submit, read, cancel. */
+const statuses: readonly Status[] = ["pending", "running", "completed", "failed", "cancelled"];
+
+/** Phases that both filters allow; undefined: all. */
+function phasesOf(
+  asked: readonly Phase[] | undefined,
+  status: readonly Status[] | undefined,
+): readonly Phase[] | undefined {
+  if (asked === undefined && status === undefined) return undefined;
+  return (asked ?? phases).filter((phase) => status === undefined || status.includes(statusOf(phase)));
+}
+
+const PAGE = 50;
+
+/** Intents: submit, list, read, cancel. */
 export const intentRoutes: readonly Route[] = [
   {
     method: "post",
     path: "/intents",
     permission: "intents:write",
     summary: "Submit an intent",
-    body: z.record(z.string(), z.unknown()),
-    answers: { 202: { description: "Stored durably; it will be placed" } },
-    handle: submit,
+    description:
+      "202 comes after the intent is on disk. `dry_run` decides against the federation as it is, stores nothing and answers 200. An intent that nothing known will ever satisfy is refused with suggestions, each of which was tried.",
+    body: { $ref: "#/components/schemas/Intent" },
+    headers: {
+      "Idempotency-Key":
+        "The same key with the same body is the same intent, and the same answer, for 24 hours.",
+    },
+    answers: {
+      200: { description: "Dry run: what would be decided", schema: acceptedSchema },
+      202: { description: "Stored durably; it will be placed", schema: acceptedSchema },
+      402: { description: "Nothing fits below the cost limit" },
+      409: { description: "The name is taken, or nothing known will ever fit" },
+      422: { description: "The Idempotency-Key was used with another body" },
+    },
+    ...queried(
+      z.object({
+        strict: flag.describe("Unknown fields are errors instead of warnings."),
+        dry_run: flag.describe("Decide and store nothing."),
+        tradeoffs: flag.describe("With dry_run: add the cheapest, fastest, closest and greenest options."),
+      }),
+      async (scope, { strict = false, dry_run: dryRun = false, tradeoffs = false }) =>
+        submit(scope, await readBody(scope.http), { strict, dryRun, tradeoffs }),
+    ),
   },
   {
     method: "get",
     path: "/intents",
     permission: "intents:read",
-    summary: "List intents, newest first",
-    answers: { 200: { description: "One page" } },
-    async handle({ tenant }) {
-      const rows = await tenant.intents({ limit: 50 });
-      return json(200, { intents: rows.map(showSummary) });
-    },
+    summary: "List intents, newest first, ended ones included",
+    answers: { 200: { description: "One page", schema: pageOf("intents", summarySchema) } },
+    ...queried(
+      z.object({
+        ...paging,
+        status: words(statuses),
+        phase: words(phases),
+        since: time.describe("Accepted at this time or later."),
+        until: time.describe("Accepted before this time."),
+        name: word.describe("The workload's name."),
+        compat: z.literal("flare").optional().describe("Adds the list under the original's key `tokens`."),
+      }),
+      async (
+        { tenant, tenantId, tools },
+        { limit = PAGE, cursor, status, phase, since, until, name, compat },
+      ) => {
+        const wanted = phasesOf(phase, status);
+        const rows = await tenant.intents({
+          ...(wanted === undefined ? {} : { phases: wanted }),
+          ...(since === undefined ? {} : { sinceMs: since }),
+          ...(until === undefined ? {} : { untilMs: until }),
+          ...(name === undefined ? {} : { name }),
+          ...(cursor === undefined ? {} : { before: await tools.cursors.read(tenantId, "intents", cursor) }),
+          limit: limit + 1,
+        });
+        const page = rows.slice(0, limit);
+        const last = page.at(-1);
+        const intents = page.map(showSummary);
+        return json(200, {
+          intents,
+          ...(compat === undefined ? {} : { tokens: intents }),
+          next_cursor:
+            rows.length > limit && last !== undefined
+              ? await tools.cursors.make(tenantId, "intents", last.id)
+              : null,
+        });
+      },
+    ),
   },
   {
     method: "get",
@@ -98,26 +228,11 @@ export const intentRoutes: readonly Route[] = [
     aliases: ["/intents/{id}/status"],
     permission: "intents:read",
     summary: "Where an intent stands, what it holds and costs",
-    answers: { 200: { description: "The intent" }, 404: { description: "No such intent" } },
+    answers: { 200: { description: "The intent", schema: intentSchema } },
     async handle({ tenant, env, param }) {
       const view = await tenant.intent(param("id"));
       if (view === null) throw notFound();
-      return json(200, showIntent(view, env.clock.wallMs()), { etag: `"${view.intent.version}"` });
-    },
-  },
-  {
-    method: "get",
-    path: "/intents/{id}/decision",
-    permission: "intents:read",
-    summary: "Why it was decided that way",
-    answers: {
-      200: { description: "The last decision" },
-      404: { description: "No such intent, or not decided yet" },
-    },
-    async handle({ tenant, param }) {
-      const [last] = await tenant.decisions(param("id"), 1);
-      if (last === undefined) throw notFound();
-      return json(200, { intent_id: last.intent_id, plan_id: last.plan_id, ...JSON.parse(last.document) });
+      return json(200, showIntent(view, env.clock.wallMs()), { etag: tagOf(view.intent.version) });
     },
   },
   {
@@ -125,12 +240,28 @@ export const intentRoutes: readonly Route[] = [
     path: "/intents/{id}",
     permission: "intents:delete",
     summary: "Cancel an intent and release everything it holds; repeated, it changes nothing",
-    answers: { 202: { description: "It ends" }, 404: { description: "No such intent" } },
-    async handle({ tenant, act, param, control }) {
-      const result = await tenant.cancelIntent({ ...act(), id: param("id") });
+    headers: { "If-Match": "Cancel only this version." },
+    answers: {
+      202: { description: "It ends", schema: summarySchema },
+      412: { description: "It has another version by now" },
+    },
+    async handle({ tenant, act, param, control, http }) {
+      const id = param("id");
+      const conditional = http.req.header("if-match") !== undefined;
+      const view = conditional ? await tenant.intent(id) : null;
+      if (conditional && view === null) throw notFound();
+      if (view !== null) checkMatch(http, view.intent.version);
+      const result = await tenant.cancelIntent({
+        ...act(),
+        id,
+        ...(view === null || http.req.header("if-match")?.trim() === "*"
+          ? {}
+          : { version: view.intent.version }),
+      });
       if (result.kind === "not_found") throw notFound();
+      if (result.kind === "version_differs") checkMatch(http, result.intent.version);
       control.wake();
-      return json(202, showSummary(result.intent));
+      return json(202, showSummary(result.intent), { etag: tagOf(result.intent.version) });
     },
   },
 ];

@@ -1,6 +1,6 @@
 import { appendAudit, type Tx } from "../chain.ts";
 import type { ReservationRow, TenantRow, TokenRow } from "../schema.ts";
-import type { Act } from "../store.ts";
+import type { Act, Reserved } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
 
 /** One audit row of an act on something of the tenant. */
@@ -47,17 +47,40 @@ export async function revokeToken(
   return { ...token, revoked_ms: input.atMs };
 }
 
+/** Most GPUs of an offer that reservations hold at one moment of a window: it changes only where one starts. */
+function peakOf(
+  reservations: readonly Pick<ReservationRow, "from_ms" | "to_ms" | "gpus">[],
+  fromMs: number,
+): number {
+  const starts = [fromMs, ...reservations.map(({ from_ms }) => from_ms).filter((at) => at > fromMs)];
+  const heldAt = (at: number): number =>
+    reservations.reduce((sum, one) => sum + (one.from_ms <= at && at < one.to_ms ? one.gpus : 0), 0);
+  return Math.max(...starts.map(heldAt));
+}
+
 /** See `TenantStore.createReservation`. */
 export async function createReservation(
   tx: Tx,
   tenant: TenantId,
-  input: Act & { readonly reservation: Omit<ReservationRow, "tenant_id"> },
-): Promise<void> {
+  input: Act & { readonly reservation: Omit<ReservationRow, "tenant_id">; readonly capacity: number },
+): Promise<Reserved> {
+  const { reservation, capacity } = input;
+  const others = await tx.db
+    .selectFrom("reservations")
+    .select(["from_ms", "to_ms", "gpus"])
+    .where("offer", "=", reservation.offer)
+    .where("state", "=", "active")
+    .where("to_ms", ">", reservation.from_ms)
+    .where("from_ms", "<", reservation.to_ms)
+    .execute();
+  const most = Math.max(0, capacity - peakOf(others, reservation.from_ms));
+  if (reservation.gpus > most) return { kind: "full", most };
   await tx.db
     .insertInto("reservations")
-    .values({ ...input.reservation, tenant_id: tenant })
+    .values({ ...reservation, tenant_id: tenant })
     .execute();
-  await record(tx, tenant, input, "reservation.create", input.reservation.id);
+  await record(tx, tenant, input, "reservation.create", reservation.id);
+  return { kind: "reserved" };
 }
 
 /** See `TenantStore.cancelReservation`. */

@@ -11,8 +11,27 @@ import {
   cancelPath,
   type IntentFilter,
   type IntentView,
+  type KeptAnswer,
 } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
+
+/** See `TenantStore.keptAnswer`. */
+export async function keptAnswer(
+  { db }: Pick<Tx, "db">,
+  tenant: TenantId,
+  { key, atMs }: { readonly key: string; readonly atMs: number },
+): Promise<(KeptAnswer & { requestHash: string }) | null> {
+  const row = await db
+    .selectFrom("idempotency")
+    .selectAll()
+    .where("tenant_id", "=", tenant)
+    .where("key", "=", key)
+    .where("expires_ms", ">", atMs)
+    .executeTakeFirst();
+  return row === undefined
+    ? null
+    : { status: row.status, response: row.response, requestHash: row.request_hash };
+}
 
 /** See `TenantStore.acceptIntent`. */
 export async function acceptIntent(tx: Tx, tenant: TenantId, input: AcceptIntent): Promise<Accepted> {

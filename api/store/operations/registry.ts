@@ -4,6 +4,7 @@ import type { TenantId } from "../tenant.ts";
 import * as identity from "./identity.ts";
 import * as intents from "./intents.ts";
 import * as logs from "./logs.ts";
+import * as tenants from "./tenants.ts";
 
 type Call = (...input: never[]) => Promise<unknown>;
 
@@ -22,6 +23,8 @@ export const tenantOperations: {
   intent: { mode: "read", run: (tx, tenant, id) => intents.intentView(tx, id, tenant) },
   intents: { mode: "read", run: intents.intentPage },
   decisions: { mode: "read", run: logs.decisionPage },
+  keptAnswer: { mode: "read", run: intents.keptAnswer },
+  account: { mode: "read", run: tenants.account },
   events: { mode: "read", run: logs.eventPage },
   audit: { mode: "read", run: logs.auditPage },
   createToken: { mode: "write", run: identity.createToken },
@@ -80,6 +83,12 @@ export const systemOperations: {
   plan: { mode: "read", run: logs.planById },
   tenants: { mode: "read", run: ({ db }) => db.selectFrom("tenants").selectAll().orderBy("id").execute() },
   ensureTenant: { mode: "write", run: identity.ensureTenant },
+  tenant: { mode: "read", run: tenants.tenantById },
+  createTenant: { mode: "write", run: tenants.createTenant },
+  changeTenant: { mode: "write", run: tenants.changeTenant },
+  secret: { mode: "write", run: tenants.secret },
+  phaseCounts: { mode: "read", run: tenants.phaseCounts },
+  allocationsIn: { mode: "read", run: tenants.allocationsIn },
   tokenById: {
     mode: "read",
     run: async ({ db }, id) =>

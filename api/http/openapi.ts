@@ -1,0 +1,105 @@
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { forgeJsonSchema } from "../../adapters/json/schema.ts";
+import { version } from "../../engine/version.ts";
+import type { Route } from "./route.ts";
+import { problemSchema } from "./shapes.ts";
+
+/** Statuses that any route behind a permission may answer. */
+const guarded: Readonly<Record<number, string>> = {
+  400: "Not readable, or a value is not accepted: each is named",
+  401: "No valid credentials",
+  403: "The credentials do not allow it",
+  404: "No such thing in this tenant",
+  429: "Too much was asked for; Retry-After says when to come back",
+  503: "Not now; Retry-After says when to come back",
+};
+/** Statuses of routes that read a body. */
+const bodied: Readonly<Record<number, string>> = {
+  413: "The body is too large",
+  415: "The body is not declared as JSON",
+  507: "No space is left to store it; nothing was changed",
+};
+
+const tagOf = (path: string): string => path.split("/")[1] ?? "";
+
+/** Enters a route into the OpenAPI document. */
+export function documentRoute(app: OpenAPIHono, route: Route): void {
+  const { method, path, summary, description, body, query, headers = {}, permission } = route;
+  const isOpen = permission === "open";
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? "");
+  const common = { ...(isOpen ? {} : guarded), ...(body === undefined ? {} : bodied) };
+  const answers = {
+    ...Object.fromEntries(Object.entries(common).map(([status, text]) => [status, { description: text }])),
+    ...route.answers,
+  };
+  const responses = Object.entries(answers).map(([status, answer]) => {
+    const { description: text, schema, type = "application/json" } = answer as Route["answers"][number];
+    if (Number(status) >= 400)
+      return [
+        status,
+        { description: text, content: { "application/problem+json": { schema: problemSchema } } },
+      ];
+    const content =
+      schema === undefined && type === "application/json"
+        ? {}
+        : { content: { [type]: { schema: schema ?? {} } } };
+    return [status, { description: text, ...content }];
+  });
+  const allHeaders = {
+    ...(isOpen ? {} : { "Flare-Tenant": "Acts for this tenant; for administrators alone." }),
+    ...headers,
+  };
+  app.openAPIRegistry.registerPath(
+    createRoute({
+      method,
+      path,
+      operationId: `${method}${path.replaceAll(/[/{}_-]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
+      summary,
+      description: [description, isOpen ? "" : `Permission: \`${permission}\`.`].filter(Boolean).join(" "),
+      security: isOpen ? [] : [{ bearer: [] }],
+      tags: [tagOf(path)],
+      request: {
+        ...(query === undefined ? {} : { query }),
+        ...(body === undefined
+          ? {}
+          : { body: { content: { "application/json": { schema: body } }, required: true } }),
+      },
+      parameters: [
+        ...names.map((name) => ({ name, in: "path", required: true, schema: { type: "string" } })),
+        ...Object.entries(allHeaders).map(([name, text]) => ({
+          name,
+          in: "header",
+          required: false,
+          description: text,
+          schema: { type: "string" },
+        })),
+      ],
+      responses: Object.fromEntries(responses),
+    } as never),
+  );
+}
+
+/** The OpenAPI 3.1 document of what is registered. */
+export function forgeDocument(app: OpenAPIHono, base: string): string {
+  const { $schema: _dialect, ...intent } = forgeJsonSchema("intent");
+  const { $schema: _too, ...snapshot } = forgeJsonSchema("snapshot");
+  const document = app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: {
+      title: "FLARE placement",
+      version,
+      license: { name: "Apache-2.0" },
+      description:
+        "Intents in, explained placements out. Every route answers at the root too. Errors are RFC 9457 problems with a stable `error_code`.",
+    },
+    servers: [{ url: base }],
+  });
+  return JSON.stringify({
+    ...document,
+    components: {
+      ...document.components,
+      schemas: { ...document.components?.schemas, Intent: intent, Snapshot: snapshot },
+      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+    },
+  });
+}

@@ -1,0 +1,122 @@
+import { z } from "@hono/zod-openapi";
+import { isRecord } from "../../../adapters/json/notes.ts";
+import { readSnapshot } from "../../../adapters/json/snapshot.ts";
+import type { Intent } from "../../../engine/model/intent.ts";
+import type { Snapshot } from "../../../engine/model/snapshot.ts";
+import { showDecision } from "../../control/planner.ts";
+import { readBody } from "../body.ts";
+import { costOf } from "../judge.ts";
+import { ApiError } from "../problem.ts";
+import { flag, queried } from "../query.ts";
+import { json, type Route } from "../route.ts";
+import { decisionSchema } from "../shapes.ts";
+import { showRate } from "../show.ts";
+import { acceptable, DECISION_UNITS } from "./intents.ts";
+
+/** Most intents of one request. */
+const MOST_INTENTS = 200;
+/** How long a solver may take for a request that somebody waits for. */
+const DEADLINE_MS = 2000;
+
+const refuse = (path: string, message: string): never => {
+  throw new ApiError("INVALID_FORMAT", `${path}: ${message}`, {
+    problems: [{ path, code: "invalid_format", message }],
+  });
+};
+
+function readIntents(document: unknown, tenant: string, strict: boolean): Intent[] {
+  if (!isRecord(document)) return refuse("body", 'found no object; accepted: {"intents": [...]}');
+  const { intents, snapshot: _snapshot, ...rest } = document;
+  const unknown = Object.keys(rest)[0];
+  if (unknown !== undefined) refuse(unknown.slice(0, 60), "is not known here; accepted: intents, snapshot");
+  if (!Array.isArray(intents) || intents.length === 0 || intents.length > MOST_INTENTS)
+    return refuse("intents", `accepted: a list of 1 to ${MOST_INTENTS} intents`);
+  const read = intents.map((one: unknown) => acceptable(one, tenant, strict));
+  const names = new Set<string>();
+  for (const { name } of read) {
+    if (names.has(name)) refuse("intents", `two intents are named ${name}; accepted: names that differ`);
+    names.add(name);
+  }
+  return read;
+}
+
+/** What would happen to many intents at once. */
+export const simulateRoutes: readonly Route[] = [
+  {
+    method: "post",
+    path: "/simulate",
+    permission: "intents:read",
+    summary:
+      "Decide for many intents together, on the federation as it is or on a posted one; nothing is stored",
+    body: z.object({
+      intents: z
+        .array(z.any().openapi({ $ref: "#/components/schemas/Intent" } as never))
+        .min(1)
+        .max(MOST_INTENTS),
+      snapshot: z
+        .any()
+        .optional()
+        .openapi({ $ref: "#/components/schemas/Snapshot" } as never),
+    }),
+    answers: {
+      200: {
+        description: "Decisions in the order of the intents, victims and scarcity prices",
+        schema: z.looseObject({
+          decisions: z.array(decisionSchema),
+          placed: z.int(),
+          victims: z.array(z.string()),
+          snapshot: z.looseObject({ version: z.string() }),
+        }),
+      },
+    },
+    ...queried(
+      z.object({
+        strict: flag.describe("Unknown fields are errors instead of warnings."),
+        tradeoffs: flag.describe("Add the cheapest, fastest, closest and greenest options."),
+      }),
+      async (scope, { strict = false, tradeoffs = false }) => {
+        const { document } = await readBody(scope.http);
+        const intents = readIntents(document, scope.tenantId, strict);
+        scope.charge(DECISION_UNITS * intents.length);
+        const posted = (document as { readonly snapshot?: unknown }).snapshot;
+        const given: Snapshot | undefined =
+          posted === undefined ? undefined : readSnapshot(posted, { strict });
+        const made = await scope.planner.consider(intents, { tradeoffs, deadlineMs: DEADLINE_MS }, given);
+        const { currency } = made;
+        const byName = new Map(made.decisions.map((decision) => [decision.intent, decision]));
+        const decisions = intents.flatMap(({ name }) => byName.get(name) ?? []);
+        return json(200, {
+          decisions: decisions.map((decision) => showDecision(decision, decision.intent, currency)),
+          placed: decisions.filter(({ outcome }) => outcome === "placed").length,
+          cost: showRate(
+            decisions.reduce((sum, decision) => sum + costOf(decision), 0),
+            currency,
+          ),
+          victims:
+            given === undefined
+              ? ownVictims(made.batch?.evicted ?? [], scope.tenantId, made.snapshot)
+              : (made.batch?.evicted ?? []),
+          scarcity: (made.batch?.prices ?? []).map(({ offer, resource, micro }) => ({
+            offer,
+            resource,
+            amount: micro / 1_000_000,
+            currency,
+            is_signal: true,
+          })),
+          gap: made.batch?.gap ?? null,
+          snapshot: {
+            version: made.snapshot.version,
+            at: made.snapshot.at,
+            offers: made.snapshot.offers.length,
+          },
+        });
+      },
+    ),
+  },
+];
+
+/** Victims by name where they are the tenant's own; others are told apart and no more. */
+function ownVictims(evicted: readonly string[], tenant: string, { holdings }: Snapshot): string[] {
+  const owner = new Map(holdings.map(({ intent, tenant: name }) => [intent, name]));
+  return evicted.map((id, index) => (owner.get(id) === tenant ? id : `another-tenant-${index + 1}`));
+}

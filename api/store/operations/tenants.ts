@@ -1,0 +1,111 @@
+import type { Phase } from "../../control/lifecycle.ts";
+import { appendAudit, type Tx } from "../chain.ts";
+import type { AllocationRow, TenantRow } from "../schema.ts";
+import type { Account, Act, TenantChange } from "../store.ts";
+import type { TenantId } from "../tenant.ts";
+
+type Reader = Pick<Tx, "db">;
+
+/** Administration happens to a tenant and is recorded with it. */
+const record = (tx: Tx, act: Act, action: string, tenant: TenantId): Promise<void> =>
+  appendAudit(tx, {
+    tenant_id: tenant,
+    at_ms: act.atMs,
+    actor: act.actor,
+    action,
+    target: tenant,
+    outcome: "allowed",
+    request_id: act.requestId,
+  });
+
+const tenantOf = ({ db }: Reader, id: string) =>
+  db
+    .selectFrom("tenants")
+    .selectAll()
+    .where("id", "=", id as TenantId)
+    .executeTakeFirst();
+
+/** See `SystemStore.tenant`. */
+export async function tenantById(reader: Reader, id: string): Promise<TenantRow | null> {
+  return (await tenantOf(reader, id)) ?? null;
+}
+
+/** See `SystemStore.createTenant`. */
+export async function createTenant(
+  tx: Tx,
+  { tenant, ...act }: Act & { readonly tenant: TenantRow },
+): Promise<boolean> {
+  if ((await tenantOf(tx, tenant.id)) !== undefined) return false;
+  await tx.db.insertInto("tenants").values(tenant).execute();
+  await record(tx, act, "tenant.create", tenant.id);
+  return true;
+}
+
+/** See `SystemStore.changeTenant`. */
+export async function changeTenant(
+  tx: Tx,
+  { id, set, ...act }: Act & { readonly id: string; readonly set: TenantChange },
+): Promise<TenantRow | null> {
+  const before = await tenantOf(tx, id);
+  if (before === undefined) return null;
+  if (Object.keys(set).length > 0)
+    await tx.db.updateTable("tenants").set(set).where("id", "=", before.id).execute();
+  await record(tx, act, `tenant.change ${Object.keys(set).sort().join(" ")}`.trim(), before.id);
+  return { ...before, ...set };
+}
+
+/** See `TenantStore.account`. */
+export async function account(reader: Reader, tenant: TenantId): Promise<Account> {
+  const row = await tenantOf(reader, tenant);
+  const held = await reader.db
+    .selectFrom("allocations")
+    .select(({ fn }) => [fn.sum<number>("gpus").as("gpus"), fn.sum<number>("cost_micro").as("costMicro")])
+    .where("released_ms", "is", null)
+    .where("tenant_id", "=", tenant)
+    .executeTakeFirst();
+  return { tenant: row ?? null, gpus: Number(held?.gpus ?? 0), costMicro: Number(held?.costMicro ?? 0) };
+}
+
+/** See `SystemStore.allocationsIn`. */
+export function allocationsIn(
+  { db }: Reader,
+  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+): Promise<AllocationRow[]> {
+  return db
+    .selectFrom("allocations")
+    .selectAll()
+    .where("created_ms", "<", toMs)
+    .where(({ eb, or }) => or([eb("released_ms", "is", null), eb("released_ms", ">", fromMs)]))
+    .orderBy("id")
+    .execute();
+}
+
+/** See `SystemStore.phaseCounts`. */
+export async function phaseCounts({ db }: Reader): Promise<{ phase: Phase; count: number }[]> {
+  const rows = await db
+    .selectFrom("intents")
+    .select(({ fn }) => ["phase", fn.countAll<number>().as("count")])
+    .where("terminal_ms", "is", null)
+    .groupBy("phase")
+    .execute();
+  return rows.map(({ phase, count }) => ({ phase, count: Number(count) }));
+}
+
+/** See `SystemStore.secret`. */
+export async function secret(
+  { db }: Tx,
+  { name, fresh }: { readonly name: string; readonly fresh: string },
+): Promise<string> {
+  const key = `secret.${name}`;
+  await db
+    .insertInto("meta")
+    .values({ key, value: fresh })
+    .onConflict((conflict) => conflict.column("key").doNothing())
+    .execute();
+  const { value } = await db
+    .selectFrom("meta")
+    .select("value")
+    .where("key", "=", key)
+    .executeTakeFirstOrThrow();
+  return value;
+}
