@@ -161,7 +161,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     const stop = new AbortController();
     const notReady = (): string | null => (stop.signal.aborted ? "the service is stopping" : null);
     const app = createApp({ env, planner, control, stopping: stop.signal, notReady });
-    const listening = await listen((request) => app.fetch(request), host, port);
+    const listening = await listen((request, bindings) => app.fetch(request, bindings), host, port);
     ends.push(
       () => listening.close(GRACE_MS),
       () => stop.abort(),

@@ -16,6 +16,7 @@ import { readQuery } from "./query.ts";
 import { createLimiter, defaultRates, type Taken } from "./rate.ts";
 import type { RequestScope, Route, Service, TenantScope, Tools } from "./route.ts";
 import { adminRoutes } from "./routes/admin.ts";
+import { amendRoutes } from "./routes/amend.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { decisionRoutes } from "./routes/decisions.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -33,6 +34,7 @@ export const BASE = "/api/v1";
 /** All routes, for the app and for tests that go through every one of them. */
 export const routes: readonly Route[] = [
   ...intentRoutes,
+  ...amendRoutes,
   ...decisionRoutes,
   ...eventRoutes,
   ...simulateRoutes,

@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { createAdaptorServer } from "@hono/node-server";
+import type { AddressInfo, Socket } from "node:net";
+import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
+import { refuse } from "./refuse.ts";
 
 /** A server that takes requests. */
 export interface Listening {
@@ -27,13 +28,21 @@ const limits = {
  * @throws {Error} with the system's code, such as `EADDRINUSE`
  */
 export async function listen(
-  fetch: (request: Request) => Response | Promise<Response>,
+  fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>,
   host: string,
   port: number,
 ): Promise<Listening> {
-  const server = createAdaptorServer({ fetch, createServer, serverOptions: limits }) as Server;
+  const server = createAdaptorServer({
+    fetch: (request, env) => fetch(request, env as HttpBindings),
+    createServer,
+    serverOptions: limits,
+  }) as Server;
   server.maxRequestsPerSocket = 10_000;
-  server.maxHeadersCount = 100;
+  // more than the application allows, so that it can say which limit was passed
+  server.maxHeadersCount = 200;
+  server.on("clientError", refuse);
+  // to ask for another protocol is to ask for something that is not here
+  server.on("upgrade", (_request, socket: Socket) => refuse(new Error("upgrade"), socket));
   let isClosing = false;
   const open = new Set<ServerResponse>();
   server.prependListener("request", (_request, response: ServerResponse) => {

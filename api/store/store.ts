@@ -64,6 +64,8 @@ export interface IntentFilter {
   readonly phases?: readonly Phase[];
   readonly sinceMs?: number;
   readonly untilMs?: number;
+  /** The workload's name. */
+  readonly name?: string;
   /** Rows before this id. */
   readonly before?: string;
   readonly limit: number;
@@ -126,6 +128,25 @@ export type Cancelled =
   | { readonly kind: "version_differs"; readonly intent: IntentRow }
   | { readonly kind: "not_found" };
 
+/** A changed wish for an intent that has not ended. */
+export interface AmendIntent extends Act {
+  readonly id: string;
+  /** The version that was read and changed. */
+  readonly version: number;
+  readonly document: string;
+  readonly spec: string;
+  readonly priority: number;
+  /** True when where it runs may have to change, and not only its rank. */
+  readonly replan: boolean;
+}
+
+export type Amended =
+  | { readonly kind: "amended"; readonly intent: IntentRow }
+  | { readonly kind: "version_differs"; readonly intent: IntentRow }
+  /** It had ended, or its end was under way: nothing changed. */
+  | { readonly kind: "ended"; readonly intent: IntentRow }
+  | { readonly kind: "not_found" };
+
 /** An intent with what it holds or held, oldest first. */
 export interface IntentView {
   readonly intent: IntentRow;
@@ -155,6 +176,11 @@ export interface TenantStore {
   acceptIntent(input: AcceptIntent): Promise<Accepted>;
   /** Ends an intent in any phase; repeated, it changes nothing. */
   cancelIntent(input: Act & { readonly id: string; readonly version?: number }): Promise<Cancelled>;
+  /**
+   * Changes what is wanted, in any phase before the end. What is decided already is given back and decided again when
+   * `replan` says so.
+   */
+  amendIntent(input: AmendIntent): Promise<Amended>;
   intent(id: string): Promise<IntentView | null>;
   intents(filter: IntentFilter): Promise<readonly IntentRow[]>;
   /** Newest first. */

@@ -66,7 +66,7 @@ export function seededBytes(seed: number): (count: number) => Uint8Array {
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-export interface DrivenOptions {
+export interface DrivenOptions extends Pick<Service, "rates" | "page" | "registry" | "authenticators"> {
   readonly snapshot?: Snapshot;
   readonly delays?: Delays;
   readonly store?: Store;
@@ -143,6 +143,7 @@ export async function createDrivenService(options: DrivenOptions = {}): Promise<
   const planner = createPlanner(env);
   const control = createControlLoop(env, planner, options.loop);
   const service: Service = {
+    ...options,
     env,
     planner,
     control,

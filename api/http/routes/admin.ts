@@ -11,11 +11,9 @@ import { readShape } from "../shape.ts";
 import { anyObject, pageOf, tenantSchema } from "../shapes.ts";
 
 /** Tenants name Kubernetes objects: a DNS label. */
-const name = z
-  .string()
-  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, {
-    error: () => "accepted: lower case letters, digits and -, at most 63",
-  });
+const name = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, {
+  error: () => "accepted: lower case letters, digits and -, at most 63",
+});
 
 const amount = z.number().min(0).max(1e9);
 const quota = z

@@ -48,7 +48,7 @@ function startOf({ http }: TenantScope, after: number | undefined): number | nul
  * intent it is about.
  */
 function stream(scope: TenantScope, start: number, subject: string | undefined): ReadableStream<Uint8Array> {
-  const { env, tenant, http, notReady } = scope;
+  const { env, tenant, http, stopping } = scope;
   const encoder = new TextEncoder();
   const closed = scope.tools.metrics.streamOpened();
   let position = start;
@@ -62,13 +62,14 @@ function stream(scope: TenantScope, start: number, subject: string | undefined):
     isOver = true;
     cancelLook();
     unsubscribe();
+    stopping.removeEventListener("abort", end);
     closed();
     wake();
   };
   const unsubscribe = env.store.subscribe(() => wake());
+  stopping.addEventListener("abort", end);
   /** True while the caller may still read. */
   const holds = async (): Promise<boolean> => {
-    if (notReady() !== null) return false;
     try {
       const authenticators = scope.authenticators ?? [tokenAuthenticator];
       const principal = await authenticate(env, authenticators, (name) => http.req.header(name));

@@ -259,6 +259,7 @@ export async function intentPage(
   if (filter.phases !== undefined) query = query.where("phase", "in", filter.phases);
   if (filter.sinceMs !== undefined) query = query.where("created_ms", ">=", filter.sinceMs);
   if (filter.untilMs !== undefined) query = query.where("created_ms", "<", filter.untilMs);
+  if (filter.name !== undefined) query = query.where("name", "=", filter.name);
   if (filter.before !== undefined) query = query.where("id", "<", filter.before);
   return query.orderBy("id", "desc").limit(filter.limit).execute();
 }

@@ -1,6 +1,7 @@
 import { appendAudit, readHead, type Tx } from "../chain.ts";
 import type { SystemStore, TenantStore } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
+import { amendIntent } from "./amend.ts";
 import * as identity from "./identity.ts";
 import * as intents from "./intents.ts";
 import * as logs from "./logs.ts";
@@ -19,6 +20,7 @@ export const tenantOperations: {
   readonly [K in keyof TenantStore]: Operation<TenantStore[K], readonly [TenantId]>;
 } = {
   acceptIntent: { mode: "write", run: intents.acceptIntent },
+  amendIntent: { mode: "write", run: amendIntent },
   cancelIntent: { mode: "write", run: intents.cancelIntent },
   intent: { mode: "read", run: (tx, tenant, id) => intents.intentView(tx, id, tenant) },
   intents: { mode: "read", run: intents.intentPage },

@@ -1,0 +1,87 @@
+import { z } from "@hono/zod-openapi";
+import type { Intent } from "../../../engine/model/intent.ts";
+import { formatTime } from "../../../engine/model/time.ts";
+import { intentOf } from "../../control/planner.ts";
+import type { IntentRow } from "../../store/schema.ts";
+import { readBody } from "../body.ts";
+import { checkMatch, tagOf } from "../condition.ts";
+import { amendDocument } from "../merge.ts";
+import { ApiError } from "../problem.ts";
+import { json, type Route, type TenantScope } from "../route.ts";
+import { anyObject, summarySchema } from "../shapes.ts";
+import { showSummary } from "../show.ts";
+import { acceptable, DECISION_UNITS, notFound } from "./intents.ts";
+
+/** Tries against writers that are faster, when the caller named no version. */
+const MOST_TRIES = 5;
+
+/** Everything of an intent that decides where it may run: all but its rank and what it is called. */
+function placeOf({ constraints, workload, sla, objective, weights }: Intent): string {
+  const { scaling, batch, resources } = workload;
+  return JSON.stringify([constraints, scaling, batch, resources, sla, objective, weights]);
+}
+
+async function amendOnce(scope: TenantScope, patch: unknown): Promise<IntentRow | null> {
+  const { tenant, tenantId, tools, http, param } = scope;
+  const id = param("id");
+  const view = await tenant.intent(id);
+  if (view === null) throw notFound();
+  const { intent: row } = view;
+  checkMatch(http, row.version);
+  const document = amendDocument(JSON.parse(row.document), patch);
+  const after = acceptable(document, tenantId, false);
+  const before = intentOf(row);
+  if (tools.judge.known(after) === null) {
+    scope.charge(DECISION_UNITS);
+    await tools.judge.judge(after);
+  }
+  const result = await tenant.amendIntent({
+    ...scope.act(),
+    id,
+    version: row.version,
+    document: JSON.stringify(document),
+    spec: JSON.stringify({
+      ...after,
+      name: id,
+      submittedAt: before.submittedAt ?? formatTime(row.created_ms),
+    }),
+    priority: after.priority,
+    replan: placeOf(after) !== placeOf(before),
+  });
+  if (result.kind === "not_found") throw notFound();
+  if (result.kind === "ended")
+    throw new ApiError("CONFLICT", `the intent is ${result.intent.phase}: it can no longer change`);
+  return result.kind === "amended" ? result.intent : null;
+}
+
+async function amend(scope: TenantScope): Promise<Response> {
+  const { document: patch } = await readBody(scope.http);
+  for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
+    const row = await amendOnce(scope, patch);
+    if (row === null) continue;
+    scope.control.wake();
+    return json(200, showSummary(row), { etag: tagOf(row.version) });
+  }
+  throw new ApiError("CONFLICT", "the intent changes faster than it can be amended; try again");
+}
+
+/** Intents: change what is wanted. */
+export const amendRoutes: readonly Route[] = [
+  {
+    method: "patch",
+    path: "/intents/{id}",
+    permission: "intents:write",
+    summary: "Change constraints, priority, scaling or bid; the intent is decided again",
+    description:
+      "A JSON merge patch (RFC 7396): null removes a field. A changed rank takes effect in place; everything else gives back what is held and places anew.",
+    body: z.looseObject({ intent: anyObject.optional() }),
+    headers: { "If-Match": "Change only this version." },
+    answers: {
+      200: { description: "The intent", schema: summarySchema },
+      402: { description: "Nothing fits below the new cost limit" },
+      409: { description: "It has ended, or nothing known would ever fit" },
+      412: { description: "It has another version by now" },
+    },
+    handle: amend,
+  },
+];
