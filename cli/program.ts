@@ -1,4 +1,5 @@
-import { Command, Option } from "commander";
+import { Argument, Command, Option } from "commander";
+import { type SchemaName, schemaNames } from "../adapters/json/schema.ts";
 import { solverNames } from "../adapters/solver/choose.ts";
 import { version } from "../engine/version.ts";
 import { type AnnotateFlags, annotate } from "./annotate.ts";
@@ -7,10 +8,12 @@ import { backupCommand, type DataFlags, restoreCommand, verifyCommand } from "./
 import { InputError } from "./exit.ts";
 import { explain } from "./explain.ts";
 import { type ExportFlags, exportSolvers } from "./export.ts";
+import { type GapFlags, gaps } from "./gaps.ts";
 import { readTime } from "./input.ts";
 import { offers } from "./offers.ts";
 import { type PlaceFlags, place } from "./place.ts";
 import { replay } from "./replay.ts";
+import { schema } from "./schema.ts";
 import { type ServeFlags, serveCommand } from "./serve.ts";
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
@@ -196,6 +199,18 @@ export function createProgram(done: (code: number) => void): Command {
     .option("--event-sink <url>", "post every event here, at least once")
     .action((flags: ServeFlags) => run(() => serveCommand(flags)));
   dataCommands(program, run);
+  federation(
+    program
+      .command("gaps <intents...>")
+      .description("annotations that offers lack to be considered by intents"),
+  )
+    .option("--provider <name>", "only the offers of this provider")
+    .action((files: string[], flags: GapFlags) => run(() => gaps(files, flags)));
+  program
+    .command("schema")
+    .description("print the JSON Schema of a document that is read")
+    .addArgument(new Argument("<document>", "which one").choices(schemaNames))
+    .action((name: SchemaName) => run(() => schema(name)));
   for (const command of program.commands) command.exitOverride();
   return program;
 }

@@ -1,4 +1,4 @@
-import type * as z from "zod";
+import * as z from "zod";
 import { findGpuModel } from "../../engine/catalog/gpus.ts";
 import { parseDurationMs, quantityNano } from "../kubernetes/quantity.ts";
 import { canonicalChoice, intentChoices, priorities } from "./choices.ts";
@@ -91,6 +91,11 @@ const listFields: ReadonlySet<string> = new Set([
   "intent.constraints.compliance.data_residency",
   "intent.constraints.compliance.certifications",
 ]);
+
+/** Members of values that may be objects as well as texts. */
+const leafFields: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = {
+  "intent.constraints.origin": { latitude: z.number(), longitude: z.number() },
+};
 
 const foldKey = (key: string): string => key.toLowerCase().replace(/[_-]/g, "");
 
@@ -214,7 +219,7 @@ function walk(schema: z.ZodType, value: unknown, path: string, notes: Notes): un
       .filter((entry) => entry !== stateNothing);
     return kept.length === 0 && list.length > 0 ? stateNothing : kept;
   }
-  const fields = fieldsOf(schema);
+  const fields = fieldsOf(schema) ?? (isRecord(value) ? leafFields[at] : undefined) ?? null;
   if (fields === null) return canonicalValue(environmentText(value, at), path, notes);
   if (!isRecord(value)) return value;
   const entries: Entries = new Map();

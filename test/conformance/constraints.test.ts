@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { canonicalAnnotation } from "../../adapters/json/annotations.ts";
+import { annotationFor } from "../../adapters/json/trait-names.ts";
 import { decide, type Offer, states } from "./decide.ts";
 
 /** A constraint with what an offer states to meet it, to meet it exactly, and to miss it. */
@@ -320,6 +322,14 @@ test.for(cases.filter(({ unknownFails }) => unknownFails === undefined))(
     const decision = await decide(path, value, {});
     expect(decision.outcome).not.toBe("placed");
     expect(decision).toMatchObject({ rejections: { [name]: 1 }, unknown: { [name]: 1 } });
+  },
+);
+
+test.for(cases.filter(({ unknownFails, meets }) => unknownFails === undefined && meets.annotations))(
+  "$path: a provider is told to state the annotation that meets it",
+  ({ name, meets }) => {
+    const keys = Object.keys(meets.annotations ?? {}).map(canonicalAnnotation);
+    expect(keys).toContain(annotationFor(name));
   },
 );
 
