@@ -12,18 +12,22 @@ const flags = new Map(
   ]),
 );
 
-test.for(["inputs", "labels", "objects"])(
-  "docs/reference/%s.md names commands and flags that exist",
-  (name) => {
-    const text = readFileSync(`${root}/docs/reference/${name}.md`, "utf8");
-    const calls = [...text.matchAll(/\bflare ([a-z]+)([^\n|`#>]*)/g)].filter(([, command]) =>
-      flags.has(command ?? ""),
-    );
-    expect(calls.length).toBeGreaterThan(0);
-    for (const [call, command = "", rest = ""] of calls)
-      for (const [flag] of rest.matchAll(/(?<=\s)-{1,2}[a-z][a-z-]*/g))
-        expect(flags.get(command), call.trim()).toContain(flag);
-    const known = new Set([...flags.values()].flatMap((set) => [...set]));
-    for (const [, flag] of text.matchAll(/`(--[a-z][a-z-]*)/g)) expect(known).toContain(flag);
-  },
-);
+test.for([
+  "reference/inputs",
+  "reference/labels",
+  "reference/objects",
+  "reference/intent",
+  "reference/use-cases",
+  "guides/provider",
+])("docs/%s.md names commands and flags that exist", (name) => {
+  const text = readFileSync(`${root}/docs/${name}.md`, "utf8");
+  const calls = [...text.matchAll(/\bflare ([a-z]+)([^\n|`#>]*)/g)].filter(([, command]) =>
+    flags.has(command ?? ""),
+  );
+  expect(calls.length).toBeGreaterThan(0);
+  for (const [call, command = "", rest = ""] of calls)
+    for (const [flag] of rest.matchAll(/(?<=\s)-{1,2}[a-z][a-z-]*/g))
+      expect(flags.get(command), call.trim()).toContain(flag);
+  const known = new Set([...flags.values()].flatMap((set) => [...set]));
+  for (const [, flag] of text.matchAll(/`(--[a-z][a-z-]*)/g)) expect(known).toContain(flag);
+});

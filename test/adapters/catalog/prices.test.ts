@@ -141,3 +141,20 @@ test.skipIf(!existsSync(list))(
     expect(new Set(offers.map(({ id }) => id)).size).toBe(1217);
   },
 );
+
+test("100,000 rows are read as a stream, broken ones counted and named, progress told on the way", async () => {
+  const models = ["H100", "A100-80GB", "T4", "L4"];
+  function* lines(): Generator<string> {
+    yield `${header}\n`;
+    for (let row = 0; row < 100_000; row++) {
+      const price = row % 40_000 === 7 ? "cheap" : 1 + (row % 1000) / 1000;
+      yield `type-${row},${models[row % 4]},${1 + (row % 8)},32,240,${price},,eu-west-1,\n`;
+    }
+  }
+  const steps: number[] = [];
+  const table = await readPriceTable(Readable.from(lines()), "acme", (rows) => steps.push(rows));
+  expect(steps.length).toBe(100_001);
+  const { offers, skipped } = readPrices(table);
+  expect(offers.length).toBe(99_997);
+  expect(skipped.map(({ id }) => id)).toEqual(["row 9", "row 40009", "row 80009"]);
+});
