@@ -79,8 +79,9 @@ function shortlist(
   scope: Scope,
   candidates: readonly Candidate[],
   rate: (c: Candidate, n: number) => number,
+  most: number,
 ): Candidate[] {
-  if (candidates.length <= 64) return [...candidates];
+  if (candidates.length <= most) return [...candidates];
   const bySlots = new Map<number, Candidate[]>();
   for (const candidate of candidates) {
     const slots = slotsNow(scope, candidate.row);
@@ -124,23 +125,107 @@ function sharesOf(scope: Scope, label: Label): Share[] {
   return shares.sort((a, b) => a.candidate.row - b.candidate.row);
 }
 
-/** One replica each in the best offers of the domains that come first; null when there are too few domains. */
-function domainSeeds(scope: Scope, candidates: readonly Candidate[], count: number): Candidate[] | null {
-  const { spread } = scope.need.intent.constraints;
-  const seeds = new Map<string, Candidate>();
+/** Candidates of one failure domain. */
+interface Group {
+  readonly candidates: readonly Candidate[];
+  /** It counts for the spread: the offers state which domain they are in. */
+  readonly counts: boolean;
+}
+
+/** The candidates by failure domain, in order of their best; one group of all where no spread is asked for. */
+function groupsOf({ catalog, need }: Scope, candidates: readonly Candidate[]): Group[] {
+  const { spread } = need.intent.constraints;
+  if (spread === undefined) return [{ candidates, counts: false }];
+  const groups = new Map<string | undefined, Candidate[]>();
   for (const candidate of candidates) {
-    const flavor = flavorOf(scope.catalog, candidate.row);
+    const flavor = flavorOf(catalog, candidate.row);
     const domain =
-      spread?.by === "provider" ? flavor.provider : spread?.by === "zone" ? flavor.zone : flavor.region;
-    if (domain !== undefined && !seeds.has(domain)) seeds.set(domain, candidate);
+      spread.by === "provider" ? flavor.provider : spread.by === "zone" ? flavor.zone : flavor.region;
+    const group = groups.get(domain);
+    if (group === undefined) groups.set(domain, [candidate]);
+    else group.push(candidate);
   }
-  return seeds.size < count ? null : [...seeds.values()].slice(0, count);
+  return [...groups].map(([domain, group]) => ({ candidates: group, counts: domain !== undefined }));
+}
+
+/** Labels by the number of replicas hosted so far. */
+type Layer = Label[][];
+
+const emptyLayer = (replicas: number): Layer => Array.from({ length: replicas + 1 }, () => []);
+
+/** Adds to `into` what comes of the labels of `from` when a candidate hosts `least` to `most` more replicas. */
+function hostMore(
+  from: Layer,
+  into: Layer,
+  candidate: Candidate,
+  { least, most }: { readonly least: number; readonly most: number },
+  price: (replicas: number) => { readonly added: number; readonly billed: number },
+): void {
+  const prices = Array.from({ length: most + 1 }, (_, replicas) =>
+    replicas === 0 ? { added: 0, billed: 0 } : price(replicas),
+  );
+  from.forEach((labels, hosted) => {
+    if (labels.length === 0) return;
+    for (let replicas = least; replicas <= Math.min(most, from.length - 1 - hosted); replicas++) {
+      const { added, billed } = prices[replicas]!;
+      for (const before of labels)
+        into[hosted + replicas]!.push(
+          replicas === 0
+            ? before
+            : {
+                objective: before.objective + added,
+                billed: before.billed + billed,
+                last: { candidate, replicas, before },
+              },
+        );
+    }
+  });
 }
 
 /**
- * Hosts all replicas of a need in one or several offers: least objective subject to the hourly cap, by dynamic
- * programming over replicas (each step one more offer, with every number of replicas it can host). Exact for up to
- * 64 offers and 48 trade-offs per state; above that over a shortlist. One offer appears once, at its better price kind.
+ * All ways worth keeping to host the replicas, by dynamic programming over the candidates, group by group: a state is
+ * the number of replicas hosted and of domains used, and whether the current group is used yet.
+ */
+function combine(
+  groups: readonly Group[],
+  replicas: number,
+  domains: number,
+  slotsOf: (candidate: Candidate) => number,
+  priceOf: (
+    candidate: Candidate,
+  ) => (replicas: number) => { readonly added: number; readonly billed: number },
+): Label[] {
+  let states: Layer[] = Array.from({ length: domains + 1 }, () => emptyLayer(replicas));
+  states[0]![0] = [{ objective: 0, billed: 0, last: null }];
+  for (const { candidates, counts } of groups) {
+    let busy: Layer[] = states.map(() => emptyLayer(replicas));
+    for (const candidate of candidates) {
+      const most = Math.min(slotsOf(candidate), replicas);
+      const price = priceOf(candidate);
+      busy = busy.map((used, index) => {
+        const next = emptyLayer(replicas);
+        hostMore(states[index]!, next, candidate, { least: 1, most }, price);
+        hostMore(used, next, candidate, { least: 0, most }, price);
+        return next.map(prune);
+      });
+    }
+    const after = states.map((layer) => layer.map((labels) => [...labels]));
+    busy.forEach((layer, index) => {
+      const into = after[counts ? Math.min(index + 1, domains) : index]!;
+      for (const [hosted, labels] of layer.entries()) into[hosted]!.push(...labels);
+    });
+    states = after.map((layer) => layer.map(prune));
+  }
+  return states[domains]![replicas]!;
+}
+
+/** Candidates looked at together; more are cut to a shortlist. */
+const EXACT = 64;
+
+/**
+ * Hosts all replicas of a need in one or several offers: least objective subject to the hourly cap and the spread, by
+ * dynamic programming over replicas (each step one more offer, with every number of replicas it can host). Exact for up
+ * to 64 offers and 48 trade-offs per state; above that over a shortlist. One offer appears once, at its better price kind.
  *
  * @param candidates feasible options, best first
  */
@@ -155,46 +240,30 @@ export function hostReplicas(
     const offer = catalog.options.flavor[row]!;
     return !seen.has(offer) && seen.add(offer);
   });
-  const domains = need.intent.constraints.spread?.minDomains ?? 1;
-  const seeds = domains > 1 ? domainSeeds(scope, distinct, domains) : [];
+  const minDomains = need.intent.constraints.spread?.minDomains ?? 1;
+  const domains = minDomains > 1 ? minDomains : 0;
   const room = distinct.reduce((sum, { row }) => Math.min(need.replicas, sum + slotsNow(scope, row)), 0);
   if (room < need.replicas) return { most: room, leastMicro: null, by: "capacity" };
-  if (seeds === null || domains > need.replicas) return { most: room, leastMicro: null, by: "spread" };
+  const groups = groupsOf(scope, distinct);
+  const isSpreadable = domains <= need.replicas && groups.filter(({ counts }) => counts).length >= domains;
+  if (!isSpreadable) return { most: room, leastMicro: null, by: "spread" };
 
   const objective = objectiveOf(scope, ranking);
-  const pool = shortlist(scope, distinct, (candidate, replicas) => objective(candidate, replicas) / replicas);
-  for (const seed of seeds) if (!pool.includes(seed)) pool.push(seed);
-  let states: Label[][] = Array.from({ length: need.replicas + 1 }, () => []);
-  states[0] = [{ objective: 0, billed: 0, last: null }];
-  for (const candidate of pool) {
-    const slots = slotsNow(scope, candidate.row);
-    const least = seeds.includes(candidate) ? 1 : 0;
-    const next: Label[][] = Array.from({ length: need.replicas + 1 }, () => []);
-    states.forEach((labels, hosted) => {
-      for (let replicas = least; replicas <= Math.min(slots, need.replicas - hosted); replicas++) {
-        const added = replicas === 0 ? 0 : objective(candidate, replicas);
-        const billed = replicas === 0 ? 0 : billedShare(scope, candidate.row, replicas);
-        for (const before of labels)
-          next[hosted + replicas]!.push(
-            replicas === 0
-              ? before
-              : {
-                  objective: before.objective + added,
-                  billed: before.billed + billed,
-                  last: { candidate, replicas, before },
-                },
-          );
-      }
-    });
-    states = next.map(prune);
-  }
-  const complete = states[need.replicas]!;
+  const rate = (candidate: Candidate, replicas: number): number => objective(candidate, replicas) / replicas;
+  const most = distinct.length <= EXACT ? EXACT : Math.max(1, Math.floor(EXACT / groups.length));
+  const complete = combine(
+    groups.map((group) => ({ ...group, candidates: shortlist(scope, group.candidates, rate, most) })),
+    need.replicas,
+    domains,
+    ({ row }) => slotsNow(scope, row),
+    (candidate) => (replicas) => ({
+      added: objective(candidate, replicas),
+      billed: billedShare(scope, candidate.row, replicas),
+    }),
+  );
   const cap = need.capMicro ?? Number.POSITIVE_INFINITY;
   const within = complete.find((label) => label.billed <= cap);
   if (within !== undefined) return sharesOf(scope, within);
-  const leastMicro = complete.reduce(
-    (least, label) => Math.min(least, label.billed),
-    Number.POSITIVE_INFINITY,
-  );
-  return { most: room, leastMicro: Number.isFinite(leastMicro) ? leastMicro : null, by: "cap" };
+  if (complete.length === 0) return { most: room, leastMicro: null, by: "spread" };
+  return { most: room, leastMicro: Math.min(...complete.map(({ billed }) => billed)), by: "cap" };
 }
