@@ -1,6 +1,7 @@
 import { flavorOf } from "../compile/catalog.ts";
+import { replicasWithinCarbon } from "../compile/constraints/policy.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
-import { interruptionFactor, taskSeconds } from "../compile/need.ts";
+import { endByMs, interruptionFactor, taskSeconds } from "../compile/need.ts";
 import type { ScarcityPrice } from "../model/plan.ts";
 import { noTerms, type Running, type Terms } from "../model/terms.ts";
 import { weightOf } from "../score/objective.ts";
@@ -71,13 +72,12 @@ function regretOf({ ranking, candidates }: Contender, candidate: Candidate): num
 /** Numbers of tasks to offer for a batch in waves: as many as fit, and the fewest that still end in time. */
 function waveTakes(scope: Scope, row: number): number[] {
   const { need, catalog } = scope;
-  let most = Math.min(need.replicas, slotsNow(scope, row));
+  let most = Math.min(need.replicas, slotsNow(scope, row), replicasWithinCarbon(scope, row));
   const cap = need.capMicro ?? Number.POSITIVE_INFINITY;
   while (most > 0 && billedShare(scope, row, most) > cap) most--;
   const seconds = taskSeconds(catalog, need, row);
   const ends = (tasks: number): boolean =>
-    need.deadlineMs === undefined ||
-    need.atMs + Math.ceil(seconds * 1000 * Math.ceil(need.replicas / tasks)) <= need.deadlineMs;
+    need.atMs + Math.ceil(seconds * 1000 * Math.ceil(need.replicas / tasks)) <= endByMs(need);
   let least = 1;
   while (least <= most && !ends(least)) least++;
   if (least > most) return [];

@@ -63,6 +63,7 @@ export function checkPlacements(
     const hosted = placements.reduce((sum, { replicas }) => sum + replicas, 0);
     assert(hosted >= together && hosted <= wanted, `${intent.name}: ${hosted} of ${wanted} replicas placed`);
     let billed = 0;
+    let grams = 0;
     for (const placement of placements) {
       const flavor = find(placement.offer);
       assert(flavor !== undefined, `${intent.name}: offer ${placement.offer} does not exist`);
@@ -86,6 +87,7 @@ export function checkPlacements(
         `${intent.name} at ${flavor.id} costs ${cost}, not ${placement.costMicro}`,
       );
       billed += cost;
+      grams += facts(intent, flavor).carbonGramsPerGpuHour * placement.gpus;
       const use = taken.get(flavor.id) ?? { gpus: 0, cpuMilli: 0, memoryMib: 0, pods: 0, intents: new Set() };
       use.gpus += placement.gpus;
       use.cpuMilli += (intent.workload.resources.cpuMilli ?? 0) * placement.replicas;
@@ -94,6 +96,11 @@ export function checkPlacements(
       use.intents.add(intent.name);
       taken.set(flavor.id, use);
     }
+    const { maxCarbonGramsPerHour } = intent.constraints.energy;
+    assert(
+      maxCarbonGramsPerHour === undefined || grams <= maxCarbonGramsPerHour * (1 + 1e-12),
+      `${intent.name} burns ${grams} g/h, above ${maxCarbonGramsPerHour}`,
+    );
     const { spread } = intent.constraints;
     if (spread !== undefined) {
       const domains = new Set(

@@ -146,8 +146,8 @@ function isDown(flavor: Flavor, snapshot: Snapshot): boolean {
  * Prices in time (`max_total_cost`, `deadline`, the end of an availability window) are not judged here, because they
  * need speeds.
  *
- * @param hostedHere replicas that this one offer must host
- * @param together replicas that run at the same time, all billed at this option's price
+ * @param hostedHere replicas that this one offer must host and that its price alone must leave within the cap
+ * @param together replicas that run at the same time, all burning what this option burns
  */
 export function failedConstraints(
   snapshot: Snapshot,
@@ -168,10 +168,10 @@ export function failedConstraints(
     price === null
       ? null
       : flavor.divisible
-        ? (flavor.price.basis === "gpu" ? price : Math.ceil(price / gpus)) * count * together
+        ? (flavor.price.basis === "gpu" ? price : Math.ceil(price / gpus)) * count * hostedHere
         : price *
           (flavor.price.basis === "gpu" ? gpus : 1) *
-          Math.ceil(together / Math.max(1, Math.floor(gpus / count)));
+          Math.ceil(hostedHere / Math.max(1, Math.floor(gpus / count)));
   const { capacity } = flavor;
   const { cpuMilli, memoryMib } = workload.resources;
   const checks: Check[] = [

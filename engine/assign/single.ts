@@ -1,3 +1,4 @@
+import { replicasWithinCarbon } from "../compile/constraints/policy.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
 import { type Encoded, encode } from "../compile/encode.ts";
 import { endByMs, taskSeconds } from "../compile/need.ts";
@@ -32,7 +33,8 @@ const noRange: Range["worst"] = { cost: NaN, slowness: NaN, latency: NaN, energy
 /** Tasks that run at once in one offer: all that fit, fewer where the cap binds. */
 function waveSize(scope: Scope, candidate: Candidate): number {
   const { need } = scope;
-  let tasks = Math.min(need.replicas, slotsNow(scope, candidate.row));
+  const { row } = candidate;
+  let tasks = Math.min(need.replicas, slotsNow(scope, row), replicasWithinCarbon(scope, row));
   const cap = need.capMicro ?? Number.POSITIVE_INFINITY;
   while (tasks > 1 && billedShare(scope, candidate.row, tasks) > cap) tasks--;
   return tasks;

@@ -398,9 +398,35 @@ test("a cap counts every replica that runs", async () => {
   };
   const offer = states("gpu.fluidos.eu/divisible", "true");
   expect((await decide("constraints.max_hourly_cost", "4 EUR", offer, base)).outcome).toBe("placed");
-  expect((await decide("constraints.max_hourly_cost", "3.99 EUR", offer, base)).rejections).toEqual({
-    max_hourly_cost: 1,
-  });
+  const refused = await decide("constraints.max_hourly_cost", "3.99 EUR", offer, base);
+  expect(refused).toMatchObject({ outcome: "refused", reason: "COST_LIMIT_EXCEEDED" });
+  expect(refused.counterfactuals).toMatchObject([
+    { changes: [{ path: "constraints.max_hourly_cost", from: "3.99 EUR", to: "4.00 EUR" }] },
+  ]);
+  const alone = await decide("constraints.max_hourly_cost", "1.99 EUR", offer, base);
+  expect(alone.rejections).toEqual({ max_hourly_cost: 1 });
+});
+
+test("tasks that may run in waves run as many at once as the carbon cap allows", async () => {
+  const offer = {
+    annotations: {
+      "gpu.fluidos.eu/model": "nvidia-h100",
+      "gpu.fluidos.eu/divisible": "true",
+      "energy.fluidos.eu/carbon-intensity-g-kwh": "100",
+      "energy.fluidos.eu/pue": "1",
+    },
+  };
+  const four = {
+    workload: { type: "batch", name: "i", image: "x", batch: { parallel_tasks: 4 }, resources: { gpu: {} } },
+  };
+  for (const [cap, tasks] of [
+    ["280g CO2/h", 4],
+    ["279g CO2/h", 3],
+    ["70g CO2/h", 1],
+  ] as const) {
+    const { placements } = await decide("constraints.energy.max_carbon_footprint", cap, offer, four);
+    expect(placements).toMatchObject([{ replicas: tasks }]);
+  }
 });
 
 const batch = (more: object): Offer => ({

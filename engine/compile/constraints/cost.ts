@@ -31,6 +31,11 @@ function hourlyMicro({ catalog, need }: Scope, row: number): Micro {
   return billedMicro(catalog, need, row, need.together);
 }
 
+/** Billed price per hour of what the offer must host by itself: the cap on the whole is kept where offers are joined. */
+function leastHourlyMicro({ catalog, need }: Scope, row: number): Micro {
+  return billedMicro(catalog, need, row, need.perOffer);
+}
+
 /**
  * Nothing passes: a cap in a currency without a rate cannot be kept, and dropping it would break a promise; a closed
  * window lets nobody in.
@@ -47,14 +52,14 @@ const hourly: ConstraintSpec = {
     if (cap === undefined) return null;
     if (cap === null) return nothingPasses(scope);
     const { numeric, options } = catalog;
-    const perReplica = Math.floor(cap / (need.gpus * need.together));
-    const unit = { kind: "range", column: numeric.unitMicro, max: perReplica, unknown: "pass" } as const;
-    if (need.together === 1) {
+    const perGpu = Math.floor(cap / (need.gpus * need.perOffer));
+    const unit = { kind: "range", column: numeric.unitMicro, max: perGpu, unknown: "pass" } as const;
+    if (need.perOffer === 1) {
       return [unit, { kind: "range", column: numeric.wholeMicro, max: cap, unknown: "pass" }];
     }
     const failed = bitmapOf(
       options.count,
-      (row) => hourlyMicro(scope, row) > cap && options.wholeMicro[row]! >= 0,
+      (row) => leastHourlyMicro(scope, row) > cap && options.wholeMicro[row]! >= 0,
     );
     return [unit, { kind: "bitmap", failed }];
   },

@@ -1,7 +1,7 @@
 import type { Intent } from "../../model/intent.ts";
 import { type FlagName, ratingRank } from "../columns.ts";
 import { changed, choiceConstraint, flagConstraint, numberConstraint } from "./forms.ts";
-import { bitmapOf, type ConstraintSpec } from "./spec.ts";
+import { bitmapOf, type ConstraintSpec, type Scope } from "./spec.ts";
 
 type Group = "energy" | "security" | "performance" | "compliance";
 
@@ -41,6 +41,14 @@ const carbon: ConstraintSpec = {
     });
   },
 };
+
+/** Replicas that may run at once in the option of a row without burning more than the intent allows. */
+export function replicasWithinCarbon({ catalog, need }: Scope, row: number): number {
+  const max = need.intent.constraints.energy.maxCarbonGramsPerHour;
+  if (max === undefined) return Number.POSITIVE_INFINITY;
+  const grams = catalog.values.get("carbonGramsPerGpuHour")![row]! * need.gpus;
+  return grams > 0 ? Math.floor(max / grams) : Number.POSITIVE_INFINITY;
+}
 
 const certifications: ConstraintSpec = choiceConstraint({
   name: "compliance.certifications",
