@@ -19,6 +19,7 @@ import { lockFolder } from "./platform/lock.ts";
 import { createIds, systemClock, systemHttp, systemRandom, systemTimers } from "./platform/node-env.ts";
 import { ANCHOR_FILE, DATABASE_FILE } from "./store/sqlite-backup.ts";
 import { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite-store.ts";
+import type { StoreStats } from "./store/store.ts";
 import { trustTenant } from "./store/tenant.ts";
 
 export interface ServeOptions {
@@ -47,6 +48,8 @@ export interface RunningService {
   readonly url: string;
   /** On the first start without a token file: the admin token, never to be had again. */
   readonly adminToken: string | null;
+  /** What the store has done since the start. */
+  stats(): StoreStats;
   /** Takes no new requests, answers the ones it has, finishes what is stored, lets go of everything. */
   close(): Promise<void>;
 }
@@ -167,7 +170,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
       () => stop.abort(),
     );
     control.wake();
-    return { url: listening.url, adminToken, close: end };
+    return { url: listening.url, adminToken, stats: store.stats, close: end };
   } catch (error) {
     await end();
     throw error;

@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import type { ReserveRequest } from "../port.ts";
+import { AdapterError, type ReserveRequest } from "../port.ts";
 
 /** All that the in-process federation knows about one key. Times are milliseconds since 1970. */
 export interface HeldEntry {
@@ -47,7 +47,13 @@ export function openJournal(path: string): Journal {
         .prepare("select entry from held order by key")
         .all()
         .map((row) => JSON.parse(String(row["entry"])) as HeldEntry),
-    save: (entry) => void put.run(entry.request.key, JSON.stringify(entry)),
+    save(entry) {
+      try {
+        put.run(entry.request.key, JSON.stringify(entry));
+      } catch (error) {
+        throw new AdapterError("unavailable", "the provider could not write it down", { cause: error });
+      }
+    },
     close: () => database.close(),
   };
 }

@@ -17,7 +17,7 @@ import {
 
 /** Writes that may wait before callers are told to come back. */
 const MOST_WAITING = 4096;
-/** Writes in one transaction: bounds how long the last of them waits for the first. */
+/** Writes in one transaction, unless said otherwise: bounds how long the last of them waits for the first. */
 const MOST_IN_GROUP = 256;
 
 /** Runs groups one after another; the store never sends a second before the first is answered. */
@@ -33,6 +33,8 @@ export interface SqliteStoreOptions {
   readonly synchronous?: OpenOptions["synchronous"];
   /** Puts every event into the outbox as well; somebody has to empty it. Default false. */
   readonly hasOutbox?: boolean;
+  /** Writes that share one commit at most; 1 is the baseline that benches compare with. Default 256. */
+  readonly mostInGroup?: number;
   /** Called once when the storage can no longer be trusted; the process is to end. */
   readonly onFatal: (message: string) => void;
 }
@@ -44,9 +46,9 @@ export interface SqliteStoreOptions {
  * @throws {StoreError} `unavailable` when the database cannot be opened, is in use, or has a newer schema
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const { path, onFatal, synchronous = "full", hasOutbox = false } = options;
+  const { path, onFatal, synchronous = "full", hasOutbox = false, mostInGroup } = options;
   const writer = await startThread({ path, synchronous, hasOutbox }, onFatal);
-  return createStore(writer, openSqlite({ path, readOnly: true }), onFatal);
+  return createStore(writer, openSqlite({ path, readOnly: true }), onFatal, mostInGroup);
 }
 
 /**
@@ -125,7 +127,12 @@ interface Pending {
 }
 
 /** The queue in front of a writer, and the methods in front of the queue. */
-function createStore(writer: Writer, reader: Connection | null, onFatal: (message: string) => void): Store {
+function createStore(
+  writer: Writer,
+  reader: Connection | null,
+  onFatal: (message: string) => void,
+  mostInGroup: number = MOST_IN_GROUP,
+): Store {
   const queue: Pending[] = [];
   const listeners = new Set<(lastSeq: number) => void>();
   const scopes = new Map<TenantId, TenantStore>();
@@ -150,7 +157,7 @@ function createStore(writer: Writer, reader: Connection | null, onFatal: (messag
     // everything that this turn of the event loop asks for shares the first commit
     await Promise.resolve();
     while (queue.length > 0) {
-      const group = queue.splice(0, MOST_IN_GROUP);
+      const group = queue.splice(0, mostInGroup);
       try {
         settleGroup(group, await writer.run(group.map(({ command }) => command)));
       } catch (error) {
