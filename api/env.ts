@@ -1,5 +1,6 @@
 import type { Federation } from "../adapters/port.ts";
 import type { Solver } from "../engine/milp/solver.ts";
+import type { PlanRunner } from "./control/plan-job.ts";
 import type { Store } from "./store/store.ts";
 
 /** Time. The wall clock may jump; the monotonic clock never goes back. */
@@ -72,6 +73,8 @@ export interface Env {
   readonly federation: Federation;
   readonly http: OutgoingHttp;
   readonly log: Log;
+  /** Where plans are made; absent: in this thread, with `solver`. */
+  readonly plans?: PlanRunner;
   /** Absent: batches are decided by the engine's own search and bound. */
   readonly solver?: Solver;
 }

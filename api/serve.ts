@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { createInProcessFederation, type Delays } from "../adapters/federation/in-process.ts";
 import { openJournal } from "../adapters/federation/journal.ts";
-import { createWorkerSolver } from "../adapters/solver/worker-solver.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
 import { keepAnchors } from "./control/anchors.ts";
 import { createControlLoop } from "./control/loop.ts";
@@ -17,6 +16,7 @@ import { httpSink } from "./platform/event-sink.ts";
 import { listen } from "./platform/listen.ts";
 import { lockFolder } from "./platform/lock.ts";
 import { createIds, systemClock, systemHttp, systemRandom, systemTimers } from "./platform/node-env.ts";
+import { createThreadPlanner } from "./platform/thread-planner.ts";
 import { ANCHOR_FILE, DATABASE_FILE } from "./store/sqlite-backup.ts";
 import { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite-store.ts";
 import type { StoreStats } from "./store/store.ts";
@@ -121,7 +121,7 @@ async function openEnv(options: ServeOptions): Promise<Env> {
     federation,
     http: systemHttp,
     log,
-    solver: createWorkerSolver(),
+    plans: createThreadPlanner(),
   };
 }
 
@@ -145,10 +145,10 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
   };
   try {
     const env = await openEnv(options);
-    const { store, federation, solver } = env;
+    const { store, federation, plans } = env;
     ends.push(
       () => store.close(),
-      () => solver?.dispose(),
+      () => plans?.dispose(),
       () => federation.close(),
       keepAnchors(env, anchorFile(join(data, ANCHOR_FILE))),
     );

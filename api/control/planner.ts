@@ -1,18 +1,17 @@
 import { createHash } from "node:crypto";
 import { forgeDecision, type JsonObject } from "../../adapters/json/decision.ts";
 import type { Held } from "../../adapters/port.ts";
-import { type Catalog, prepare } from "../../engine/compile/catalog.ts";
 import type { Decision } from "../../engine/model/decision.ts";
 import type { Capacity, Flavor } from "../../engine/model/flavor.ts";
 import type { Intent } from "../../engine/model/intent.ts";
 import type { Plan, PlanOptions, ScarcityPrice } from "../../engine/model/plan.ts";
 import type { Holding, Quota, Reservation, Snapshot, Tenant } from "../../engine/model/snapshot.ts";
 import { formatTime } from "../../engine/model/time.ts";
-import { plan } from "../../engine/plan.ts";
 import { version } from "../../engine/version.ts";
 import type { Env } from "../env.ts";
-import type { AllocationRow, IntentRow, PlanRow, TenantRow } from "../store/schema.ts";
+import type { AllocationRow, IntentRow, TenantRow } from "../store/schema.ts";
 import type { NewPlan } from "../store/store.ts";
+import { createPlanRunner, type Moment, type PlanJob } from "./plan-job.ts";
 
 /** The canonical intent of a row, under the row's id: names are unique per tenant only. */
 export function intentOf(row: Pick<IntentRow, "spec">): Intent {
@@ -30,7 +29,7 @@ export interface Decided {
 export interface Planner {
   /** The federation as it is now, with what the store knows to be held, reserved and owned. */
   snapshot(): Promise<Snapshot>;
-  /** Decides for intents together. Stores nothing. The only caller of the engine's `plan()` in the service. */
+  /** Decides for intents together. Stores nothing. */
   decide(intents: readonly Intent[], options?: PlanOptions): Promise<Decided>;
   /**
    * What would be decided for intents together, on the federation as it is or on a given snapshot. Nothing is stored,
@@ -56,20 +55,22 @@ export function showDecision(decision: Decision, name: string, currency: string)
   return { ...forgeDecision(decision, currency), name };
 }
 
-/** Static parts of the offers, by content, so that a plan's log entry holds only what changed since. */
+/** A catalog by its content: plans are run and logged on it, with only what has changed since. */
 interface Base {
   readonly hash: string;
   readonly document: string;
+  readonly snapshot: Snapshot;
   readonly offers: ReadonlyMap<string, Flavor>;
 }
 
 function createBase(snapshot: Snapshot): Base {
-  const { at: _at, version: _version, holdings: _holdings, reservations: _reservations, ...fixed } = snapshot;
-  const document = JSON.stringify(fixed);
+  const { currency, rates, hub, offers } = snapshot;
+  const document = JSON.stringify({ currency, rates, hub, offers });
   return {
     hash: createHash("sha256").update(document).digest("hex"),
     document,
-    offers: new Map(snapshot.offers.map((offer) => [offer.id, offer])),
+    snapshot,
+    offers: new Map(offers.map((offer) => [offer.id, offer])),
   };
 }
 
@@ -131,12 +132,15 @@ function withoutPlanned(
   });
 }
 
-/** Makes the planner of a service. */
-export function createPlanner(env: Pick<Env, "store" | "federation" | "clock" | "ids" | "solver">): Planner {
-  const { store, federation, clock, ids, solver } = env;
+/** Makes the planner of a service: all plans of the service are run by its runner. */
+export function createPlanner(
+  env: Pick<Env, "store" | "federation" | "clock" | "ids" | "solver" | "plans">,
+): Planner {
+  const { store, federation, clock, ids, solver, plans = createPlanRunner(solver) } = env;
   let base: Base | null = null;
+  /** Hash of the catalog that the runner was last handed. */
+  let handed = "";
   let lastScarcity: Scarcity | null = null;
-  let prepared: { readonly offers: readonly Flavor[]; readonly catalog: Catalog } | null = null;
 
   const snapshot = async (): Promise<Snapshot> => {
     // the store first: a key that is acknowledged in between is then counted twice rather than not at all
@@ -176,65 +180,69 @@ export function createPlanner(env: Pick<Env, "store" | "federation" | "clock" | 
       ],
     };
   };
-  const catalogOf = (now: Snapshot): Catalog => {
-    if (prepared?.offers === now.offers) return { ...prepared.catalog, snapshot: now };
-    const catalog = prepare(now);
-    prepared = { offers: now.offers, catalog };
-    return catalog;
-  };
-  const logEntry = (
+  const jobOf = (
     now: Snapshot,
     intents: readonly Intent[],
     options: PlanOptions,
-  ): Omit<NewPlan, "answers"> => {
-    let changes = base === null ? null : changesSince(base, now);
-    if (base === null || changes === null) {
+  ): PlanJob & { base: Base } => {
+    let capacity = base === null ? null : changesSince(base, now);
+    if (base === null || capacity === null) {
       base = createBase(now);
-      changes = {};
+      capacity = {};
     }
-    const { at, version: snapshotVersion, holdings, reservations } = now;
-    const plan: Omit<PlanRow, "answers"> = {
-      id: ids.next("plan"),
-      at_ms: clock.wallMs(),
-      catalog_hash: base.hash,
-      inputs: JSON.stringify({
-        at,
-        version: snapshotVersion,
-        capacity: changes,
-        holdings,
-        reservations,
-        intents,
-        options,
-      }),
-      engine: version,
+    const { offers: _offers, skipped: _skipped, warnings: _warnings, ...rest } = now;
+    const moment: Moment = { ...rest, capacity };
+    const isNew = handed !== base.hash;
+    handed = base.hash;
+    return {
+      base,
+      catalogHash: base.hash,
+      ...(isNew ? { catalog: base.snapshot } : {}),
+      moment,
+      intents,
+      options,
     };
-    return { ...plan, catalogDocument: base.document };
+  };
+  const run = async (now: Snapshot, intents: readonly Intent[], options: PlanOptions) => {
+    const { base: on, ...job } = jobOf(now, intents, options);
+    return { job, on, made: await plans.run(job) };
   };
 
   return {
     snapshot,
     scarcity: () => lastScarcity,
     async consider(intents, options = {}, given) {
-      const now = given ?? (await snapshot());
-      const catalog = given === undefined ? catalogOf(now) : prepare(now);
-      const made = await plan(catalog, intents, {
-        ...options,
-        ...(solver === undefined ? {} : { solver }),
-      });
-      return { ...made, snapshot: now };
+      if (given === undefined) {
+        const now = await snapshot();
+        return { ...(await run(now, intents, options)).made, snapshot: now };
+      }
+      const moment: Moment = { ...given, capacity: {} };
+      const job: PlanJob = {
+        catalogHash: "given",
+        catalog: given,
+        isForeign: true,
+        moment,
+        intents,
+        options,
+      };
+      return { ...(await plans.run(job)), snapshot: given };
     },
     async decide(intents, options = {}) {
-      const now = await snapshot();
-      const made = await plan(catalogOf(now), intents, {
-        ...options,
-        ...(solver === undefined ? {} : { solver }),
-      });
+      const { job, on, made } = await run(await snapshot(), intents, options);
       if (made.batch !== undefined)
         lastScarcity = { atMs: clock.wallMs(), currency: made.currency, prices: made.batch.prices };
       return {
         decisions: new Map(made.decisions.map((decision) => [decision.intent, decision])),
         currency: made.currency,
-        log: { ...logEntry(now, intents, options), answers: JSON.stringify(made.batch?.answers ?? []) },
+        log: {
+          id: ids.next("plan"),
+          at_ms: clock.wallMs(),
+          catalog_hash: on.hash,
+          inputs: JSON.stringify({ moment: job.moment, intents, options }),
+          answers: JSON.stringify(made.batch?.answers ?? []),
+          engine: version,
+          catalogDocument: on.document,
+        },
       };
     },
   };

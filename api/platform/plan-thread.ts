@@ -1,0 +1,30 @@
+import { parentPort } from "node:worker_threads";
+import { createWorkerSolver } from "../../adapters/solver/worker-solver.ts";
+import type { Plan } from "../../engine/model/plan.ts";
+import { createPlanRunner, type PlanJob } from "../control/plan-job.ts";
+
+/** What the thread answers to each job, in their order. */
+export type PlanAnswer = { readonly plan: Plan } | { readonly error: string };
+
+/** Thread entry: plans, one job after another, so that no plan keeps the service from answering. */
+const port = parentPort;
+if (port === null) throw new Error("plan-thread runs as a worker thread only");
+
+const runner = createPlanRunner(createWorkerSolver());
+let last: Promise<void> = Promise.resolve();
+port.on("message", (job: PlanJob | "dispose") => {
+  last = last.then(async () => {
+    if (job === "dispose") {
+      await runner.dispose();
+      port.close();
+      return;
+    }
+    let answer: PlanAnswer;
+    try {
+      answer = { plan: await runner.run(job) };
+    } catch (error) {
+      answer = { error: String(error) };
+    }
+    port.postMessage(answer);
+  });
+});
