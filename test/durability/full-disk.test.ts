@@ -26,7 +26,7 @@ async function onFailingDisk(name: string) {
   const submit = async (intent: string): Promise<{ status: number; retryAfter: string | null }> => {
     const answer = await fetch(`${service.url}/intents`, {
       method: "POST",
-      headers: { authorization: `Bearer ${tokenOf(data)}` },
+      headers: { authorization: `Bearer ${tokenOf(data)}`, "content-type": "application/json" },
       body: JSON.stringify(wish(intent, 1)),
     });
     await answer.arrayBuffer();

@@ -71,7 +71,7 @@ async function submit(url: string, token: string, key: string, ledger: Ledger): 
   ledger.inDoubt.add(key);
   const answer = await fetch(`${url}/intents`, {
     method: "POST",
-    headers: { authorization: `Bearer ${token}`, "idempotency-key": key },
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json", "idempotency-key": key },
     body: bodyOf(key),
   });
   const { intent_id: id } = (await answer.json()) as { intent_id: string };
