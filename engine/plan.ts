@@ -53,15 +53,23 @@ export async function plan(
   const { pending, refused, kept, running, ended } = admit(start, intents, k);
   const inTurn = serveInTurn(copyAccounts(start), pending, k);
   const terms = options.terms ?? termsOf(start, pending);
-  const batch = pending.length > 1 ? await contend(start, inTurn, { ...options, terms, k }) : null;
-  const settled = preempt(start, batch?.served ?? inTurn, { k, running, known: kept });
+  const batch =
+    pending.length > 1
+      ? await contend(start, inTurn.served, { ...options, terms, k, pinned: inTurn.pinned })
+      : null;
+  const settled = preempt(start, batch?.served ?? inTurn.served, {
+    k,
+    running,
+    known: kept,
+    pinned: inTurn.pinned,
+  });
   const evictions = evictionsOf(settled.evicting, settled.served);
   const placed = settled.served.map(placedOf);
   checkPlan(catalog, { placed, evictions, ended, released: batch?.evicted ?? [] });
   const served = [...settled.served, ...refused];
   return {
     decisions: [
-      ...served.map((one) => decisionOf(one, options)),
+      ...served.map((one) => decisionOf(one, options, inTurn.bids.get(one.stated.name))),
       ...stillRunning(catalog, { kept, running, served }),
     ].sort((a, b) => (a.intent < b.intent ? -1 : 1)),
     snapshotVersion: snapshot.version,
@@ -74,6 +82,8 @@ export async function plan(
     evictions,
     preemptions: settled.preemptions,
     quotas: quotaReports(start, served),
+    clearings: inTurn.clearings,
+    shares: batch?.shares ?? [],
     ...(batch === null ? {} : { batch: batch.report }),
   };
 }

@@ -20,6 +20,7 @@ function recount(snapshot: Snapshot, flavor: Flavor, placement: Placement): numb
   const price = convert(money, snapshot.currency, snapshot.rates);
   assert(price !== null, `offer ${flavor.id} has no price in ${snapshot.currency}`);
   const { gpus } = flavor.capacity;
+  if (placement.clearingMicro !== undefined) return placement.clearingMicro * placement.gpus;
   if (!flavor.divisible) return flavor.price.basis === "gpu" ? price * gpus : price;
   return (flavor.price.basis === "gpu" ? price : Math.ceil(price / gpus)) * placement.gpus;
 }
@@ -36,6 +37,21 @@ export function withReleased(flavor: Flavor, evicted: readonly Running[]): Flavo
     if (capacity.podsFree !== undefined) capacity.podsFree += pods;
   }
   return { ...flavor, capacity };
+}
+
+/** A price that an auction set lies between the list price and the intent's own bid. */
+function checkClearing(snapshot: Snapshot, intent: Intent, flavor: Flavor, placement: Placement): void {
+  const price = placement.clearingMicro;
+  if (price === undefined) return;
+  const { clearingMicro: _set, ...atList } = placement;
+  const least = recount(snapshot, flavor, atList);
+  const bid = intent.bidPerGpuHour;
+  const most = bid === undefined ? null : convert(bid, snapshot.currency, snapshot.rates);
+  assert(flavor.divisible, `${intent.name}: ${flavor.id} is sold whole, but cleared by the GPU`);
+  assert(
+    price * placement.gpus >= least && most !== null && price <= most,
+    `${intent.name} pays ${price} per GPU at ${flavor.id}, list ${least}, bid ${most}`,
+  );
 }
 
 /**
@@ -86,6 +102,7 @@ export function checkPlacements(
         cost === placement.costMicro,
         `${intent.name} at ${flavor.id} costs ${cost}, not ${placement.costMicro}`,
       );
+      checkClearing(snapshot, intent, flavor, placement);
       billed += cost;
       grams += facts(intent, flavor).carbonGramsPerGpuHour * placement.gpus;
       const use = taken.get(flavor.id) ?? { gpus: 0, cpuMilli: 0, memoryMib: 0, pods: 0, intents: new Set() };

@@ -1,5 +1,6 @@
 import { flavorOf } from "../compile/catalog.ts";
 import type { Scope, Usage } from "../compile/constraints/spec.ts";
+import type { EvictionCause } from "../model/eviction.ts";
 import type { Resource } from "../model/quota.ts";
 import type { Books } from "../quota/books.ts";
 import { amountsOf } from "../quota/demand.ts";
@@ -18,8 +19,10 @@ export interface Blocker extends Piece {
   readonly tenant: string;
   readonly frees: readonly (readonly [offer: number, amount: Usage])[];
   readonly amounts: ReadonlyMap<Resource, number>;
-  /** May be taken only as long as its tenant borrows what the claimant owns. */
-  readonly isReclaimed: boolean;
+  /** By what right it is taken. */
+  readonly cause: EvictionCause;
+  /** The right holds only as long as its tenant borrows what the claimant's tenant lends. */
+  readonly whileBorrowing: boolean;
 }
 
 /** Options looked at per claim, best first. */
@@ -40,14 +43,14 @@ function without<T>(books: Books, gone: readonly Blocker[], ask: () => T): T {
   return answer;
 }
 
-/** True when reclaimed blockers can be taken in some order, each from a tenant that still borrows. */
+/** True when the blockers can be taken in some order, each from a tenant that still borrows where the right asks so. */
 function isReclaimable(
   books: Books,
   claimant: string,
   chosen: readonly Blocker[],
   asked: readonly Resource[],
 ): boolean {
-  const reclaimed = chosen.filter(({ isReclaimed }) => isReclaimed);
+  const reclaimed = chosen.filter(({ whileBorrowing }) => whileBorrowing);
   if (reclaimed.length === 0) return true;
   const size = ({ amounts }: Blocker): number => asked.reduce((sum, one) => sum + (amounts.get(one) ?? 0), 0);
   const order = [...reclaimed].sort((a, b) => size(a) - size(b));
@@ -81,6 +84,8 @@ interface Claim {
   readonly blockers: readonly Blocker[];
   /** Feasible options once every blocker is gone, best first. */
   readonly rows: readonly number[];
+  /** The claimant has to stay within what its tenant owns. */
+  readonly owns: boolean;
 }
 
 /** Replicas of the claimant that one option has to host. */
@@ -97,12 +102,17 @@ function amountsAt({ accounts, scope }: Claim, row: number, replicas: number): M
   ]);
 }
 
-/** Whether the claimant's quotas admit it at a row once blockers are gone. */
+/** Whether the claimant's quotas admit it at a row once blockers are gone; an owner must not borrow either. */
 function isAdmitted(claim: Claim, row: number, replicas: number, gone: readonly Blocker[]): boolean {
   const { books } = claim.accounts;
+  const { tenant } = claim.scope.need.intent;
   const amounts = amountsAt(claim, row, replicas);
   if (amounts.size === 0) return true;
-  return without(books, gone, () => books.admits(claim.scope.need.intent.tenant, amounts));
+  return without(
+    books,
+    gone,
+    () => books.admits(tenant, amounts) && (!claim.owns || books.isWithinNominal(tenant, amounts)),
+  );
 }
 
 /** Blockers that could help at an offer: those on it, and those whose quota is missing. */
@@ -169,8 +179,15 @@ function wayOver(claim: Claim): Way | null {
 /**
  * The cheapest way to place an intent over the heads of blockers: least work lost, then fewest of them, then the
  * intent's own order of options. Null when it would not fit even without them all.
+ *
+ * @param owns only options for which the tenant needs to borrow nothing
  */
-export function cheapestWay(accounts: Accounts, served: Served, blockers: readonly Blocker[]): Way | null {
+export function cheapestWay(
+  accounts: Accounts,
+  served: Served,
+  blockers: readonly Blocker[],
+  owns: boolean,
+): Way | null {
   if (blockers.length === 0) return null;
   const scope = scopeIn(accounts, served.stated);
   const usage = new Map(scope.usage);
@@ -188,10 +205,12 @@ export function cheapestWay(accounts: Accounts, served: Served, blockers: readon
     .map((row) => candidateOf(scope, ranking, row, worst))
     .sort(comparator(scope, ranking))
     .map(({ row }) => row);
-  const claim: Claim = { accounts, scope, blockers, rows };
-  if (isGang) return wayOver(claim);
+  const all: Claim = { accounts, scope, blockers, rows, owns };
+  const hosted = isGang ? need.replicas : hostedAt(scope);
+  const claim = owns ? { ...all, rows: rows.filter((row) => isAdmitted(all, row, hosted, blockers)) } : all;
+  if (isGang) return claim.rows.length === 0 ? null : wayOver(claim);
   let best: Way | null = null;
-  for (const [rank, row] of rows.slice(0, mostRows).entries()) {
+  for (const [rank, row] of claim.rows.slice(0, mostRows).entries()) {
     const way = wayInto(claim, row, rank);
     if (way !== null && (best === null || isBetter(way, best))) best = way;
   }

@@ -1,16 +1,18 @@
 import { offerIndexOf } from "../compile/catalog.ts";
 import type { Usage } from "../compile/constraints/spec.ts";
 import type { Intent } from "../model/intent.ts";
-import type { BatchReport, ScarcityPrice } from "../model/plan.ts";
+import type { BatchReport, ScarcityPrice, TenantShare } from "../model/plan.ts";
 import { noTerms, type Running, type Terms } from "../model/terms.ts";
 import { type Accounts, copyAccounts, enter, isWithinQuota, leave, scopeIn } from "./accounts.ts";
 import { type Batch, type Contender, compileBatch, sharesOf, unitsOf } from "./batch.ts";
 import { boundAt } from "./dual.ts";
 import { type BatchDump, dumpBatch } from "./dump.ts";
+import { type Fairness, fairnessOf, shortfallOf } from "./fairness.ts";
 import { createMeter, overLimit, withinLimits } from "./meter.ts";
 import { release, type Served, serve } from "./serve.ts";
 import { placeSingle } from "./single.ts";
 import { type AssignOptions, type AssignOutcome, assign } from "./solve.ts";
+import { tierCount } from "./tiers.ts";
 
 /** Candidates per intent kept for a batch: all of them while the whole batch stays below this many. */
 const optionBudget = 120_000;
@@ -23,6 +25,8 @@ export interface ContendOptions extends AssignOptions {
   readonly terms?: Terms;
   /** Receives what makes the gap recomputable; writing it down costs, so only when called. */
   readonly observe?: (dump: () => BatchDump) => void;
+  /** Intents that keep what they were served in turn, because a price was paid for it; default none. */
+  readonly pinned?: ReadonlySet<string>;
 }
 
 export interface Contended {
@@ -30,6 +34,8 @@ export interface Contended {
   /** Running work that makes way. */
   readonly evicted: readonly Running[];
   readonly report: BatchReport;
+  /** What tenants are entitled to and get, where several compete. */
+  readonly shares: readonly TenantShare[];
 }
 
 const sameShares = (a: Served, b: Served): boolean =>
@@ -57,8 +63,10 @@ const uncontended = (items: number): BatchReport => ({
 });
 
 /** Spread over failure domains is no row of the instance: such intents keep what they were served in turn. */
-const isAssignable = ({ scope: { need }, verdict }: Served): boolean =>
-  verdict.outcome === "placed" && (need.intent.constraints.spread?.minDomains ?? 1) <= 1;
+const isAssignable = ({ scope: { need }, verdict }: Served, pinned: ReadonlySet<string>): boolean =>
+  verdict.outcome === "placed" &&
+  !pinned.has(need.intent.name) &&
+  (need.intent.constraints.spread?.minDomains ?? 1) <= 1;
 
 /** The candidates of an intent over empty offers, at most `most` unless it needs an exact order of all. */
 function contenderOf(alone: Served, most: number): Contender {
@@ -92,41 +100,125 @@ function freedFor(accounts: Accounts, { priority }: Intent, { running }: Terms):
 export async function contend(
   accounts: Accounts,
   servedInTurn: readonly Served[],
-  { k, terms = noTerms, observe, ...options }: ContendOptions,
+  { k, terms = noTerms, pinned = new Set(), observe, ...options }: ContendOptions,
 ): Promise<Contended> {
   const inTurn = withinLimits(terms.limits, servedInTurn);
   const alone = inTurn.map(({ stated }) => serve(scopeIn(freedFor(accounts, stated, terms), stated), k));
   if (alone.every((one, index) => sameShares(one, inTurn[index]!)))
-    return { served: inTurn, evicted: [], report: uncontended(inTurn.length) };
+    return { served: inTurn, evicted: [], report: uncontended(inTurn.length), shares: [] };
 
-  const members = alone.flatMap((one, index) => (isAssignable(one) ? [index] : []));
+  const members = alone.flatMap((one, index) => (isAssignable(one, pinned) ? [index] : []));
   const most = Math.max(fewestCandidates, Math.floor(optionBudget / Math.max(1, members.length)));
-  const batch = compileBatch(
-    members.map((index) => contenderOf(alone[index]!, most)),
-    terms,
+  const contenders = members.map((index) => contenderOf(alone[index]!, most));
+  const first = await attempt({ accounts, contenders, members, inTurn, terms, k }, options);
+  const tenants = new Set(contenders.map(({ scope }) => scope.need.intent.tenant));
+  const better = betterOutcome(first, inTurn);
+  const finish = (outcome: Outcome, attempts: readonly Attempt[], fairness: Fairness | null): Contended => {
+    const { batch, outcome: assigned } = outcome.made;
+    observe?.(() => dumpBatch(batch, batch.instance, assigned));
+    return contended(outcome, attempts, fairness);
+  };
+  if (tenants.size < 2) return finish(better, [first], null);
+
+  const others = inTurn.filter((one, index) => one.verdict.outcome === "placed" && !members.includes(index));
+  const fairness = await fairnessOf(accounts, { batch: first.batch, others }, options.solver);
+  if (terms.floors.length > 0 || shortfallOf(fairness.sharesOf(better.served)) === 0)
+    return finish(better, [first], fairness);
+  const floored = { ...terms, floors: fairness.floors };
+  const second = await attempt({ accounts, contenders, members, inTurn, terms: floored, k }, options);
+  return finish(fairest([second, first], inTurn, fairness), [first, second], fairness);
+}
+
+/** The fairest outcome: least shortfall where all have one priority, else by tiers with their floors, then regret. */
+function fairest(
+  [second, first]: readonly [Attempt, Attempt],
+  inTurn: readonly Served[],
+  fairness: Fairness,
+): Outcome {
+  const isOneTier = tierCount(second.batch.instance) === 1;
+  const outcomes: Outcome[] = [
+    { made: second, served: second.served, evicted: second.evicted },
+    { made: first, served: first.served, evicted: first.evicted },
+    { made: first, served: inTurn, evicted: [] },
+  ];
+  const judged = outcomes.map((outcome) => ({
+    outcome,
+    shortfall: isOneTier ? shortfallOf(fairness.sharesOf(outcome.served)) : 0,
+    tally: tallyOf(second, outcome.served, new Set(outcome.evicted)),
+  }));
+  const best = judged.reduce((least, one) =>
+    one.shortfall < least.shortfall ||
+    (one.shortfall === least.shortfall && compareTallies(one.tally, least.tally) < 0)
+      ? one
+      : least,
   );
-  const start = startOf(batch, members, inTurn);
+  return best.outcome;
+}
+
+/** One joint assignment and everybody served by it. */
+interface Attempt extends Pick<Again, "batch" | "members"> {
+  readonly served: readonly Served[];
+  readonly evicted: readonly Running[];
+  readonly outcome: AssignOutcome;
+}
+
+interface Setting extends Pick<Again, "members" | "inTurn" | "terms" | "k"> {
+  readonly accounts: Accounts;
+  readonly contenders: readonly Contender[];
+}
+
+/** Assigns the contenders under these terms and serves everybody accordingly. */
+async function attempt(
+  { accounts, contenders, members, inTurn, terms, k }: Setting,
+  options: AssignOptions,
+): Promise<Attempt> {
+  const compiled = compileBatch(contenders, terms);
   // what intents outside the instance hold is not there for the others
   const fixed = copyAccounts(accounts);
   const isMember = new Set(members);
   for (const [index, one] of inTurn.entries()) if (!isMember.has(index)) enter(fixed, one);
-  const instance = withoutFixed(batch, fixed);
-  const outcome = await assign(instance, { ...options, start });
-  observe?.(() => dumpBatch(batch, instance, outcome));
+  const batch = { ...compiled, instance: withoutFixed(compiled, fixed) };
+  const start = startOf(compiled, members, inTurn);
+  const outcome = await assign(batch.instance, { ...options, start });
   const evicted = batch.running.filter((_, index) => outcome.units[stayOf(batch, index)] === 0);
   for (const one of evicted) release(fixed.usage, accounts.catalog, one);
   const served = serveAgain({ batch, members, inTurn, outcome, fixed, k, terms });
-  const together = tallyOf({ batch, members }, served, new Set(evicted));
-  const oneByOne = tallyOf({ batch, members }, inTurn, new Set());
-  const isBetter = compareTallies(together, oneByOne) < 0;
-  const gone = isBetter ? evicted : [];
+  return { batch, members, served, evicted, outcome };
+}
+
+/** A way to serve everybody, and the attempt whose bound it is measured by. */
+interface Outcome {
+  readonly made: Attempt;
+  readonly served: readonly Served[];
+  readonly evicted: readonly Running[];
+}
+
+/** The attempt or what was served in turn, whichever is better. */
+function betterOutcome(made: Attempt, inTurn: readonly Served[]): Outcome {
+  const together = tallyOf(made, made.served, new Set(made.evicted));
+  const isBetter = compareTallies(together, tallyOf(made, inTurn, new Set())) < 0;
+  return isBetter
+    ? { made, served: made.served, evicted: made.evicted }
+    : { made, served: inTurn, evicted: [] };
+}
+
+/** An outcome with its report. Answers are in the order asked: first attempt, entitlements, second attempt. */
+function contended(
+  { made, served, evicted }: Outcome,
+  attempts: readonly Attempt[],
+  fairness: Fairness | null,
+): Contended {
+  const { gain } = tallyOf(made, served, new Set(evicted));
+  const [first, ...later] = attempts.map(({ outcome }) => outcome.answers);
   return {
-    served: isBetter ? served : inTurn,
-    evicted: gone,
+    served,
+    evicted,
     report: {
-      ...reportOf(batch, isBetter ? together.gain : oneByOne.gain, outcome),
-      evicted: gone.map(({ intent }) => intent).sort(),
+      ...reportOf(made.batch, gain, made.outcome),
+      evicted: evicted.map(({ intent }) => intent).sort(),
+      answers: [...(first ?? []), ...(fairness?.answers ?? []), ...later.flat()],
     },
+    shares: fairness?.sharesOf(served) ?? [],
   };
 }
 

@@ -3,9 +3,9 @@ import type { EvictionCause, Preemption } from "../model/eviction.ts";
 import type { Intent } from "../model/intent.ts";
 import type { Holding } from "../model/snapshot.ts";
 import { type Accounts, copyAccounts, enter, leave, quotaAmounts, scopeIn } from "./accounts.ts";
-import { type Blocker, cheapestWay, type Way } from "./claim.ts";
-import { addUsage, type Served, serve, takenBy } from "./serve.ts";
-import { placeSingle } from "./single.ts";
+import { cheapestWay, type Way } from "./claim.ts";
+import { blockersOf, type ClaimRules } from "./rights.ts";
+import { addUsage, type Served, serve } from "./serve.ts";
 import { type Victim, victimsOf } from "./victims.ts";
 
 /** One victim, and for whom. */
@@ -37,9 +37,9 @@ const mostRetries = 8;
 
 /** One pass over everybody without a place, in order of precedence. */
 interface Run extends PreemptOptions {
-  readonly accounts: Accounts;
+  accounts: Accounts;
   /** Still running. */
-  readonly victims: Victim[];
+  victims: readonly Victim[];
   /** Placed by this plan, by name. */
   readonly placed: Map<string, Served>;
   readonly evicting: Evicting[];
@@ -48,84 +48,13 @@ interface Run extends PreemptOptions {
 
 const priorityOf = ({ stated }: Served): number => stated.priority;
 
-/** True when the tenant owns quota that others may be using. */
+/** True when the tenant owns quota: then it may have rights over those who use it. */
 function mayReclaim({ accounts }: Run, tenant: string): boolean {
-  return accounts.books.standing(tenant).some(({ nominal, used }) => nominal > used);
-}
-
-/**
- * Whose running work may make way. Higher priority takes lower; but a tenant that would borrow for it leaves alone what
- * another tenant of its cohort runs within its own quota, which would be taken right back. A tenant within its quota
- * takes back what it lends, whatever the priority.
- */
-function causeOf(run: Run, claimant: Served, victim: Victim, owns: boolean): EvictionCause | null {
-  const { books } = run.accounts;
-  const { tenant } = claimant.stated;
-  if (!victim.isRipe) return null;
-  const borrows = books
-    .resourcesOf(tenant)
-    .some((resource) => books.borrowsFrom(victim.tenant, tenant, resource));
-  if (victim.priority < priorityOf(claimant) && victim.isEvictable) {
-    const isNeighbor =
-      victim.tenant !== tenant &&
-      [...victim.amounts.keys()].some((one) => books.resourcesOf(tenant).includes(one)) &&
-      books.isSameTree(victim.tenant, tenant);
-    if (owns || !isNeighbor || borrows) return "priority";
-  }
-  return owns && borrows ? "reclaim" : null;
-}
-
-/** Everybody who stands in the way of a claim and may be asked to leave. */
-function blockersOf(run: Run, claimant: Served, spared: ReadonlySet<string>): Blocker[] {
-  const { accounts, victims, placed, pinned } = run;
-  const { tenant, name } = claimant.stated;
-  const owns = ownsClaim(run, claimant);
-  const blockers: Blocker[] = [];
-  for (const victim of victims) {
-    if (spared.has(victim.intent) || victim.intent === name) continue;
-    const cause = causeOf(run, claimant, victim, owns);
-    if (cause === null) continue;
-    const { frees, amounts, cost } = victim;
-    blockers.push({
-      victim,
-      fresh: null,
-      tenant: victim.tenant,
-      frees,
-      amounts,
-      cost,
-      isReclaimed: cause === "reclaim",
-    });
-  }
-  const waiting = [...placed.values()].filter(
-    (one) => priorityOf(one) < priorityOf(claimant) && pinned?.has(one.stated.name) !== true,
-  );
-  for (const fresh of waiting.sort((a, b) => priorityOf(a) - priorityOf(b)))
-    if (owns || fresh.stated.tenant === tenant || !accounts.books.isSameTree(fresh.stated.tenant, tenant))
-      blockers.push({
-        victim: null,
-        fresh,
-        tenant: fresh.stated.tenant,
-        frees: takenBy(fresh),
-        amounts: quotaAmounts(accounts.books, fresh),
-        cost: 0,
-        isReclaimed: false,
-      });
-  return blockers;
-}
-
-/** True when what the claimant asks for stays within what its tenant owns, at its best option. */
-function ownsClaim(run: Run, claimant: Served): boolean {
-  const { accounts, k } = run;
-  const { tenant } = claimant.stated;
-  if (accounts.books.resourcesOf(tenant).length === 0) return false;
-  const free = placeSingle({ ...scopeIn(accounts, claimant.stated), usage: new Map(), asIfFree: true }, k);
-  if (free.shares.length === 0) return false;
-  const amounts = quotaAmounts(accounts.books, { ...claimant, result: free });
-  return accounts.books.isWithinNominal(tenant, amounts);
+  return accounts.books.standing(tenant).some(({ nominal }) => nominal > 0);
 }
 
 /** Ends the blockers and places the claimant; null (and nothing changed) when a victim has to restart and cannot. */
-function take(run: Run, claimant: Served, way: Way, trial: Accounts): Served | null {
+function take(run: Run, claimant: Served, way: Way, trial: Accounts, owns: boolean): Served | null {
   for (const { victim, fresh, frees, tenant, amounts } of way.cover.pieces) {
     if (fresh !== null) leave(trial, fresh);
     if (victim === null) continue;
@@ -134,6 +63,9 @@ function take(run: Run, claimant: Served, way: Way, trial: Accounts): Served | n
   }
   const placed = serve(scopeIn(trial, claimant.stated), run.k);
   if (placed.verdict.outcome !== "placed") return null;
+  // an owner's rights end where it would borrow itself
+  const { tenant } = placed.stated;
+  if (owns && !trial.books.isWithinNominal(tenant, quotaAmounts(trial.books, placed))) return null;
   enter(trial, placed);
   return placed;
 }
@@ -152,23 +84,54 @@ function stranded(run: Run, way: Way, trial: Accounts): Victim | null {
   return null;
 }
 
+interface Claimed {
+  readonly placed: Served;
+  readonly way: Way;
+  readonly accounts: Accounts;
+}
+
 /** Places a claimant over the heads of others; null when that cannot be. */
-function claim(
+function claimAs(
   run: Run,
   claimant: Served,
-): { readonly placed: Served; readonly way: Way; readonly accounts: Accounts } | null {
+  { owns, sparesFresh }: Pick<ClaimRules, "owns" | "sparesFresh">,
+): Claimed | null {
   const spared = new Set<string>();
   for (let retry = 0; retry <= mostRetries; retry++) {
-    const way = cheapestWay(run.accounts, claimant, blockersOf(run, claimant, spared));
+    const way = cheapestWay(
+      run.accounts,
+      claimant,
+      blockersOf(run, claimant, { spared, owns, sparesFresh }),
+      owns,
+    );
     if (way === null) return null;
     const trial = copyAccounts(run.accounts);
-    const placed = take(run, claimant, way, trial);
+    const placed = take(run, claimant, way, trial, owns);
     if (placed === null) return null;
     const victim = stranded(run, way, trial);
     if (victim === null) return { placed, way, accounts: trial };
     spared.add(victim.intent);
   }
   return null;
+}
+
+/** As an owner where its tenant has quota left, else with the rights of a borrower. */
+function claim(run: Run, claimant: Served, sparesFresh: boolean): Claimed | null {
+  const asOwner = mayReclaim(run, claimant.stated.tenant)
+    ? claimAs(run, claimant, { owns: true, sparesFresh })
+    : null;
+  return asOwner ?? claimAs(run, claimant, { owns: false, sparesFresh });
+}
+
+/** True when somebody could have to make way at all. */
+function isPossible(run: Run, claimant: Served): boolean {
+  const others = [
+    ...run.victims.map(({ priority }) => priority),
+    ...[...run.placed.values()].map(priorityOf),
+  ];
+  return (
+    mayReclaim(run, claimant.stated.tenant) || others.some((priority) => priority < priorityOf(claimant))
+  );
 }
 
 /** Inserts by priority, behind everybody of the same. */
@@ -195,6 +158,12 @@ function preemptor(placed: Served, evicted: readonly Evicting[]): Served {
   };
 }
 
+/** Served again, and still the one that was evicted if it was. */
+function withEviction(again: Served, before: Served): Served {
+  const { evicted } = before.verdict;
+  return evicted === undefined ? again : { ...again, verdict: { ...again.verdict, evicted } };
+}
+
 /** A victim whose intent is known, back in the queue. */
 function requeued(run: Run, { victim, cause }: Evicting, intent: Intent): Served {
   const again = serve(scopeIn(run.accounts, intent), run.k);
@@ -204,12 +173,12 @@ function requeued(run: Run, { victim, cause }: Evicting, intent: Intent): Served
     lostSeconds: victim.lostSeconds,
     restartSeconds: victim.restartSeconds,
   };
-  return { ...again, stated: intent, verdict: { ...again.verdict, evicted } };
+  return { ...again, verdict: { ...again.verdict, evicted } };
 }
 
-/** Says of a victim without a place that it was preempted, whatever else it waits for. */
+/** Says of a victim that waits that it was preempted, whatever else it waits for. */
 function verdictOf(one: Served): Served {
-  const { evicted, outcome } = one.verdict;
+  const { evicted, outcome, message } = one.verdict;
   if (evicted === undefined || outcome === "placed") return one;
   const why =
     evicted.cause === "priority"
@@ -219,89 +188,172 @@ function verdictOf(one: Served): Served {
     ...one,
     verdict: {
       ...one.verdict,
-      outcome: "waiting",
-      reason: "PREEMPTED",
-      message: `${why}; ${one.verdict.message}`,
+      message: `${why}; ${message}`,
+      ...(outcome === "waiting" ? { reason: "PREEMPTED" } : {}),
     },
   };
+}
+
+/** What evictions freed beyond need serves those who still wait, in their order, until nothing changes. */
+function fillUp({ accounts, placed }: Run, done: Map<string, Served>, k: number): void {
+  for (const [name, one] of done) {
+    const again = serve(scopeIn(accounts, one.stated), k);
+    if (again.verdict.outcome !== "placed") continue;
+    const now = withEviction(again, one);
+    enter(accounts, now);
+    placed.set(name, now);
+    done.delete(name);
+  }
+}
+
+/** A claim that displaces somebody for whom running work was just evicted: those evictions were for nothing. */
+class Pointless {
+  readonly intent: string;
+  constructor(intent: string) {
+    this.intent = intent;
+  }
+}
+
+/** Takes note of a claim that came through: who leaves, who queues again. */
+function settle(run: Run, claimant: Served, won: Claimed, queue: Served[]): void {
+  const { pieces, cost, least } = won.way.cover;
+  const evicted = pieces.flatMap(({ victim, cause }): Evicting[] =>
+    victim === null ? [] : [{ victim, cause, by: won.placed }],
+  );
+  run.accounts = won.accounts;
+  run.victims = run.victims.filter((one) => !evicted.some(({ victim }) => victim === one));
+  for (const { fresh } of pieces) {
+    if (fresh === null) continue;
+    run.placed.delete(fresh.stated.name);
+    queueIn(queue, fresh);
+  }
+  const placed = preemptor(withEviction(won.placed, claimant), evicted);
+  run.placed.set(placed.stated.name, placed);
+  run.evicting.push(...evicted);
+  if (evicted.length > 0)
+    run.preemptions.push({
+      intent: placed.stated.name,
+      victims: evicted.map(({ victim }) => victim.intent).sort(),
+      lostMicro: cost,
+      leastMicro: least,
+    });
+  for (const one of evicted) {
+    const intent = run.known.get(one.victim.intent);
+    if (intent !== undefined) queueIn(queue, requeued(run, one, intent));
+  }
+}
+
+/**
+ * Everybody without a place, in order of precedence. Whoever was barred once comes last, and then leaves alone what the
+ * plan has just given away; whoever was barred twice claims nothing.
+ */
+interface Turns {
+  next(): Served | undefined;
+  readonly queue: Served[];
+  /** Intents whose claims are used up: one each. */
+  readonly claimed: Set<string>;
+}
+
+/**
+ * Those who got nothing before and may have come to more rights: a tenant of their cohort lost something, so that they
+ * may own what is lent; or an owner took back what their higher priority may now take from it.
+ */
+function askAgain(run: Run, { placed, way }: Claimed, done: Map<string, Served>, queue: Served[]): void {
+  const { books } = run.accounts;
+  const { pieces } = way.cover;
+  const isTakenBack = pieces.some(({ cause }) => cause === "reclaim");
+  for (const [name, one] of done) {
+    const { tenant } = one.stated;
+    const mayOwn = pieces.some((piece) => books.isSameTree(piece.tenant, tenant)) && mayReclaim(run, tenant);
+    if (!mayOwn && !(isTakenBack && priorityOf(one) > priorityOf(placed))) continue;
+    done.delete(name);
+    queueIn(queue, one);
+  }
+}
+
+/** How often the evictions of an intent were pointless. */
+type Barred = ReadonlyMap<string, number>;
+
+function turnsOf(unplaced: readonly Served[], barred: Barred): Turns {
+  const queue: Served[] = [];
+  const late: Served[] = [];
+  for (const one of unplaced) queueIn(barred.get(one.stated.name) === 1 ? late : queue, one);
+  const claimed = new Set([...barred].filter(([, count]) => count > 1).map(([name]) => name));
+  return {
+    queue,
+    next: () => queue.shift() ?? late.shift(),
+    claimed,
+  };
+}
+
+/** One pass over everybody without a place; or the intent whose evictions turned out to be pointless. */
+function pass(
+  start: Accounts,
+  served: readonly Served[],
+  options: PreemptOptions,
+  barred: Barred,
+): Preempting | Pointless {
+  const { known, running, k } = options;
+  const accounts = copyAccounts(start);
+  for (const one of served) enter(accounts, one);
+  const isPlaced = ({ verdict }: Served): boolean => verdict.outcome === "placed";
+  const run: Run = {
+    ...options,
+    accounts,
+    victims: victimsOf(accounts.catalog, accounts.books, running, known),
+    placed: new Map(served.filter(isPlaced).map((one) => [one.stated.name, one])),
+    evicting: [],
+    preemptions: [],
+  };
+  const turns = turnsOf(
+    served.filter((one) => !isPlaced(one)),
+    barred,
+  );
+  const done = new Map<string, Served>();
+  let isMoved = false;
+  for (let next = turns.next(); next !== undefined; next = turns.next()) {
+    const { name } = next.stated;
+    const now = isMoved ? withEviction(serve(scopeIn(run.accounts, next.stated), k), next) : next;
+    if (isMoved && isPlaced(now)) {
+      enter(run.accounts, now);
+      run.placed.set(name, now);
+      continue;
+    }
+    const won = !turns.claimed.has(name) && isPossible(run, now) ? claim(run, now, barred.has(name)) : null;
+    if (won === null) {
+      done.set(name, now);
+      continue;
+    }
+    for (const { fresh } of won.way.cover.pieces)
+      if (run.evicting.some(({ by }) => by.stated.name === fresh?.stated.name))
+        return new Pointless(fresh!.stated.name);
+    isMoved = true;
+    turns.claimed.add(name);
+    settle(run, now, won, turns.queue);
+    askAgain(run, won, done, turns.queue);
+  }
+  if (isMoved) fillUp(run, done, k);
+  const all = [...run.placed.values(), ...done.values()].map(verdictOf);
+  assert(all.length >= served.length, `${served.length} intents served, ${all.length} left after preemption`);
+  return { served: all, evicting: run.evicting, preemptions: run.preemptions };
 }
 
 /**
  * Whoever has no place, in order of precedence, may take that of running work where the rules allow it: the whole
  * intent fits afterwards, or nobody is touched. What this plan has just given to lower priority leaves first, free of
- * charge, and queues again; so do victims whose intents are known. Everybody is served or evicted at most once per
- * priority from the top down, so it ends.
+ * charge, and queues again; so do victims whose intents are known. Everybody claims at most once; whoever would lose
+ * its place again to the owner of quota claims last, then not at all. So it ends.
  *
  * @param start what is given away before any of `served`
  */
 export function preempt(start: Accounts, served: readonly Served[], options: PreemptOptions): Preempting {
-  const { known, running, k } = options;
-  const unplaced = served.filter(({ verdict }) => verdict.outcome !== "placed");
-  if (running.size === 0 || unplaced.length === 0) return { served, evicting: [], preemptions: [] };
-  const accounts = copyAccounts(start);
-  for (const one of served) enter(accounts, one);
-  let state: Run = {
-    ...options,
-    accounts,
-    victims: victimsOf(accounts.catalog, accounts.books, running, known),
-    placed: new Map(
-      served.filter(({ verdict }) => verdict.outcome === "placed").map((one) => [one.stated.name, one]),
-    ),
-    evicting: [],
-    preemptions: [],
-  };
-  const queue: Served[] = [];
-  for (const one of unplaced) queueIn(queue, one);
-  const done = new Map<string, Served>();
-  let isMoved = false;
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    const carried = next.verdict.evicted === undefined ? {} : { evicted: next.verdict.evicted };
-    if (isMoved) {
-      const again = serve(scopeIn(state.accounts, next.stated), k);
-      next = { ...again, stated: next.stated, verdict: { ...again.verdict, ...carried } };
-      if (again.verdict.outcome === "placed") {
-        enter(state.accounts, next);
-        state.placed.set(next.stated.name, next);
-        continue;
-      }
-    }
-    const lowest = Math.min(...state.victims.map(({ priority }) => priority));
-    const isPossible = lowest < priorityOf(next) || mayReclaim(state, next.stated.tenant);
-    const won = isPossible ? claim(state, next) : null;
-    if (won === null) {
-      done.set(next.stated.name, next);
-      continue;
-    }
-    isMoved = true;
-    const evicted = won.way.cover.pieces.flatMap(({ victim, isReclaimed }): Evicting[] =>
-      victim === null ? [] : [{ victim, cause: isReclaimed ? "reclaim" : "priority", by: won.placed }],
-    );
-    state = {
-      ...state,
-      accounts: won.accounts,
-      victims: state.victims.filter((one) => !evicted.some(({ victim }) => victim === one)),
-    };
-    for (const { fresh } of won.way.cover.pieces) {
-      if (fresh === null) continue;
-      state.placed.delete(fresh.stated.name);
-      queueIn(queue, fresh);
-    }
-    const placed = preemptor({ ...won.placed, verdict: { ...won.placed.verdict, ...carried } }, evicted);
-    state.placed.set(placed.stated.name, placed);
-    state.evicting.push(...evicted);
-    if (evicted.length > 0)
-      state.preemptions.push({
-        intent: placed.stated.name,
-        victims: evicted.map(({ victim }) => victim.intent).sort(),
-        lostMicro: won.way.cover.cost,
-        leastMicro: won.way.cover.least,
-      });
-    for (const one of evicted) {
-      const intent = known.get(one.victim.intent);
-      if (intent !== undefined) queueIn(queue, requeued(state, one, intent));
-    }
+  const isNobodyInReach = options.running.size === 0 && start.books.tree.nodes.length === 0;
+  if (isNobodyInReach || served.every(({ verdict }) => verdict.outcome === "placed"))
+    return { served, evicting: [], preemptions: [] };
+  const barred = new Map<string, number>();
+  for (;;) {
+    const made = pass(start, served, options, barred);
+    if (!(made instanceof Pointless)) return made;
+    barred.set(made.intent, (barred.get(made.intent) ?? 0) + 1);
   }
-  const all = [...state.placed.values(), ...done.values()].map(verdictOf);
-  assert(all.length >= served.length, `${served.length} intents served, ${all.length} left after preemption`);
-  return { served: all, evicting: state.evicting, preemptions: state.preemptions };
 }

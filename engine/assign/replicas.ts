@@ -12,6 +12,8 @@ export interface Share {
   readonly replicas: number;
   /** Billed micro-units per hour of these replicas. */
   readonly billedMicro: number;
+  /** Price per GPU and hour where an auction set it; `billedMicro` follows it. */
+  readonly clearingMicro?: number;
 }
 
 /** Why replicas could not be spread although single offers pass every filter. */

@@ -1,16 +1,11 @@
 import { offerIndexOf } from "../compile/catalog.ts";
+import type { BidResult, ClearingReport } from "../model/bid.ts";
 import type { Intent } from "../model/intent.ts";
-import { convert } from "../model/money.ts";
 import { listMicro } from "../quota/demand.ts";
 import { type Accounts, enter, scopeIn } from "./accounts.ts";
+import { auction, bidMicro } from "./auction.ts";
 import { billedShare } from "./replicas.ts";
 import { type Served, serve } from "./serve.ts";
-
-/** The bid of an intent in the snapshot's currency, micro-units per GPU and hour; 0 without one. */
-export function bidMicro({ catalog }: Accounts, { bidPerGpuHour }: Intent): number {
-  const { currency, rates } = catalog.snapshot;
-  return bidPerGpuHour === undefined ? 0 : (convert(bidPerGpuHour, currency, rates) ?? 0);
-}
 
 /** Higher bid first, then the longest waiting, then the name: a total order. */
 function compareIntents(accounts: Accounts): (a: Intent, b: Intent) => number {
@@ -66,27 +61,54 @@ function nextOf(
   return best!;
 }
 
+/** What serving in turn gave, and what auctions decided on the way. */
+export interface InTurn {
+  /** In the order in which they were served. */
+  readonly served: readonly Served[];
+  readonly clearings: readonly ClearingReport[];
+  readonly bids: ReadonlyMap<string, BidResult>;
+  /** Winners of auctions: their places are paid for. */
+  readonly pinned: ReadonlySet<string>;
+}
+
 /**
  * Serves intents one after the other: priority, then fair share (the tenant that uses least per weight, at list
- * price), then bid, then age, then name. Each takes from what the ones before left.
+ * price), then bid, then age, then name. Each takes from what the ones before left. Within a priority, offers that are
+ * wanted by more than they can host are auctioned first among those who bid.
  *
  * @param accounts changed: everything that is given away is booked
- * @returns the served intents in the order in which they were served
  */
-export function serveInTurn(accounts: Accounts, pending: readonly Intent[], k: number): Served[] {
+export function serveInTurn(accounts: Accounts, pending: readonly Intent[], k: number): InTurn {
   const shares = openShares(accounts);
   const compare = compareIntents(accounts);
   const served: Served[] = [];
+  const clearings: ClearingReport[] = [];
+  const bids = new Map<string, BidResult>();
+  const pinned = new Set<string>();
+  const note = (one: Served): void => {
+    served.push(one);
+    for (const { candidate, replicas } of one.result.shares)
+      shares.add(one.stated.tenant, billedShare(one.scope, candidate.row, replicas));
+  };
   const tiers = Map.groupBy(pending, ({ priority }) => priority);
   for (const priority of [...tiers.keys()].sort((a, b) => b - a)) {
-    const queues = Map.groupBy([...tiers.get(priority)!].sort(compare), ({ tenant }) => tenant);
+    const tier = [...tiers.get(priority)!].sort(compare);
+    const auctions = auction(accounts, tier);
+    clearings.push(...auctions.clearings);
+    for (const [name, result] of auctions.bids) bids.set(name, result);
+    for (const one of auctions.served) {
+      pinned.add(one.stated.name);
+      note(one);
+    }
+    const queues = Map.groupBy(
+      tier.filter(({ name }) => !pinned.has(name)),
+      ({ tenant }) => tenant,
+    );
     while (queues.size > 0) {
       const one = serve(scopeIn(accounts, nextOf(queues, shares, compare)), k);
       enter(accounts, one);
-      served.push(one);
-      for (const { candidate, replicas } of one.result.shares)
-        shares.add(one.stated.tenant, billedShare(one.scope, candidate.row, replicas));
+      note(one);
     }
   }
-  return served;
+  return { served, clearings, bids, pinned };
 }

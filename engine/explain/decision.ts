@@ -5,6 +5,7 @@ import type { SingleResult } from "../assign/single.ts";
 import { flavorOf } from "../compile/catalog.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
 import { interruptionFactor } from "../compile/need.ts";
+import type { BidResult } from "../model/bid.ts";
 import type { Criteria, CriterionName, Decision, Placement } from "../model/decision.ts";
 import type { Warning } from "../model/intent.ts";
 import type { PlanOptions } from "../model/plan.ts";
@@ -14,7 +15,7 @@ import { criteriaOf, runnersUpOf, tradeoffsOf } from "./options.ts";
 
 /** Placements of the shares, by offer id. */
 export function placementsOf({ catalog, need }: Scope, shares: readonly Share[]): Placement[] {
-  return shares.map(({ candidate, replicas, billedMicro }) => {
+  return shares.map(({ candidate, replicas, billedMicro, clearingMicro }) => {
     const flavor = flavorOf(catalog, candidate.row);
     return {
       offer: flavor.id,
@@ -25,6 +26,7 @@ export function placementsOf({ catalog, need }: Scope, shares: readonly Share[])
       replicas,
       costMicro: billedMicro,
       spot: catalog.options.spot[candidate.row] === 1,
+      ...(clearingMicro === undefined ? {} : { clearingMicro }),
     };
   });
 }
@@ -112,7 +114,11 @@ function feasibleOf(
 }
 
 /** Builds the explained decision of one intent. */
-export function decisionOf({ scope, result, verdict }: Served, options: PlanOptions): Decision {
+export function decisionOf(
+  { scope, result, verdict }: Served,
+  options: PlanOptions,
+  bid?: BidResult,
+): Decision {
   const { catalog, need } = scope;
   const { intent } = need;
   const { ranking, shares, ranked } = result;
@@ -123,6 +129,7 @@ export function decisionOf({ scope, result, verdict }: Served, options: PlanOpti
     intent: intent.name,
     tenant: intent.tenant,
     ...verdict,
+    ...(bid === undefined ? {} : { bid }),
     objective: intent.objective,
     weights: ranking.weights,
     placements: placed ? placementsOf(scope, shares) : [],

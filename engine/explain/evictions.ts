@@ -20,7 +20,7 @@ export function evictionsOf(evicting: readonly Evicting[], served: readonly Serv
         lostSeconds: victim.lostSeconds,
         restartSeconds: victim.restartSeconds,
         lostMicro: victim.cost,
-        outcome: now === undefined ? "unknown" : isPlaced ? "placed" : "waiting",
+        outcome: now?.verdict.outcome ?? "unknown",
         to: isPlaced
           ? now.result.shares.map(({ candidate }) => flavorOf(now.scope.catalog, candidate.row).id)
           : [],

@@ -1,3 +1,4 @@
+import type { BidResult } from "./bid.ts";
 import type { Evicted, Preempted } from "./eviction.ts";
 import type { Objective, Warning, Weights } from "./intent.ts";
 import type { Micro } from "./money.ts";
@@ -15,6 +16,8 @@ export interface Placement {
   readonly replicas: number;
   readonly costMicro: Micro;
   readonly spot: boolean;
+  /** Price per GPU and hour where an auction set it instead of the list; `costMicro` follows it. */
+  readonly clearingMicro?: Micro;
   /** Device indices per replica, where the offer lists devices. */
   readonly devices?: readonly (readonly number[])[];
 }
@@ -114,6 +117,8 @@ export interface Decision {
   readonly warnings: readonly Warning[];
   /** The quotas of the tenant that keep the intent out: its own figures only. */
   readonly quota?: readonly QuotaShort[];
+  /** How the intent's bid ended, where an offer it wanted was auctioned. */
+  readonly bid?: BidResult;
   /** Running work that makes way for the intent. */
   readonly preempts?: Preempted;
   /** The intent ran until this plan evicted it. */

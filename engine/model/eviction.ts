@@ -1,5 +1,8 @@
 import type { Micro } from "./money.ts";
 
+/** The outcomes of a decision. */
+type Outcome = "placed" | "waiting" | "refused";
+
 /** Why running work makes way: for higher priority, or because its tenant runs on quota that another takes back. */
 export type EvictionCause = "priority" | "reclaim";
 
@@ -17,8 +20,8 @@ export interface Eviction {
   readonly restartSeconds: number;
   /** Both, at list price. */
   readonly lostMicro: Micro;
-  /** `placed` elsewhere by this plan, `waiting`, or `unknown` where the plan was not given its intent: it queues. */
-  readonly outcome: "placed" | "waiting" | "unknown";
+  /** What becomes of it in this plan; `unknown` where the plan was not given its intent: it queues. */
+  readonly outcome: Outcome | "unknown";
   /** Offers where it goes on. */
   readonly to: readonly string[];
 }

@@ -1,6 +1,8 @@
+import type { ClearingReport } from "./bid.ts";
 import type { Decision } from "./decision.ts";
 import type { Eviction, Preemption } from "./eviction.ts";
 import type { Warning } from "./intent.ts";
+import type { Micro } from "./money.ts";
 import type { Resource } from "./quota.ts";
 
 /** Everything that steers a plan besides its inputs; part of the replay record. */
@@ -65,6 +67,21 @@ export interface BatchReport {
   readonly answers: readonly RecordedAnswer[];
 }
 
+/** What a tenant is entitled to and what a contended batch gives it, money per hour at list price. */
+export interface TenantShare {
+  readonly tenant: string;
+  readonly weight: number;
+  /** Its weighted max-min share of what it can use, what it holds included. */
+  readonly entitledMicro: Micro;
+  /** What it holds and what the plan gives it. */
+  readonly gotMicro: Micro;
+  /** Its largest pending job. A backlogged tenant gets its entitlement less this, unless whole jobs do not pack so. */
+  readonly largestMicro: Micro;
+  readonly isBacklogged: boolean;
+  /** `lp`: exact for demand that can be divided; `filling`: an attainable share, for want of a solver. */
+  readonly from: "lp" | "filling";
+}
+
 /** A quota that keeps an intent out. */
 export interface QuotaReport {
   readonly intent: string;
@@ -92,6 +109,10 @@ export interface Plan {
   readonly preemptions: readonly Preemption[];
   /** Quotas that keep intents out, and who could lend. For operators: it names tenants. */
   readonly quotas: readonly QuotaReport[];
+  /** Auctions, by offer and priority served. For operators. */
+  readonly clearings: readonly ClearingReport[];
+  /** Shares of the tenants that compete in a batch. For operators: it names tenants. */
+  readonly shares: readonly TenantShare[];
   /** Present when several intents were planned together. */
   readonly batch?: BatchReport;
 }

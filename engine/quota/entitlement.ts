@@ -1,0 +1,252 @@
+import { createModelBuilder, type LinearModel } from "../milp/model.ts";
+import type { Basis, Solver } from "../milp/solver.ts";
+import { solveVerified } from "../milp/verify.ts";
+
+/** One way to serve a unit of demand: what it is worth and what it takes. */
+export interface ServingWay {
+  /** >= 0 per unit, the same measure for all claimants: money per hour at list price. */
+  readonly value: number;
+  readonly uses: readonly (readonly [row: number, amount: number])[];
+}
+
+/** Demand of one claimant that any mix of its ways may serve. */
+export interface Demand {
+  /** Units, > 0. */
+  readonly units: number;
+  readonly ways: readonly ServingWay[];
+}
+
+/** Somebody with a share: a tenant. */
+export interface Claimant {
+  /** > 0 */
+  readonly weight: number;
+  /** Value of what it has already and keeps. */
+  readonly held: number;
+  readonly demands: readonly Demand[];
+}
+
+/** Who wants what of which scarce rows. */
+export interface ShareProblem {
+  /** Per row, >= 0. */
+  readonly capacity: readonly number[];
+  readonly claimants: readonly Claimant[];
+}
+
+/** Weighted max-min shares. */
+export interface Entitlements {
+  /** Per claimant: value it is entitled to, what it holds included. */
+  readonly values: readonly number[];
+  /** `lp`: exact up to rounding. `filling`: attainable, but no re-routing was tried, for want of a solver. */
+  readonly from: "lp" | "filling";
+  /** LPs solved. */
+  readonly solves: number;
+}
+
+/** Relative slack of every comparison of LP values. */
+const tolerance = 1e-7;
+
+const mostOf = ({ ways }: Demand): number => ways.reduce((most, { value }) => Math.max(most, value), 0);
+
+/** Value of everything a claimant asks for and holds. */
+const fullOf = ({ held, demands }: Claimant): number =>
+  demands.reduce((sum, demand) => sum + demand.units * mostOf(demand), held);
+
+/** What a claimant's row asks for in one LP. */
+type Goal = { readonly kind: "level" } | { readonly kind: "fixed"; readonly value: number };
+
+/** The LP of one round: the shape never changes, so that one basis starts the next. */
+interface Template {
+  readonly scale: number;
+  readonly levelScale: number;
+  build(goals: readonly Goal[]): LinearModel;
+  /** Row of a claimant. */
+  readonly rowOf: readonly number[];
+}
+
+function templateOf({ capacity, claimants }: ShareProblem): Template {
+  const scale = Math.max(1, ...claimants.map(fullOf));
+  const most = Math.max(...claimants.map((claimant) => fullOf(claimant) / scale / claimant.weight));
+  const firstClaimant = capacity.length;
+  return {
+    scale,
+    levelScale: most,
+    rowOf: claimants.map((_, index) => firstClaimant + index),
+    build(goals) {
+      const builder = createModelBuilder();
+      const level = builder.addColumn(-1, 0, 1);
+      for (const limit of capacity) builder.addRow(-Infinity, limit);
+      for (const [index, { held }] of claimants.entries()) {
+        const goal = goals[index]!;
+        builder.addRow((goal.kind === "level" ? -held : goal.value - held) / scale, Infinity);
+      }
+      for (const [index, { weight, demands }] of claimants.entries()) {
+        const row = firstClaimant + index;
+        if (goals[index]!.kind === "level") builder.put(row, level, -weight * most);
+        for (const { units, ways } of demands) {
+          const cap = ways.length > 1 ? builder.addRow(-Infinity, units) : -1;
+          for (const { value, uses } of ways) {
+            const column = builder.addColumn(0, 0, units);
+            builder.put(row, column, value / scale);
+            if (cap >= 0) builder.put(cap, column, 1);
+            for (const [use, amount] of uses) builder.put(use, column, amount);
+          }
+        }
+      }
+      return builder.build();
+    },
+  };
+}
+
+interface Level {
+  /** Value per weight that every claimant with a `level` goal reaches. */
+  readonly level: number;
+  /** Per claimant: its row holds the level down. */
+  readonly isBinding: readonly boolean[];
+}
+
+/** Solves rounds of one problem, each from the basis of the one before. */
+function createRounds(problem: ShareProblem, solver: Solver) {
+  const template = templateOf(problem);
+  let basis: Basis | null = null;
+  const rounds = {
+    solves: 0,
+    /** Null when the goals cannot be met; throws nothing. `undefined` when the solver failed. */
+    async solve(goals: readonly Goal[]): Promise<Level | null | undefined> {
+      rounds.solves++;
+      const answer = await solveVerified(solver, {
+        model: template.build(goals),
+        ...(basis === null ? {} : { basis }),
+      });
+      if (answer.status === "infeasible") return null;
+      if (answer.status !== "optimal" || answer.values === null || answer.rowDuals === null) return undefined;
+      basis = answer.basis;
+      return {
+        level: answer.values[0]! * template.levelScale * template.scale,
+        isBinding: template.rowOf.map((row) => Math.abs(answer.rowDuals![row]!) > tolerance),
+      };
+    },
+  };
+  return rounds;
+}
+
+type Rounds = ReturnType<typeof createRounds>;
+
+/** Everybody's goals: decided ones stay, `full` ones get all they ask for, the others share the level. */
+const goalsOf = (
+  decided: readonly (number | null)[],
+  full: ReadonlySet<number>,
+  claimants: readonly Claimant[],
+): Goal[] =>
+  decided.map((value, index) => {
+    if (value !== null) return { kind: "fixed", value: value * (1 - tolerance) };
+    return full.has(index)
+      ? { kind: "fixed", value: fullOf(claimants[index]!) * (1 - tolerance) }
+      : { kind: "level" };
+  });
+
+/**
+ * The most of the undecided, lowest full level first, that can have all they ask for while nobody else stays below the
+ * last one's level: by bisection. Undefined when the solver fails.
+ */
+async function satisfied(
+  rounds: Rounds,
+  claimants: readonly Claimant[],
+  decided: readonly (number | null)[],
+  order: readonly number[],
+): Promise<number | undefined> {
+  const levelOf = (index: number): number => fullOf(claimants[index]!) / claimants[index]!.weight;
+  let low = 0;
+  let high = order.length;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    const found = await rounds.solve(goalsOf(decided, new Set(order.slice(0, middle)), claimants));
+    if (found === undefined) return undefined;
+    const isEverybody = middle === order.length;
+    const last = levelOf(order[middle - 1]!);
+    if (found !== null && (isEverybody || found.level >= last * (1 - 10 * tolerance))) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/**
+ * Water-filling: the level of all rises until somebody cannot rise any further, who is settled there; and so on. Those
+ * who can have all they ask for are settled together. Exact for demand that can be divided; a few LPs of one shape.
+ * Null when the solver fails.
+ */
+async function fillByLp(problem: ShareProblem, solver: Solver): Promise<Entitlements | null> {
+  const { claimants } = problem;
+  const rounds = createRounds(problem, solver);
+  const decided: (number | null)[] = claimants.map((claimant) =>
+    fullOf(claimant) <= claimant.held ? claimant.held : null,
+  );
+  while (decided.includes(null)) {
+    const open = decided.flatMap((value, index) => (value === null ? [index] : []));
+    const levelOf = (index: number): number => fullOf(claimants[index]!) / claimants[index]!.weight;
+    const now = await rounds.solve(goalsOf(decided, new Set(), claimants));
+    if (now === undefined || now === null) return null;
+    const order = [...open].sort((a, b) => levelOf(a) - levelOf(b) || a - b);
+    if (now.level >= levelOf(order[0]!) * (1 - 10 * tolerance)) {
+      const count = await satisfied(rounds, claimants, decided, order);
+      if (count === undefined) return null;
+      for (const index of order.slice(0, count)) decided[index] = fullOf(claimants[index]!);
+      if (count > 0) continue;
+    }
+    const stuck = open.filter((index) => now.isBinding[index]);
+    // degenerate duals that name nobody: the level is the answer for all
+    for (const index of stuck.length > 0 ? stuck : open)
+      decided[index] = Math.max(claimants[index]!.held, now.level * claimants[index]!.weight);
+  }
+  return { values: decided.map((value) => value!), from: "lp", solves: rounds.solves };
+}
+
+/** Steps of the filling without a solver, per claimant. */
+const fillingSteps = 64;
+
+/** Gives the one with the least share a little more, on the way with most room left, until nobody can have more. */
+function fillGreedily({ capacity, claimants }: ShareProblem): Entitlements {
+  const left = [...capacity];
+  const values = claimants.map(({ held }) => held);
+  const rest = claimants.map(({ demands }) => demands.map(({ units }) => units));
+  const open = new Set(claimants.keys());
+  /** Units that fit, and the share of the room that they take where it is scarcest. */
+  const room = ({ uses }: ServingWay): number =>
+    uses.reduce((least, [row, amount]) => Math.min(least, left[row]! / amount), Infinity);
+  const step = (index: number): boolean => {
+    const { demands } = claimants[index]!;
+    for (const [at, { units, ways }] of demands.entries()) {
+      if (rest[index]![at]! <= units * tolerance) continue;
+      const best = ways.reduce((a, b) => (room(b) > room(a) ? b : a));
+      const count = Math.min(rest[index]![at]!, units / fillingSteps, room(best));
+      if (count <= units * tolerance) continue;
+      for (const [row, amount] of best.uses) left[row]! -= amount * count;
+      rest[index]![at]! -= count;
+      values[index]! += best.value * count;
+      return true;
+    }
+    return false;
+  };
+  while (open.size > 0) {
+    let lowest = -1;
+    for (const index of open)
+      if (
+        lowest < 0 ||
+        values[index]! / claimants[index]!.weight < values[lowest]! / claimants[lowest]!.weight
+      )
+        lowest = index;
+    if (!step(lowest)) open.delete(lowest);
+  }
+  return { values, from: "filling", solves: 0 };
+}
+
+/**
+ * What each claimant is entitled to: the weighted max-min share of what everybody can actually use, the lowest share as
+ * high as possible, then the next, and so on. A linear program over the claimants' own ways, by water-filling.
+ *
+ * @see Radunović, Le Boudec, "A unified framework for max-min and min-max fairness with applications" (2007)
+ */
+export async function entitlements(problem: ShareProblem, solver?: Solver): Promise<Entitlements> {
+  if (problem.claimants.length === 0) return { values: [], from: "lp", solves: 0 };
+  const exact = solver?.limits.duals === true ? await fillByLp(problem, solver) : null;
+  return exact ?? fillGreedily(problem);
+}
