@@ -56,6 +56,13 @@ function warnOddities(document: unknown, intent: IntentDocument, notes: Notes): 
       code: "assumption",
       message: "not stated: one GPU of any kind is assumed",
     });
+  const { shared, fractionMilli, migProfile } = workload.resources.gpu;
+  if (shared === true && fractionMilli === undefined && migProfile === undefined)
+    notes.warnings.push({
+      path: `${gpu}.shared`,
+      code: "assumption",
+      message: "no fraction is stated: whole GPUs are taken, for this workload alone",
+    });
   const models: [string, string | undefined][] = [
     [`${gpu}.model`, workload.resources.gpu.model],
     ...workload.resources.gpu.preferredModels.map((name, index): [string, string] => [

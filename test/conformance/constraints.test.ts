@@ -1,6 +1,10 @@
 import { expect, test } from "vitest";
 import { canonicalAnnotation } from "../../adapters/json/annotations.ts";
 import { annotationFor } from "../../adapters/json/trait-names.ts";
+import { costConstraints } from "../../engine/compile/constraints/cost.ts";
+import { gpuConstraints, hostConstraints } from "../../engine/compile/constraints/gpu.ts";
+import { placeConstraints } from "../../engine/compile/constraints/place.ts";
+import { policyConstraints } from "../../engine/compile/constraints/policy.ts";
 import { decide, type Offer, states } from "./decide.ts";
 
 /** A constraint with what an offer states to meet it, to meet it exactly, and to miss it. */
@@ -339,6 +343,29 @@ test.for(cases.filter(({ unknownFails }) => unknownFails === false))(
     expect((await decide(path, value, {})).outcome).toBe("placed");
   },
 );
+
+/** Constraints that need more than one field or a snapshot of their own, and the file of this folder that tests them. */
+const elsewhere: Readonly<Record<string, string>> = {
+  "gpu.shared": "workload.test.ts",
+  "offer.available": "time.test.ts",
+  "offer.currency": "constraints.test.ts",
+  "offer.pods": "../engine/plan/pods.test.ts",
+  max_total_cost: "constraints.test.ts",
+  deadline: "constraints.test.ts",
+  availability: "time.test.ts",
+};
+
+test("every constraint of the engine is tested alone, unknown and at its boundary, here or where it is said", () => {
+  const all = [
+    ...placeConstraints,
+    ...gpuConstraints,
+    ...hostConstraints,
+    ...costConstraints,
+    ...policyConstraints,
+  ].map((spec) => spec.name);
+  const tested = new Set(cases.map(({ name }) => name));
+  expect(all.filter((name) => !tested.has(name) && elsewhere[name] === undefined)).toEqual([]);
+});
 
 test("a default is never a constraint: the bare offer takes the bare intent", async () => {
   expect(await decide("objective", "Balanced_Optimization", {})).toMatchObject({
