@@ -1,4 +1,4 @@
-import { findGpuModel, type GpuModel, gpuModels } from "../../engine/catalog/gpus.ts";
+import { findGpuModel, type GpuModel, gpuModels, hasOneLink } from "../../engine/catalog/gpus.ts";
 import { areasOf, findRegion, resolvePlace } from "../../engine/catalog/regions.ts";
 import type {
   Capacity,
@@ -89,17 +89,6 @@ function known<T extends object>(value: T): { [K in keyof T]?: NonNullable<T[K]>
   ) as { [K in keyof T]?: NonNullable<T[K]> };
 }
 
-/** Families whose members are linked in different ways: their link is not known from the name. */
-const mixedLinks: ReadonlySet<string> = new Set(
-  gpuModels
-    .filter((family) =>
-      gpuModels.some(
-        (member) => member.families.includes(family.name) && member.interconnect !== family.interconnect,
-      ),
-    )
-    .map((family) => family.name),
-);
-
 const modelNames = new Map<string, string | null>();
 
 /** The catalog's name for a text; remembered, since a large snapshot repeats few texts. */
@@ -135,7 +124,7 @@ function completeGpu(draft: OfferDraft, name: string, path: string, notes: Notes
       memoryMib: model.memoryMib,
       tier: model.tier,
       architecture: model.architecture,
-      ...(draft.gpu.interconnect === undefined && !mixedLinks.has(model.name)
+      ...(draft.gpu.interconnect === undefined && hasOneLink(model)
         ? { interconnect: model.interconnect, interconnectBandwidth: model.interconnectBandwidth }
         : {}),
       cores: model.cores,

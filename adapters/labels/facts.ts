@@ -1,4 +1,4 @@
-import { findGpuModel, type GpuModel } from "../../engine/catalog/gpus.ts";
+import { findGpuModel, type GpuModel, hasOneLink } from "../../engine/catalog/gpus.ts";
 import { formatCapability } from "../json/leaf.ts";
 import { formatMebibytes } from "../kubernetes/quantity.ts";
 
@@ -18,6 +18,8 @@ export interface GpuFacts {
   readonly sharing?: "none" | "mig" | "mps" | "time-slicing" | "sriov";
   readonly migCapable?: boolean;
   readonly topology?: string;
+  /** Link that the labels themselves prove; it wins over the catalog's. */
+  readonly interconnect?: string;
   /** Part of a GPU that one device is, below 1 for MIG slices and halves of a board. */
   readonly share?: number;
   /** Annotations that only inform: driver versions and the like. */
@@ -56,7 +58,7 @@ function catalogAnnotations(model: GpuModel, facts: GpuFacts): Record<string, st
   const units = model.vendor === "amd" ? model.cores / PER_COMPUTE_UNIT : model.cores;
   return {
     "gpu.fluidos.eu/tier": model.tier,
-    "gpu.fluidos.eu/interconnect": model.interconnect,
+    ...(hasOneLink(model) ? { "gpu.fluidos.eu/interconnect": model.interconnect } : {}),
     "gpu.fluidos.eu/cores": String(facts.cores ?? Math.floor(units * share)),
     "gpu.fluidos.eu/fp32-tflops": figure(model.fp32Tflops * share),
     "workload.fluidos.eu/training-score": model.scores.training.toFixed(2),
@@ -106,6 +108,7 @@ export function factsToAnnotations(facts: GpuFacts): Record<string, string> {
     ...(model === null
       ? { "gpu.fluidos.eu/cores": facts.cores === undefined ? undefined : String(facts.cores) }
       : catalogAnnotations(model, facts)),
+    ...(facts.interconnect === undefined ? {} : { "gpu.fluidos.eu/interconnect": facts.interconnect }),
     ...facts.extensions,
   };
   const entries = Object.entries(stated).filter((entry): entry is [string, string] => entry[1] !== undefined);

@@ -75,6 +75,8 @@ export function nvidiaFacts(node: NodeHardware): GpuFacts | null {
       migCapable: mig === undefined ? undefined : mig === "true",
       // DGX and HGX systems connect all their GPUs over NVSwitch.
       topology: /DGX|HGX/i.test(labels[`${label}gpu.machine`] ?? "") ? "nvswitch" : undefined,
+      // only GPUs of an NVLink domain have a clique
+      interconnect: labels[`${label}gpu.clique`] ? "nvlink" : undefined,
       share: sevenths === undefined ? undefined : sevenths / 7,
     }),
     extensions: onlyStated({

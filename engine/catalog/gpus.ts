@@ -135,3 +135,19 @@ function findSpelling(text: string): GpuModel | null {
   const plain = text.replace(/-SHARED$/i, "").replace(/-MIG-[0-9a-z.+]+$/i, "");
   return byName.get(squeeze(plain)) ?? null;
 }
+
+/** Families whose members are linked in different ways: their link is not known from the name. */
+const mixedLinks: ReadonlySet<string> = new Set(
+  gpuModels
+    .filter((family) =>
+      gpuModels.some(
+        (member) => member.families.includes(family.name) && member.interconnect !== family.interconnect,
+      ),
+    )
+    .map((family) => family.name),
+);
+
+/** Whether a model's name alone tells how its GPUs are linked: a family of boards and modules does not. */
+export function hasOneLink(model: GpuModel): boolean {
+  return !mixedLinks.has(model.name);
+}

@@ -341,3 +341,12 @@ test("every catalog model's own name, as a product, derives itself", () => {
       ],
     ).toBe(model.name);
 });
+
+test("a family of differently linked boards states no link, unless a clique proves one", () => {
+  const labels = { "nvidia.com/gpu.product": "NVIDIA-H100", "nvidia.com/gpu.count": "8" };
+  expect(derive(labels)[gpu("interconnect")]).toBeUndefined();
+  expect(derive({ ...labels, "nvidia.com/gpu.clique": "3f2a.1" })[gpu("interconnect")]).toBe("nvlink");
+  expect(derive({ ...labels, "nvidia.com/gpu.product": "NVIDIA-H100-PCIe" })[gpu("interconnect")]).toBe(
+    "pcie",
+  );
+});
