@@ -39,6 +39,10 @@ test.for<{ name: string; scenario: Scenario }>([
   },
   { name: "as a batch that ends with the window", scenario: batch({ timeout: "7h" }) },
   {
+    name: "as tasks of unknown runtime, in waves or not",
+    scenario: batch({ parallel_tasks: 2 }, { window_end: "10:01" }),
+  },
+  {
     name: "as a batch of unknown runtime: an assumed hour never constrains",
     scenario: batch({}, { window_end: "10:01" }),
   },

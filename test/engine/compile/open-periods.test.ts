@@ -111,6 +111,20 @@ test.for<{ name: string; changes: Partial<Availability>; from: string; days: num
     periods: ["2026-03-29T00:00:00Z/2026-03-29T02:00:00Z"],
   },
   {
+    name: "a window that would open within a skipped hour opens when clocks go on",
+    changes: { windowStart: 2 * 60 + 30, windowEnd: 5 * 60, daysOfWeek: [6] },
+    from: "2026-03-28T00:00:00Z",
+    days: 2,
+    periods: ["2026-03-29T01:00:00Z/2026-03-29T03:00:00Z"],
+  },
+  {
+    name: "an hour that comes twice is open twice",
+    changes: { windowStart: 2 * 60, windowEnd: 2 * 60 + 30, daysOfWeek: [6] },
+    from: "2026-10-24T00:00:00Z",
+    days: 2,
+    periods: ["2026-10-25T00:00:00Z/2026-10-25T00:30:00Z", "2026-10-25T01:00:00Z/2026-10-25T01:30:00Z"],
+  },
+  {
     name: "an hour that clocks skip opens nothing",
     changes: { windowStart: 2 * 60, windowEnd: 3 * 60, daysOfWeek: [6] },
     from: "2026-03-28T00:00:00Z",
@@ -149,7 +163,7 @@ const availabilities: fc.Arbitrary<Availability> = fc.record({
 const moments = fc
   .tuple(
     fc.constantFrom("2026-03-28T22:00:00Z", "2026-10-24T22:00:00Z"),
-    fc.integer({ min: 0, max: 6 * 288 }),
+    fc.oneof(fc.integer({ min: 0, max: 48 }), fc.integer({ min: 0, max: 6 * 288 })),
   )
   .map(([from, steps]) => parseTime(from) + steps * 300_000);
 
