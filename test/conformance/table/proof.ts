@@ -66,6 +66,7 @@ export const timed: ByName = of("conformance/time.test.ts");
 export const negotiated: ByName = of("conformance/negotiation.test.ts");
 export const workload: ByName = of("conformance/workload.test.ts");
 export const defect: ByName = of("conformance/defects.test.ts");
+export const service: ByName = of("conformance/service.test.ts");
 export const fixture: ByName = of("conformance/fixtures.test.ts");
 export const scenario: ByCase = tableOf(
   "golden/use-cases.test.ts",

@@ -1,77 +1,341 @@
-import { later, type Row } from "./proof.ts";
-
-const service = (id: string, what: string, reason: string): Row => later(id, what, `service: ${reason}`);
+import { later, type Row, service, shown } from "./proof.ts";
 
 /** Rows on the service: routes, answers, errors, tokens. */
 export const serviceRows: readonly Row[] = [
-  service("F-001", "POST /intents", "accept, store, answer"),
-  service("F-002", "GET /intents", "list of the caller's own"),
-  service("F-003", "GET /intents/{id}", "status"),
-  service("F-004", "GET /intents/{id}/status", "the same under its alias"),
-  service("F-005", "DELETE /intents/{id}", "cancel and release"),
-  service("F-006", "PATCH /intents/{id}", "change constraints, priority, scaling"),
-  service("F-007", "history of intents", "filters and pages"),
-  service("F-008", "GET /resources", "what is available, with prices"),
-  service("F-009", "reservations and utilization", "routes for both"),
-  service("F-010", "POST /auth/tokens", "create"),
-  service("F-011", "GET /auth/tokens", "list"),
-  service("F-012", "DELETE /auth/tokens/{id}", "revoke"),
-  service("F-013", "GET /auth/verify", "check"),
-  service("F-014", "GET /health", "liveness"),
-  service("F-015", "base path and root aliases", "both"),
-  service("F-016", "content type of requests", "JSON where there is a body"),
-  service("F-017", "bearer tokens", "on every route"),
-  service("F-020", "port 8080, plain HTTP", "default address"),
-  service("F-021", "the QuickStart's error answers", "200, 400, 401, 404, 503"),
-  service("F-139", "answer to a submission", "id, status, estimates"),
-  service("F-140", "its variant with status success", "answer pending"),
-  service("F-141", "its variant with numbers", "amounts besides texts"),
-  service("F-142", "status of an intent", "cost, runtime, utilization"),
-  service("F-143", "accrued cost", "price times time"),
-  service("F-144", "workload address", "once deployed"),
-  service("F-145", "status variant with allocation", "provider, GPUs, node"),
-  service("F-146", "status variant with service_url", "an alias"),
-  service(
-    "F-147",
-    "status variant with metrics",
-    "the engine's own figures; metrics of workloads are theirs",
+  shown(
+    "F-001",
+    "POST /intents",
+    service(
+      "F-001, F-139, F-140, F-141: a submission is answered with id, pending, estimates as text and as figures",
+    ),
   ),
-  service("F-148", "status over several regions", "one entry per placement"),
-  service("F-149", "metrics of a tenant", "quota and use"),
-  service("F-150", "metrics of a batch", "tasks done and left"),
-  service("F-151", "running services are running", "never completed"),
-  service("F-152", "answer of GET /resources", "model, count, memory, place, price"),
-  service("F-153", "answer to a cancellation", "202 without a body"),
-  service("F-154", "form of errors", "status, code, message, suggestions"),
-  service("F-155", "error INVALID_FORMAT", "400"),
-  service("F-156", "error MISSING_REQUIRED_FIELD", "400"),
-  service("F-157", "error INSUFFICIENT_RESOURCES", "409; the engine gives the reason"),
-  service("F-158", "error GPU_MODEL_UNAVAILABLE", "409; the engine gives the reason"),
-  service("F-159", "error GPU_MEMORY_INSUFFICIENT", "409; the engine gives the reason"),
-  service("F-160", "error GPU_COUNT_INSUFFICIENT", "409; the engine gives the reason"),
-  service("F-161", "error REGION_UNAVAILABLE", "409; the engine gives the reason"),
-  service("F-162", "error COST_LIMIT_EXCEEDED", "402; the engine gives the reason"),
-  service("F-163", "error QUOTA_EXCEEDED", "429"),
-  service("F-164", "error INVALID_TOKEN", "401"),
-  service("F-165", "error TOKEN_EXPIRED", "401"),
-  service("F-166", "error TOKEN_REVOKED", "401"),
-  service("F-167", "error AUTHENTICATION_FAILED", "401"),
-  service("F-168", "error INSUFFICIENT_PERMISSIONS", "403"),
-  service("F-169", "example: model unavailable", "409 with suggestions"),
-  service("F-170", "example: cost limit", "402 with suggestions"),
-  service("F-171", "example: token expired", "401 with the time"),
-  service("F-172", "example: quota", "429 with what is used"),
-  service(
+  shown(
+    "F-002",
+    "GET /intents",
+    service(
+      "F-002, F-007: the list holds the caller's own intents, ended ones too, by status, time and page",
+    ),
+  ),
+  shown(
+    "F-003",
+    "GET /intents/{id}",
+    service(
+      "F-003, F-004, F-015, F-142: the status is found under both paths, with and without the base path",
+    ),
+  ),
+  shown(
+    "F-004",
+    "GET /intents/{id}/status",
+    service(
+      "F-003, F-004, F-015, F-142: the status is found under both paths, with and without the base path",
+    ),
+  ),
+  shown(
+    "F-005",
+    "DELETE /intents/{id}",
+    service("F-005, F-153: a cancellation is accepted with 202, ends the intent and releases what it held"),
+  ),
+  shown(
+    "F-006",
+    "PATCH /intents/{id}",
+    service("F-006, F-283: constraints and priority of an intent can be changed, and its history tells"),
+  ),
+  shown(
+    "F-007",
+    "history of intents",
+    service(
+      "F-002, F-007: the list holds the caller's own intents, ended ones too, by status, time and page",
+    ),
+  ),
+  shown(
+    "F-008",
+    "GET /resources",
+    service(
+      "F-008, F-152: resources are listed by model, count, memory of one GPU, place, provider and price",
+    ),
+  ),
+  shown(
+    "F-009",
+    "reservations and utilization",
+    service("F-009: capacity can be reserved for later, and use is reported"),
+  ),
+  shown(
+    "F-010",
+    "POST /auth/tokens",
+    service("F-010, F-174, F-175: a token is made with name, life and permissions, its text shown once"),
+  ),
+  shown(
+    "F-011",
+    "GET /auth/tokens",
+    service("F-011, F-176: tokens are listed with seven members and without their secrets"),
+  ),
+  shown(
+    "F-012",
+    "DELETE /auth/tokens/{id}",
+    service("F-012, F-166, F-177: a revoked token is answered as revoked, with its id and time"),
+  ),
+  shown("F-013", "GET /auth/verify", service("F-013, F-178: a caller is told who they are and until when")),
+  shown(
+    "F-014",
+    "GET /health",
+    service(
+      "F-014, F-021: health is open; what is not ready, not JSON, without a token or nowhere is answered as such",
+    ),
+  ),
+  shown(
+    "F-015",
+    "base path and root aliases",
+    service(
+      "F-003, F-004, F-015, F-142: the status is found under both paths, with and without the base path",
+    ),
+  ),
+  shown(
+    "F-016",
+    "content type of requests",
+    service("F-016, F-018: a body is JSON and declared so, and what it lacks is named"),
+  ),
+  shown(
+    "F-017",
+    "bearer tokens",
+    service(
+      "F-017, F-164, F-167: every route wants a bearer token; B-14: odd credentials are refused, whatever they look like",
+    ),
+  ),
+  shown(
+    "F-020",
+    "port 8080, plain HTTP",
+    service("F-020: the service listens on port 8080 unless told otherwise"),
+  ),
+  shown(
+    "F-021",
+    "the QuickStart's error answers",
+    service(
+      "F-014, F-021: health is open; what is not ready, not JSON, without a token or nowhere is answered as such",
+    ),
+  ),
+  shown(
+    "F-139",
+    "answer to a submission",
+    service(
+      "F-001, F-139, F-140, F-141: a submission is answered with id, pending, estimates as text and as figures",
+    ),
+  ),
+  shown(
+    "F-140",
+    "its variant with status success",
+    service(
+      "F-001, F-139, F-140, F-141: a submission is answered with id, pending, estimates as text and as figures",
+    ),
+  ),
+  shown(
+    "F-141",
+    "its variant with numbers",
+    service(
+      "F-001, F-139, F-140, F-141: a submission is answered with id, pending, estimates as text and as figures",
+    ),
+  ),
+  shown(
+    "F-142",
+    "status of an intent",
+    service(
+      "F-003, F-004, F-015, F-142: the status is found under both paths, with and without the base path",
+    ),
+  ),
+  shown(
+    "F-143",
+    "accrued cost",
+    service("F-143: the cost so far is the price that is really paid times the time it was paid"),
+  ),
+  shown(
+    "F-144",
+    "workload address",
+    service("F-144, F-146: the workload's address is there once it runs, under both names"),
+  ),
+  shown(
+    "F-145",
+    "status variant with allocation",
+    service(
+      "F-145, F-147, F-148, F-149: the status tells provider, GPUs, place and price of every part, and the tenant's cost",
+    ),
+  ),
+  shown(
+    "F-146",
+    "status variant with service_url",
+    service("F-144, F-146: the workload's address is there once it runs, under both names"),
+  ),
+  shown(
+    "F-147",
+    "status variant with metrics: the engine's own; metrics of workloads are theirs",
+    service(
+      "F-145, F-147, F-148, F-149: the status tells provider, GPUs, place and price of every part, and the tenant's cost",
+    ),
+  ),
+  shown(
+    "F-148",
+    "status over several regions",
+    service(
+      "F-145, F-147, F-148, F-149: the status tells provider, GPUs, place and price of every part, and the tenant's cost",
+    ),
+  ),
+  shown(
+    "F-149",
+    "metrics of a tenant",
+    service(
+      "F-145, F-147, F-148, F-149: the status tells provider, GPUs, place and price of every part, and the tenant's cost",
+    ),
+  ),
+  shown(
+    "F-150",
+    "metrics of a batch",
+    service("F-150: the status of a batch counts its tasks and what they cost"),
+  ),
+  shown(
+    "F-151",
+    "running services are running",
+    service("F-151: a service that runs is running, however long"),
+  ),
+  shown(
+    "F-152",
+    "answer of GET /resources",
+    service(
+      "F-008, F-152: resources are listed by model, count, memory of one GPU, place, provider and price",
+    ),
+  ),
+  shown(
+    "F-153",
+    "answer to a cancellation",
+    service("F-005, F-153: a cancellation is accepted with 202, ends the intent and releases what it held"),
+  ),
+  shown("F-154", "form of errors", service("%s, F-154: %s is %i, in the original's form")),
+  shown("F-155", "error INVALID_FORMAT", service("%s, F-154: %s is %i, in the original's form", '["F-155"')),
+  shown(
+    "F-156",
+    "error MISSING_REQUIRED_FIELD",
+    service("%s, F-154: %s is %i, in the original's form", '["F-156"'),
+  ),
+  shown(
+    "F-157",
+    "error INSUFFICIENT_RESOURCES",
+    service("%s, F-154: %s is %i, in the original's form", '["F-157"'),
+  ),
+  shown(
+    "F-158",
+    "error GPU_MODEL_UNAVAILABLE",
+    service("%s, F-154: %s is %i, in the original's form", '["F-158"'),
+  ),
+  shown(
+    "F-159",
+    "error GPU_MEMORY_INSUFFICIENT",
+    service("%s, F-154: %s is %i, in the original's form", '["F-159"'),
+  ),
+  shown(
+    "F-160",
+    "error GPU_COUNT_INSUFFICIENT",
+    service("%s, F-154: %s is %i, in the original's form", '["F-160"'),
+  ),
+  shown(
+    "F-161",
+    "error REGION_UNAVAILABLE",
+    service("%s, F-154: %s is %i, in the original's form", '["F-161"'),
+  ),
+  shown(
+    "F-162",
+    "error COST_LIMIT_EXCEEDED",
+    service("%s, F-154: %s is %i, in the original's form", '["F-162"'),
+  ),
+  shown(
+    "F-163",
+    "error QUOTA_EXCEEDED",
+    service("F-163, F-172: a tenant over its quota is told so, with what is used"),
+  ),
+  shown(
+    "F-164",
+    "error INVALID_TOKEN",
+    service(
+      "F-017, F-164, F-167: every route wants a bearer token; B-14: odd credentials are refused, whatever they look like",
+    ),
+  ),
+  shown("F-165", "error TOKEN_EXPIRED", service("F-165, F-171: an expired token is answered as expired")),
+  shown(
+    "F-166",
+    "error TOKEN_REVOKED",
+    service("F-012, F-166, F-177: a revoked token is answered as revoked, with its id and time"),
+  ),
+  shown(
+    "F-167",
+    "error AUTHENTICATION_FAILED",
+    service(
+      "F-017, F-164, F-167: every route wants a bearer token; B-14: odd credentials are refused, whatever they look like",
+    ),
+  ),
+  shown(
+    "F-168",
+    "error INSUFFICIENT_PERMISSIONS",
+    service(
+      "F-168, F-179, F-180: each permission opens its own routes, and B-19: nobody gives more than they have",
+    ),
+  ),
+  shown(
+    "F-169",
+    "example: model unavailable",
+    service(
+      "%s: what would be placed instead is suggested, with its cost and what it means for speed",
+      '"F-169"',
+    ),
+  ),
+  shown(
+    "F-170",
+    "example: cost limit",
+    service(
+      "%s: what would be placed instead is suggested, with its cost and what it means for speed",
+      '"F-170"',
+    ),
+  ),
+  shown("F-171", "example: token expired", service("F-165, F-171: an expired token is answered as expired")),
+  shown(
+    "F-172",
+    "example: quota",
+    service("F-163, F-172: a tenant over its quota is told so, with what is used"),
+  ),
+  shown(
     "F-173",
     "nothing matches: error or queue",
-    "202 or 409 by the fallback strategy; the engine decides which",
+    service("F-173: where nothing fits, queue is accepted and waits, reject and silence are refused"),
   ),
-  service("F-174", "creating a token", "name, expiry, permissions"),
-  service("F-175", "answer with a new token", "shown once"),
-  service("F-176", "tokens in a list", "without their secret"),
-  service("F-177", "answer to a revocation", "id and time"),
-  service("F-178", "answer to a check", "user, permissions, expiry"),
-  service("F-179", "permissions", "six of them"),
-  service("F-180", "only administrators make tokens", "403 otherwise"),
-  service("F-181", "single sign-on", "OIDC"),
+  shown(
+    "F-174",
+    "creating a token",
+    service("F-010, F-174, F-175: a token is made with name, life and permissions, its text shown once"),
+  ),
+  shown(
+    "F-175",
+    "answer with a new token",
+    service("F-010, F-174, F-175: a token is made with name, life and permissions, its text shown once"),
+  ),
+  shown(
+    "F-176",
+    "tokens in a list",
+    service("F-011, F-176: tokens are listed with seven members and without their secrets"),
+  ),
+  shown(
+    "F-177",
+    "answer to a revocation",
+    service("F-012, F-166, F-177: a revoked token is answered as revoked, with its id and time"),
+  ),
+  shown("F-178", "answer to a check", service("F-013, F-178: a caller is told who they are and until when")),
+  shown(
+    "F-179",
+    "permissions",
+    service(
+      "F-168, F-179, F-180: each permission opens its own routes, and B-19: nobody gives more than they have",
+    ),
+  ),
+  shown(
+    "F-180",
+    "only administrators make tokens",
+    service(
+      "F-168, F-179, F-180: each permission opens its own routes, and B-19: nobody gives more than they have",
+    ),
+  ),
+  later("F-181", "single sign-on", "service: OIDC"),
 ];

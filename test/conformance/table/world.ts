@@ -9,6 +9,7 @@ import {
   prices,
   type Row,
   scenario,
+  service,
   shown,
   single,
   solver,
@@ -16,7 +17,7 @@ import {
   workload,
 } from "./proof.ts";
 
-const service = (id: string, what: string, reason: string): Row => later(id, what, `service: ${reason}`);
+const inService = (id: string, what: string, reason: string): Row => later(id, what, `service: ${reason}`);
 const cluster = (id: string, what: string, reason: string): Row => later(id, what, `Kubernetes: ${reason}`);
 const notAnswer = useCase("$id, $name: $offer is no answer, whatever the original's documents say (C-33)");
 const saving = (text: string) =>
@@ -29,22 +30,28 @@ export const worldRows: readonly Row[] = [
     "provider setup: node joins, is annotated, advertised, updated",
     "an end-to-end run on a real API server; `flare annotate` and the readers are tested apart",
   ),
-  service(
+  shown(
     "F-271",
     "allocation from intent to service address",
-    "one test over every phase, from the request to the address",
+    service(
+      "F-271: an intent goes from submission through reservation, contract, peering and deployment to its address",
+    ),
   ),
-  service(
+  inService(
     "F-272",
     "time from submission to running",
     "measured by the service's benchmark; only the decision's own time is promised",
   ),
-  service(
+  shown(
     "F-273",
     "a submission is validated, authenticated, checked against quotas",
-    "one request per refusal",
+    service("%s, F-154: %s is %i, in the original's form"),
+    service(
+      "F-017, F-164, F-167: every route wants a bearer token; B-14: odd credentials are refused, whatever they look like",
+    ),
+    service("F-163, F-172: a tenant over its quota is told so, with what is used"),
   ),
-  service("F-274", "discovery phases in the status", "map FLUIDOS' phases to the intent's own"),
+  inService("F-274", "discovery phases in the status", "map FLUIDOS' phases to the intent's own"),
   shown(
     "F-275",
     "namespace of an intent",
@@ -56,10 +63,10 @@ export const worldRows: readonly Row[] = [
     "ConfigMaps, claims, services, GPU requests",
     workload("F-276: environment, claims, services and GPUs are written, each where it belongs"),
   ),
-  service(
+  shown(
     "F-277",
     "queue and wait, notified when resources appear",
-    "re-plan waiting intents on new offers and notify; that they wait is decided by the engine",
+    service("F-277: what waits for room starts when there is some, and an event tells"),
   ),
   shown(
     "F-278",
@@ -92,8 +99,8 @@ export const worldRows: readonly Row[] = [
     "failover when a provider fails",
     "re-planning: place what a lost provider ran elsewhere, everything else pinned",
   ),
-  service("F-283", "changes, webhooks, history", "PATCH, outbox and event log"),
-  service("F-284", "self-healing by reconciliation", "compare observed with wanted state on every tick"),
+  inService("F-283", "changes, webhooks, history", "PATCH, outbox and event log"),
+  inService("F-284", "self-healing by reconciliation", "compare observed with wanted state on every tick"),
   shown("F-285", "use case: inference service", scenario('"F-285"'), notAnswer),
   shown(
     "F-286",
@@ -148,7 +155,7 @@ export const worldRows: readonly Row[] = [
     "nodes of fake-gpu-operator",
     labels("fake-gpu-operator sets four labels only, and they are enough"),
   ),
-  service("F-308", "five components", "one process with the same parts, or several replicas"),
+  inService("F-308", "five components", "one process with the same parts, or several replicas"),
   cluster("F-309", "replicas and leader election", "Helm chart with replicas, leadership by a fenced lease"),
   cluster("F-310", "tenants of Capsule", "resolve the tenant of a ServiceAccount"),
   cluster("F-311", "Helm chart", "install it into a test cluster"),

@@ -1,0 +1,469 @@
+import { expect, test } from "vitest";
+import { createApp } from "../../api/http/app.ts";
+import { type Permission, permissions } from "../../api/http/permissions.ts";
+import { createProgram } from "../../cli/program.ts";
+import { createDrivenService, type DrivenService, wish } from "../api/driven-env.ts";
+
+/** The routes, answers and errors that the original documents, on the whole service without sockets. */
+
+const everything: readonly Permission[] = permissions.filter((name) => name !== "admin:*");
+type Answer = Awaited<ReturnType<DrivenService["request"]>>;
+type Loose = ReturnType<typeof JSON.parse>;
+
+async function start(options: Parameters<typeof createDrivenService>[0] = {}) {
+  const service = await createDrivenService(options);
+  const token = await service.token(everything);
+  const call = (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer> => service.request(token, method, path, body, headers);
+  return { service, token, call };
+}
+
+/** A service with one intent that runs: two GPUs at 2 EUR each. */
+async function running(more: object = {}) {
+  const one = await start();
+  const { body } = await one.call("POST", "/intents", wish("web", 2, more));
+  await one.service.run(3000);
+  return { ...one, id: String(body["intent_id"]) };
+}
+
+const batchWish = (name: string): object => ({
+  intent: {
+    objective: "Cost_Minimization",
+    workload: {
+      type: "batch",
+      name,
+      image: "registry.example.org/work:1",
+      batch: { parallel_tasks: 2, timeout: "2h" },
+      resources: { cpu: "1", memory: "1Gi", gpu: { count: 1 } },
+    },
+  },
+});
+
+test("F-001, F-139, F-140, F-141: a submission is answered with id, pending, estimates as text and as figures", async () => {
+  const { call } = await start();
+  const { status, body } = await call("POST", "/intents", wish("web", 2));
+  expect(status).toBe(202);
+  expect(body).toMatchObject({
+    intent_id: expect.stringMatching(/^int-/),
+    status: "pending",
+    message: "Intent received and processing",
+    estimated_cost: "4.00 EUR/hour",
+    estimated_start_time: "2026-03-01T00:00:00Z",
+    cost: { amount: 4, currency: "EUR", period: "hour" },
+    warnings: [],
+  });
+});
+
+test("F-002, F-007: the list holds the caller's own intents, ended ones too, by status, time and page", async () => {
+  const { service, call } = await start();
+  for (const name of ["a", "b", "c"]) {
+    await call("POST", "/intents", wish(name, 1));
+    service.time.pass(60_000);
+  }
+  const names = async (query: string): Promise<string[]> =>
+    ((await call("GET", `/intents${query}`)).body["intents"] as Loose[]).map(({ name }) => name);
+  expect(await names("")).toEqual(["c", "b", "a"]);
+  expect(await names("?since=2026-03-01T00:00:30Z&until=2026-03-01T00:01:30Z")).toEqual(["b"]);
+  const first = (await call("GET", "/intents?limit=2")).body;
+  expect(first["next_cursor"]).not.toBeNull();
+  expect(await names(`?limit=2&cursor=${first["next_cursor"]}`)).toEqual(["a"]);
+  const [last] = first["intents"] as Loose[];
+  await call("DELETE", `/intents/${last.intent_id}`);
+  await service.run(1000);
+  expect(await names("?status=cancelled")).toEqual(["c"]);
+  const stranger = await service.token(["intents:read"], "stranger");
+  expect((await service.request(stranger, "GET", "/intents")).body["intents"]).toEqual([]);
+  expect((await call("GET", "/intents?compat=flare")).body["tokens"]).toHaveLength(3);
+});
+
+test("F-003, F-004, F-015, F-142: the status is found under both paths, with and without the base path", async () => {
+  const { call, id } = await running();
+  const paths = [
+    `/intents/${id}`,
+    `/intents/${id}/status`,
+    `/api/v1/intents/${id}`,
+    `/api/v1/intents/${id}/status`,
+  ];
+  for (const path of paths)
+    expect((await call("GET", path)).body).toMatchObject({
+      intent_id: id,
+      status: "running",
+      phase: "running",
+    });
+  const { body } = await call("GET", `/intents/${id}`);
+  for (const member of ["workload_url", "current_cost", "runtime", "gpu_utilization", "message"])
+    expect(body).toHaveProperty(member);
+});
+
+test("F-005, F-153: a cancellation is accepted with 202, ends the intent and releases what it held", async () => {
+  const { service, call, id } = await running();
+  expect((await call("DELETE", `/intents/${id}`)).status).toBe(202);
+  await service.run(1000);
+  expect((await call("GET", `/intents/${id}`)).body).toMatchObject({ status: "cancelled", allocation: [] });
+  expect(await service.env.federation.observe()).toEqual([]);
+});
+
+test("F-006, F-283: constraints and priority of an intent can be changed, and its history tells", async () => {
+  const { call, id } = await running();
+  const patch = { intent: { priority: "high", constraints: { max_hourly_cost: "8 EUR" } } };
+  expect((await call("PATCH", `/intents/${id}`, patch)).status).toBe(200);
+  const { body } = await call("GET", `/intents/${id}`);
+  expect(body).toMatchObject({
+    priority: 700,
+    intent: { intent: { constraints: { max_hourly_cost: "8 EUR" } } },
+  });
+  const events = (await call("GET", `/intents/${id}/events`, undefined, { accept: "application/json" })).body;
+  expect((events["events"] as Loose[]).length).toBeGreaterThan(6);
+});
+
+test("F-008, F-152: resources are listed by model, count, memory of one GPU, place, provider and price", async () => {
+  const { call } = await start();
+  const { body } = await call("GET", "/resources");
+  expect(body["available_gpus"]).toMatchObject([
+    {
+      model: "nvidia-a100",
+      count: 4,
+      memory: "40Gi",
+      location: "eu-central-1",
+      cost_per_hour: "2.00 EUR",
+      provider: "alpha",
+    },
+    {
+      model: "nvidia-h100",
+      count: 8,
+      memory: "80Gi",
+      location: "eu-west-1",
+      cost_per_hour: "20.00 EUR",
+      provider: "beta",
+    },
+  ]);
+});
+
+test("F-009: capacity can be reserved for later, and use is reported", async () => {
+  const { call } = await running();
+  const reservation = {
+    offer: "one-by-one",
+    gpus: 1,
+    start: "2026-05-01T00:00:00Z",
+    end: "2026-05-02T00:00:00Z",
+  };
+  expect((await call("POST", "/resources/reservations", reservation)).status).toBe(201);
+  expect((await call("GET", "/resources/reservations")).body["reservations"]).toMatchObject([reservation]);
+  const { body } = await call("GET", "/resources/utilization");
+  expect(body["by_provider"]).toMatchObject([
+    { name: "alpha", gpus: 4, free: 2, utilization: 0.5 },
+    { name: "beta" },
+  ]);
+});
+
+test("F-010, F-174, F-175: a token is made with name, life and permissions, its text shown once", async () => {
+  const { call, service } = await start();
+  const wanted = { name: "ci", expires_in: "30d", permissions: ["intents:read"] };
+  const { status, body } = await call("POST", "/auth/tokens", wanted);
+  expect(status).toBe(201);
+  expect(body).toMatchObject({
+    token_id: expect.stringMatching(/./),
+    token: expect.stringMatching(/^flr_/),
+    name: "ci",
+    created_at: "2026-03-01T00:00:00Z",
+    expires_at: "2026-03-31T00:00:00Z",
+    permissions: ["intents:read"],
+  });
+  const text = String(body["token"]);
+  expect((await service.request(text, "GET", "/intents")).status).toBe(200);
+  expect((await service.request(text, "POST", "/intents", wish("web", 1))).status).toBe(403);
+  expect((await call("POST", "/auth/tokens", { name: "plain" })).body).toMatchObject({
+    expires_at: "2026-05-30T00:00:00Z",
+    permissions: ["intents:read", "intents:write"],
+  });
+});
+
+test("F-011, F-176: tokens are listed with seven members and without their secrets", async () => {
+  const { call } = await start();
+  await call("POST", "/auth/tokens", { name: "ci" });
+  const { body, text } = await call("GET", "/auth/tokens");
+  const ci = (body["tokens"] as Loose[]).find(({ name }) => name === "ci");
+  for (const member of ["token_id", "name", "created_at", "expires_at", "last_used", "permissions", "status"])
+    expect(ci).toHaveProperty(member);
+  expect(ci.status).toBe("active");
+  expect(text).not.toContain("flr_");
+});
+
+test("F-012, F-166, F-177: a revoked token is answered as revoked, with its id and time", async () => {
+  const { call, service } = await start();
+  const { body } = await call("POST", "/auth/tokens", { name: "ci" });
+  expect((await call("DELETE", `/auth/tokens/${body["token_id"]}`)).body).toMatchObject({
+    message: "Token revoked successfully",
+    token_id: body["token_id"],
+    revoked_at: "2026-03-01T00:00:00Z",
+  });
+  expect((await service.request(String(body["token"]), "GET", "/intents")).body).toMatchObject({
+    status: 401,
+    error_code: "TOKEN_REVOKED",
+  });
+});
+
+test("F-013, F-178: a caller is told who they are and until when", async () => {
+  const { call } = await start();
+  expect((await call("GET", "/auth/verify")).body).toMatchObject({
+    status: "authenticated",
+    user: "test",
+    permissions: everything,
+    expires_at: "2026-03-02T00:00:00Z",
+  });
+});
+
+test("F-014, F-021: health is open; what is not ready, not JSON, without a token or nowhere is answered as such", async () => {
+  const { service, call } = await start();
+  expect((await service.request(null, "GET", "/health")).status).toBe(200);
+  expect((await call("POST", "/intents", wish("web", 1))).status).toBe(202);
+  expect((await call("POST", "/intents", "{not json")).status).toBe(400);
+  expect((await service.request(null, "GET", "/intents")).status).toBe(401);
+  expect((await call("GET", "/nowhere")).status).toBe(404);
+  const starting = createApp({ ...service, notReady: () => "the store opens" });
+  const answer = await starting.request("/readyz");
+  expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "5"]);
+});
+
+test("F-016, F-018: a body is JSON and declared so, and what it lacks is named", async () => {
+  const { call } = await start();
+  const undeclared = await call("POST", "/intents", JSON.stringify(wish("web", 1)), {
+    "content-type": "text/plain",
+  });
+  expect(undeclared.status).toBe(415);
+  const empty = await call("POST", "/intents", {});
+  expect(empty.status).toBe(400);
+  expect((await call("GET", "/intents")).status).toBe(200);
+});
+
+test("F-017, F-164, F-167: every route wants a bearer token; B-14: odd credentials are refused, whatever they look like", async () => {
+  const { service } = await start();
+  const refused = async (authorization: string): Promise<unknown> =>
+    (await service.request(null, "GET", "/intents", undefined, { authorization })).body["error_code"];
+  for (const odd of [
+    "Bearer x",
+    "Bearer flr_a_b_c",
+    "Basic system:x",
+    "system",
+    "Bearer system:serviceaccount",
+    "Bearer :",
+  ])
+    expect([odd, await refused(odd)]).toEqual([odd, "INVALID_TOKEN"]);
+  const none = await service.request(null, "GET", "/intents");
+  expect(none.body).toMatchObject({ status: 401, error_code: "AUTHENTICATION_FAILED" });
+  expect(none.headers.get("www-authenticate")).toContain("Bearer");
+});
+
+test("F-020: the service listens on port 8080 unless told otherwise", () => {
+  const serve = createProgram(() => undefined).commands.find((command) => command.name() === "serve");
+  expect(serve?.opts()).toMatchObject({ port: "8080", host: "127.0.0.1" });
+});
+
+test("F-143: the cost so far is the price that is really paid times the time it was paid", async () => {
+  const { service, call, id } = await running();
+  const costAt = async (): Promise<number> =>
+    Number.parseFloat(String((await call("GET", `/intents/${id}`)).body["current_cost"]));
+  const before = await costAt();
+  service.time.pass(2 * 3_600_000);
+  expect((await costAt()) - before).toBeCloseTo(8, 6);
+});
+
+test("F-144, F-146: the workload's address is there once it runs, under both names", async () => {
+  const { call, service } = await start();
+  const { body } = await call("POST", "/intents", wish("web", 1));
+  const shown = async () => (await call("GET", `/intents/${body["intent_id"]}`)).body;
+  expect(await shown()).toMatchObject({ workload_url: null, service_url: null });
+  await service.run(3000);
+  const { workload_url: url, service_url: other } = await shown();
+  expect(url).toMatch(/^https?:\/\//);
+  expect(other).toBe(url);
+});
+
+test("F-145, F-147, F-148, F-149: the status tells provider, GPUs, place and price of every part, and the tenant's cost", async () => {
+  const { call, id } = await running();
+  expect((await call("GET", `/intents/${id}`)).body).toMatchObject({
+    allocation: [
+      { offer: "one-by-one", provider: "alpha", region: "eu-central-1", gpus: 2, cost: { amount: 4 } },
+    ],
+    deployments: [{ region: "eu-central-1", provider: "alpha", workload_url: expect.stringMatching(/./) }],
+    tenant_metrics: { tenant_id: "default", cost_per_hour: "4.00 EUR/hour" },
+    cost: { text: "4.00 EUR/hour", amount: 4, currency: "EUR", period: "hour" },
+  });
+});
+
+test("F-150: the status of a batch counts its tasks and what they cost", async () => {
+  const { call, service } = await start();
+  const { body } = await call("POST", "/intents", batchWish("render"));
+  await service.run(3000);
+  expect((await call("GET", `/intents/${body["intent_id"]}`)).body["batch_metrics"]).toMatchObject({
+    tasks_completed: 0,
+    tasks_remaining: 2,
+    cost_per_hour: "4.00 EUR/hour",
+  });
+});
+
+test("F-151: a service that runs is running, however long", async () => {
+  const { service, call, id } = await running();
+  await service.run(80_000_000, 3);
+  expect((await call("GET", `/intents/${id}`)).body["status"]).toBe("running");
+});
+
+// --------------------------------------------------------------------------------------------------------------- errors
+
+const needs = (gpu: object, constraints: object = {}, scaling: object = {}): object => ({
+  intent: {
+    objective: "Cost_Minimization",
+    workload: {
+      type: "service",
+      name: "web",
+      image: "registry.example.org/work:1",
+      resources: { cpu: "1", memory: "1Gi", gpu },
+      scaling,
+    },
+    constraints,
+  },
+});
+
+test.for<[string, string, number, object]>([
+  ["F-155", "INVALID_FORMAT", 400, needs({ count: -1 })],
+  ["F-156", "MISSING_REQUIRED_FIELD", 400, { intent: { objective: "Cost_Minimization" } }],
+  ["F-157", "INSUFFICIENT_RESOURCES", 409, needs({ count: 4 }, {}, { min_replicas: 9 })],
+  ["F-158", "GPU_MODEL_UNAVAILABLE", 409, needs({ model: "nvidia-t4" })],
+  ["F-159", "GPU_MEMORY_INSUFFICIENT", 409, needs({ memory_min: "200Gi" })],
+  ["F-160", "GPU_COUNT_INSUFFICIENT", 409, needs({ count: 16 })],
+  ["F-161", "REGION_UNAVAILABLE", 409, needs({}, { location: "Japan" })],
+  ["F-162", "COST_LIMIT_EXCEEDED", 402, needs({}, { max_hourly_cost: "0.50 EUR" })],
+])("%s, F-154: %s is %i, in the original's form", async ([, code, status, body]) => {
+  const { call } = await start();
+  const answer = await call("POST", "/intents", body);
+  expect(answer.status).toBe(status);
+  expect(answer.headers.get("content-type")).toBe("application/problem+json");
+  expect(answer.body).toMatchObject({
+    status,
+    error_code: code,
+    message: expect.stringMatching(/./),
+    suggestions: expect.any(Array),
+  });
+});
+
+test.for<[string, object, RegExp]>([
+  ["F-169", needs({ model: "nvidia-t4" }), /gpu\.model: nvidia-t4 -> nvidia-a100/],
+  ["F-170", needs({}, { max_hourly_cost: "1 EUR" }), /max_hourly_cost: 1\.00 EUR -> 2\.00 EUR/],
+])(
+  "%s: what would be placed instead is suggested, with its cost and what it means for speed",
+  async ([, body, text]) => {
+    const { call } = await start();
+    const { suggestions } = (await call("POST", "/intents", body)).body as { suggestions: Loose[] };
+    expect(suggestions.length).toBeGreaterThan(0);
+    expect(suggestions.some(({ alternative }) => text.test(alternative))).toBe(true);
+    for (const one of suggestions) {
+      expect(one.cost_difference).toMatch(/EUR/);
+      expect(one.performance_impact).toMatch(/./);
+    }
+  },
+);
+
+test("F-163, F-172: a tenant over its quota is told so, with what is used", async () => {
+  const { service } = await start();
+  const admin = await service.token(["admin:*"]);
+  const quotas = [{ gpu_class: "*", nominal: 1 }];
+  await service.request(admin, "POST", "/admin/tenants", { tenant: "small", quotas });
+  const token = await service.token(["intents:write"], "small");
+  const answer = await service.request(token, "POST", "/intents", wish("web", 2));
+  expect(answer.status).toBe(429);
+  expect(answer.body).toMatchObject({ error_code: "QUOTA_EXCEEDED", message: expect.stringMatching(/1/) });
+  expect(answer.headers.get("retry-after")).not.toBeNull();
+});
+
+test("F-165, F-171: an expired token is answered as expired", async () => {
+  const { service, token } = await start();
+  service.time.pass(86_400_001);
+  const { body } = await service.request(token, "GET", "/intents");
+  expect(body).toMatchObject({ status: 401, error_code: "TOKEN_EXPIRED", suggestions: [] });
+});
+
+test("F-168, F-179, F-180: each permission opens its own routes, and B-19: nobody gives more than they have", async () => {
+  const { service } = await start();
+  const asked: readonly [Permission, string, string, unknown?][] = [
+    ["intents:read", "GET", "/intents"],
+    ["intents:write", "POST", "/intents", wish("web", 1)],
+    ["intents:delete", "DELETE", "/intents/int_none"],
+    ["resources:read", "GET", "/resources"],
+    ["tokens:manage", "GET", "/auth/tokens"],
+    ["admin:*", "GET", "/admin/tenants"],
+  ];
+  for (const [permission, method, path, body] of asked) {
+    const others = asked.map(([name]) => name).filter((name) => name !== permission && name !== "admin:*");
+    const without = await service.request(await service.token(others), method, path, body);
+    expect([permission, without.status, without.body["error_code"]]).toEqual([
+      permission,
+      403,
+      "INSUFFICIENT_PERMISSIONS",
+    ]);
+    const granted = await service.request(await service.token([permission]), method, path, body);
+    expect([permission, granted.status === 403]).toEqual([permission, false]);
+  }
+  const manager = await service.token(["tokens:manage"]);
+  const more = await service.request(manager, "POST", "/auth/tokens", {
+    name: "x",
+    permissions: ["admin:*"],
+  });
+  expect(more.status).toBe(403);
+  const forever = await service.request(manager, "POST", "/auth/tokens", {
+    name: "x",
+    permissions: ["tokens:manage"],
+    expires_in: "9000d",
+  });
+  expect(forever.status).toBe(400);
+});
+
+test("F-173: where nothing fits, queue is accepted and waits, reject and silence are refused", async () => {
+  const { call, service } = await start();
+  const wanted = (more: object): object => needs({ model: "nvidia-t4" }, { negotiation: more });
+  expect((await call("POST", "/intents", wanted({}))).status).toBe(409);
+  expect((await call("POST", "/intents", wanted({ fallback_strategy: "reject" }))).status).toBe(409);
+  const { status, body } = await call("POST", "/intents", wanted({ fallback_strategy: "queue" }));
+  expect([status, body["status"]]).toEqual([202, "pending"]);
+  await service.run(1000);
+  expect((await call("GET", `/intents/${body["intent_id"]}`)).body).toMatchObject({
+    status: "pending",
+    phase: "waiting",
+  });
+});
+
+test("F-271: an intent goes from submission through reservation, contract, peering and deployment to its address", async () => {
+  const { call, id } = await running();
+  const { body } = await call("GET", `/intents/${id}/events`, undefined, { accept: "application/json" });
+  const phases = (body["events"] as Loose[]).map(({ kind }) => String(kind).replace("intent.", ""));
+  expect(phases.filter((phase) => phase !== "decided")).toEqual(
+    expect.arrayContaining([
+      "queued",
+      "placing",
+      "reserved",
+      "contracted",
+      "peering",
+      "deploying",
+      "running",
+    ]),
+  );
+  expect((await call("GET", `/intents/${id}`)).body["service_url"]).toMatch(/./);
+});
+
+test("F-277: what waits for room starts when there is some, and an event tells", async () => {
+  const { service, call, id } = await running();
+  const second = await call("POST", "/intents", wish("second", 4, { constraints: { providers: ["alpha"] } }));
+  await service.run(2000);
+  const path = `/intents/${second.body["intent_id"]}`;
+  expect((await call("GET", path)).body["phase"]).toBe("waiting");
+  await call("DELETE", `/intents/${id}`);
+  await service.run(5000);
+  expect((await call("GET", path)).body["phase"]).toBe("running");
+  const { body } = await call("GET", `${path}/events`, undefined, { accept: "application/json" });
+  const kinds = (body["events"] as Loose[]).map(({ kind }) => String(kind));
+  expect(kinds.at(-1)).toContain("running");
+  expect(kinds.some((kind) => kind.includes("waiting"))).toBe(true);
+});
