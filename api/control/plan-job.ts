@@ -1,3 +1,4 @@
+import { amend } from "../../engine/compile/amend.ts";
 import { type Catalog, prepare } from "../../engine/compile/catalog.ts";
 import type { Solver } from "../../engine/milp/solver.ts";
 import type { Capacity } from "../../engine/model/flavor.ts";
@@ -39,24 +40,21 @@ export function snapshotOf(catalog: Snapshot, { capacity, ...moment }: Moment): 
   return { ...catalog, ...moment, offers };
 }
 
-/** Text that differs whenever the columns of two moments of one catalog may differ. */
-const columnsKey = (hash: string, { capacity, outages, maintenance, at }: Moment): string =>
-  JSON.stringify([hash, capacity, outages, maintenance, outages.length + maintenance.length > 0 ? at : ""]);
-
 /** Makes plans in this thread, keeping the last catalog and its columns. */
 export function createPlanRunner(solver?: Solver): PlanRunner {
   let known: { readonly hash: string; readonly catalog: Snapshot } | null = null;
-  let prepared: { readonly key: string; readonly columns: Catalog } | null = null;
+  let prepared: { readonly hash: string; readonly columns: Catalog } | null = null;
 
+  /** Built once per catalog, then kept by changing rows. */
   const columnsOf = (job: PlanJob, catalog: Snapshot): Catalog => {
-    const key = columnsKey(job.catalogHash, job.moment);
-    const snapshot = snapshotOf(catalog, job.moment);
-    if (prepared?.key === key)
-      return { ...prepared.columns, snapshot: { ...snapshot, offers: prepared.columns.snapshot.offers } };
-    prepared?.columns.table.dispose();
-    const columns = prepare(snapshot);
-    prepared = { key, columns };
-    return columns;
+    const now = snapshotOf(catalog, job.moment);
+    const hash = job.catalogHash;
+    if (prepared?.hash === hash) prepared = { hash, columns: amend(prepared.columns, now) };
+    else {
+      prepared?.columns.table.dispose();
+      prepared = { hash, columns: prepare(now) };
+    }
+    return prepared.columns;
   };
   const tools = solver === undefined ? {} : { solver };
   const runForeign = async ({ catalog, moment, intents, options }: PlanJob): Promise<Plan> => {

@@ -1,4 +1,4 @@
-import type { Coordinates, Flavor, GpuTraits } from "../model/flavor.ts";
+import type { Capacity, Coordinates, Flavor, GpuTraits } from "../model/flavor.ts";
 import { carbonGrams } from "../score/performance.ts";
 import type { Options } from "./catalog.ts";
 
@@ -11,6 +11,9 @@ const gpuNumericTraits = [
   "fp32Tflops",
   "multiGpuEfficiency",
 ] as const;
+
+/** What changes while an offer stands: the columns that `amend` writes. */
+export const capacityTraits = ["gpusFree", "cpuMilliFree", "memoryMibFree", "podsFree"] as const;
 
 const offerNumericTraits = [
   "gpusFree",
@@ -334,16 +337,24 @@ function readGpuNumbers(to: GpuNumbers, row: number, gpu: GpuTraits): void {
   to.multiGpuEfficiency[row] = gpu.multiGpuEfficiency ?? Number.NaN;
 }
 
+/** What is free of an offer; a total that nothing is known to be taken from is free, NaN is not stated. */
+export function readCapacity(capacity: Capacity): Record<(typeof capacityTraits)[number], number> {
+  return {
+    gpusFree: capacity.gpusFree,
+    cpuMilliFree: capacity.cpuMilliFree ?? capacity.cpuMilli ?? Number.NaN,
+    memoryMibFree: capacity.memoryMibFree ?? capacity.memoryMib ?? Number.NaN,
+    podsFree: capacity.podsFree ?? capacity.pods ?? Number.NaN,
+  };
+}
+
 function readNumbers(
   to: Numbers,
   row: number,
   { capacity, gpu, energy, network, performance }: Flavor,
 ): void {
-  to.gpusFree[row] = capacity.gpusFree;
+  const free = readCapacity(capacity);
+  for (const name of capacityTraits) to[name][row] = free[name];
   to.gpusTotal[row] = capacity.gpus;
-  to.cpuMilliFree[row] = capacity.cpuMilliFree ?? capacity.cpuMilli ?? Number.NaN;
-  to.memoryMibFree[row] = capacity.memoryMibFree ?? capacity.memoryMib ?? Number.NaN;
-  to.podsFree[row] = capacity.podsFree ?? capacity.pods ?? Number.NaN;
   to.carbonGramsPerGpuHour[row] = carbonGrams(gpu.powerWatts, energy.pue, energy.carbonIntensity);
   to.pue[row] = energy.pue ?? Number.NaN;
   to.renewablePercent[row] = energy.renewablePercent ?? Number.NaN;
