@@ -28,6 +28,9 @@ export interface ReserveRequest {
   readonly offer: string;
   readonly gpus: number;
   readonly replicas: number;
+  /** Of all replicas together; 0 where nothing is stated. */
+  readonly cpuMilli: number;
+  readonly memoryMib: number;
   readonly spot: boolean;
   /** Most that may be charged per hour, in the catalog's currency: the price that was decided on. */
   readonly maxCostMicro: Micro;
@@ -140,12 +143,12 @@ export interface Federation {
   release(key: string): Promise<void>;
 
   /**
-   * Everything that we hold, sorted by key: the truth that reconciliation compares with. Once everything is released
-   * it is empty.
+   * What we hold, sorted by key: everything, or what stands behind some keys (unknown ones are left out). The truth that
+   * reconciliation compares with. Once everything is released it is empty.
    *
    * @throws {AdapterError} `unavailable`
    */
-  observe(): Promise<readonly Held[]>;
+  observe(keys?: readonly string[]): Promise<readonly Held[]>;
 
   /**
    * Calls back after something changed: a hint to look, never more. May come late, twice, or not at all.

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { createInProcessFederation, type Delays } from "../adapters/federation/in-process.ts";
 import { openJournal } from "../adapters/federation/journal.ts";
+import type { Scenario } from "../adapters/federation/scenario.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
 import { keepAnchors } from "./control/anchors.ts";
 import { createControlLoop } from "./control/loop.ts";
@@ -31,6 +32,8 @@ export interface ServeOptions {
   /** What the in-process federation sells. */
   readonly snapshot: Snapshot;
   readonly delays?: Delays;
+  /** What goes wrong in the in-process federation; default nothing. */
+  readonly scenario?: Scenario;
   /** Where the first admin token is written, mode 0600, instead of being returned for printing. */
   readonly adminTokenFile?: string;
   /** `silent`, or a level of pino; default `info`. */
@@ -97,7 +100,7 @@ async function bootstrap(env: Env, file: string | undefined): Promise<string | n
 
 /** Opens everything that keeps state or reaches outside. */
 async function openEnv(options: ServeOptions): Promise<Env> {
-  const { data, snapshot, delays, logLevel = "info", onFatal, eventSink, synchronous } = options;
+  const { data, snapshot, delays, scenario, logLevel = "info", onFatal, eventSink, synchronous } = options;
   const log = pino({ level: logLevel, base: null }, pino.destination({ dest: 2, sync: true }));
   const store = await openSqliteStore({
     path: join(data, DATABASE_FILE),
@@ -111,6 +114,7 @@ async function openEnv(options: ServeOptions): Promise<Env> {
     timers: systemTimers,
     journal: openJournal(join(data, "federation.db")),
     ...(delays === undefined ? {} : { delays }),
+    ...(scenario === undefined ? {} : { scenario }),
   });
   return {
     clock: systemClock,

@@ -196,6 +196,7 @@ export function createProgram(done: (code: number) => void): Command {
         .choices(["debug", "info", "warn", "error", "silent"])
         .default("info"),
     )
+    .option("--scenario <file>", "what goes wrong in the in-process federation, and when")
     .option("--event-sink <url>", "post every event here, at least once")
     .action((flags: ServeFlags) => run(() => serveCommand(flags)));
   dataCommands(program, run);

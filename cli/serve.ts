@@ -1,8 +1,10 @@
 import { fileURLToPath } from "node:url";
+import { readScenario, type Scenario } from "../adapters/federation/scenario.ts";
 import { type RunningService, serve } from "../api/serve.ts";
+import { EngineError } from "../engine/model/errors.ts";
 import { exitCodes, InputError } from "./exit.ts";
 import { readFixtures } from "./fixtures.ts";
-import { readSnapshots } from "./input.ts";
+import { readSnapshots, readSource } from "./input.ts";
 
 /** Flags of `flare serve`. */
 export interface ServeFlags {
@@ -13,6 +15,7 @@ export interface ServeFlags {
   readonly adminTokenFile?: string;
   readonly logLevel: string;
   readonly eventSink?: string;
+  readonly scenario?: string;
 }
 
 const packaged = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
@@ -22,6 +25,16 @@ function readPort(text: string): number {
   if (!/^\d{1,5}$/.test(text) || port > 65535)
     throw new InputError([`--port ${text}: accepted: 0 to 65535, where 0 takes any free port`]);
   return port;
+}
+
+function readScenarioFile(name: string): Scenario {
+  const { document } = readSource(name);
+  try {
+    return readScenario(document);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    throw new InputError(error.problems.map(({ path, message }) => `${name}: ${path}: ${message}`));
+  }
 }
 
 function readUrl(text: string): string {
@@ -58,6 +71,7 @@ export async function serveCommand(flags: ServeFlags): Promise<number> {
       data: flags.data,
       snapshot,
       logLevel: flags.logLevel,
+      ...(flags.scenario === undefined ? {} : { scenario: readScenarioFile(flags.scenario) }),
       ...(flags.eventSink === undefined ? {} : { eventSink: readUrl(flags.eventSink) }),
       ...(flags.adminTokenFile === undefined ? {} : { adminTokenFile: flags.adminTokenFile }),
       onFatal(message) {

@@ -1,18 +1,28 @@
-import type { Flavor } from "../../engine/model/flavor.ts";
+import type { Capacity, Flavor } from "../../engine/model/flavor.ts";
 import type { Intent } from "../../engine/model/intent.ts";
-import type { Snapshot } from "../../engine/model/snapshot.ts";
+import type { Money } from "../../engine/model/money.ts";
+import type { Outage, Snapshot } from "../../engine/model/snapshot.ts";
 import { formatTime } from "../../engine/model/time.ts";
-import type {
-  Federation,
-  Held,
-  HeldPhase,
-  PurchaseAnswer,
-  Refusal,
-  RefusalCode,
-  ReserveAnswer,
-  ReserveRequest,
+import {
+  AdapterError,
+  type Federation,
+  type Held,
+  type HeldPhase,
+  type PurchaseAnswer,
+  type Refusal,
+  type RefusalCode,
+  type ReserveAnswer,
+  type ReserveRequest,
 } from "../port.ts";
 import { forgetful, type HeldEntry, type Journal } from "./journal.ts";
+import {
+  calm,
+  concerns,
+  createFaults,
+  type FaultyCall,
+  type Scenario,
+  type ScenarioEvent,
+} from "./scenario.ts";
 
 /** How long the steps of a contract take, milliseconds. */
 export interface Delays {
@@ -32,6 +42,8 @@ export interface InProcessOptions {
   readonly timers: { after(delayMs: number, run: () => void): () => void };
   readonly delays?: Delays;
   readonly journal?: Journal;
+  /** What goes wrong; default nothing. */
+  readonly scenario?: Scenario;
 }
 
 const refused = (code: RefusalCode, message: string): Refusal => ({ kind: "refused", code, message });
@@ -40,20 +52,86 @@ const refused = (code: RefusalCode, message: string): Refusal => ({ kind: "refus
 function priceOf(offer: Flavor, { gpus, spot }: ReserveRequest): number | null {
   const money = spot ? offer.price.spot : offer.price.onDemand;
   if (money === undefined) return null;
-  if (offer.price.basis === "gpu") return money.micro * gpus;
-  return offer.divisible ? Math.ceil((money.micro * gpus) / offer.capacity.gpus) : money.micro;
+  if (offer.divisible) {
+    const perGpu = offer.price.basis === "gpu" ? money.micro : Math.ceil(money.micro / offer.capacity.gpus);
+    return perGpu * gpus;
+  }
+  return offer.price.basis === "gpu" ? money.micro * offer.capacity.gpus : money.micro;
+}
+
+/** What is taken of one offer. */
+interface Use {
+  gpus: number;
+  cpuMilli: number;
+  memoryMib: number;
+  pods: number;
+}
+
+const less = (free: number | undefined, taken: number): number | undefined =>
+  free === undefined ? undefined : Math.max(0, free - taken);
+
+/** An offer less what is taken of it; one that is sold whole is gone with its first GPU. */
+function without(offer: Flavor, use: Use | undefined): Flavor {
+  if (use === undefined) return offer;
+  const { capacity } = offer;
+  const gpusFree = offer.divisible ? Math.max(0, capacity.gpusFree - use.gpus) : 0;
+  const cpuMilliFree = less(capacity.cpuMilliFree ?? capacity.cpuMilli, use.cpuMilli);
+  const memoryMibFree = less(capacity.memoryMibFree ?? capacity.memoryMib, use.memoryMib);
+  const podsFree = less(capacity.podsFree ?? capacity.pods, use.pods);
+  const free: Capacity = {
+    ...capacity,
+    gpusFree,
+    ...(cpuMilliFree === undefined ? {} : { cpuMilliFree }),
+    ...(memoryMibFree === undefined ? {} : { memoryMibFree }),
+    ...(podsFree === undefined ? {} : { podsFree }),
+  };
+  return { ...offer, capacity: free };
+}
+
+const scaled = (money: Money | undefined, factor: number): Money | undefined =>
+  money === undefined ? undefined : { ...money, micro: Math.round(money.micro * factor) };
+
+/** An offer at other prices. */
+function repriced(offer: Flavor, factor: number): Flavor {
+  const onDemand = scaled(offer.price.onDemand, factor);
+  const spot = scaled(offer.price.spot, factor);
+  return {
+    ...offer,
+    price: {
+      ...offer.price,
+      ...(onDemand === undefined ? {} : { onDemand }),
+      ...(spot === undefined ? {} : { spot }),
+    },
+  };
 }
 
 /**
  * A federation inside this process with the manners of REAR: reserve, purchase, peering that takes time, deployment
  * that takes time. Where a key stands follows from the clock alone, so a restart or a jump of a simulated clock needs
- * no catching up.
+ * no catching up. A scenario adds refusals, lost answers, price changes, rivals, interruptions and outages.
  */
 export function createInProcessFederation(options: InProcessOptions): Federation {
-  const { snapshot, clock, timers, delays = defaultDelays, journal = forgetful } = options;
+  const { snapshot, clock, timers, journal = forgetful, scenario = calm } = options;
+  const given = options.delays ?? defaultDelays;
+  const delays: Delays = {
+    peeringMs: scenario.delays?.peering_ms ?? given.peeringMs,
+    deployingMs: scenario.delays?.deploying_ms ?? given.deployingMs,
+    reservationMs: scenario.delays?.reservation_ms ?? given.reservationMs,
+  };
+  const startMs = clock.wallMs();
   const offers = new Map(snapshot.offers.map((offer) => [offer.id, offer]));
-  const entries = new Map<string, HeldEntry>();
-  for (const entry of journal.load()) entries.set(entry.request.key, entry);
+  /** Offers in the catalog's order; a new list whenever a price changed. */
+  let list: readonly Flavor[] = snapshot.offers;
+  const held = new Map<string, HeldEntry>();
+  const released = new Set<string>();
+  for (const entry of journal.load())
+    if (entry.released) released.add(entry.request.key);
+    else held.set(entry.request.key, entry);
+  const drawFault = createFaults(scenario);
+  const events: ScenarioEvent[] = [...(scenario.events ?? [])].sort((a, b) => a.at_ms - b.at_ms);
+  let happened = 0;
+  const rivals: { offer: string; gpus: number; untilMs: number }[] = [];
+  const outages: Outage[] = [];
   const listeners = new Set<() => void>();
   const cancels = new Set<() => void>();
   let changes = 0;
@@ -64,7 +142,7 @@ export function createInProcessFederation(options: InProcessOptions): Federation
   };
   const put = (entry: HeldEntry): void => {
     journal.save(entry);
-    entries.set(entry.request.key, entry);
+    held.set(entry.request.key, entry);
     changed();
   };
   /** Calls listeners when a step of the clock changes what `observe` says. */
@@ -86,23 +164,79 @@ export function createInProcessFederation(options: InProcessOptions): Federation
     if (entry.contract !== undefined) return "contracted";
     return now >= entry.expiresMs ? "lost" : "reserved";
   };
-  /** True while the key takes capacity from others. */
-  const occupies = (entry: HeldEntry): boolean =>
-    !entry.released && phaseOf(entry) !== "lost" && phaseOf(entry) !== "completed";
-  const taken = (): Map<string, { gpus: number; whole: boolean }> => {
-    const byOffer = new Map<string, { gpus: number; whole: boolean }>();
-    for (const entry of entries.values()) {
-      if (!occupies(entry)) continue;
-      const { offer, gpus } = entry.request;
-      const whole = offers.get(offer)?.divisible === false;
-      byOffer.set(offer, { gpus: (byOffer.get(offer)?.gpus ?? 0) + gpus, whole });
+  const subjectOf = (offer: string): { id: string; provider: string } => ({
+    id: offer,
+    provider: offers.get(offer)?.provider ?? "",
+  });
+  const lose = (event: ScenarioEvent, reason: "interrupted" | "failed", spotOnly: boolean): void => {
+    for (const entry of held.values()) {
+      const isMeant = concerns(event, subjectOf(entry.request.offer)) && (!spotOnly || entry.request.spot);
+      if (isMeant && phaseOf(entry) !== "lost" && phaseOf(entry) !== "completed")
+        put({ ...entry, lost: { reason, message: `${entry.request.offer}: ${reason} by its provider` } });
     }
+  };
+  const happen = (event: ScenarioEvent): void => {
+    if (event.kind === "interrupt") lose(event, "interrupted", true);
+    if (event.kind === "fail" || event.kind === "outage") lose(event, "failed", false);
+    if (event.kind === "outage") {
+      const { offer, provider } = event;
+      outages.push({
+        ...(offer === undefined ? {} : { offer }),
+        ...(provider === undefined ? {} : { provider }),
+        start: formatTime(startMs + event.at_ms),
+        end: formatTime(startMs + event.until_ms),
+      });
+      hintAfter(Math.max(0, startMs + event.until_ms - clock.wallMs()));
+    }
+    if (event.kind === "rival") {
+      rivals.push({ offer: event.offer, gpus: event.gpus, untilMs: startMs + event.until_ms });
+      hintAfter(Math.max(0, startMs + event.until_ms - clock.wallMs()));
+    }
+    if (event.kind === "price") {
+      for (const offer of list)
+        if (concerns(event, offer)) offers.set(offer.id, repriced(offer, event.factor));
+      list = list.map((offer) => offers.get(offer.id) ?? offer);
+    }
+    changed();
+  };
+  /** Lets everything happen that is due. */
+  const catchUp = (): void => {
+    for (let next = events[happened]; next !== undefined; next = events[happened]) {
+      if (clock.wallMs() < startMs + next.at_ms) return;
+      happened++;
+      happen(next);
+    }
+  };
+  for (const { at_ms } of events) hintAfter(at_ms);
+
+  const taken = (): Map<string, Use> => {
+    const byOffer = new Map<string, Use>();
+    const add = (offer: string, use: Use): void => {
+      const before = byOffer.get(offer);
+      if (before === undefined) byOffer.set(offer, use);
+      else {
+        before.gpus += use.gpus;
+        before.cpuMilli += use.cpuMilli;
+        before.memoryMib += use.memoryMib;
+        before.pods += use.pods;
+      }
+    };
+    for (const entry of held.values()) {
+      const phase = phaseOf(entry);
+      if (phase === "lost" || phase === "completed") continue;
+      const { offer, gpus, cpuMilli, memoryMib, replicas } = entry.request;
+      add(offer, { gpus, cpuMilli, memoryMib, pods: replicas });
+    }
+    for (const { offer, gpus, untilMs } of rivals)
+      if (clock.wallMs() < untilMs) add(offer, { gpus, cpuMilli: 0, memoryMib: 0, pods: 0 });
     return byOffer;
   };
-  const current = (offer: Flavor, use: { gpus: number; whole: boolean } | undefined): Flavor => {
-    if (use === undefined) return offer;
-    const gpusFree = use.whole ? 0 : Math.max(0, offer.capacity.gpusFree - use.gpus);
-    return { ...offer, capacity: { ...offer.capacity, gpusFree } };
+  const isDown = (offer: Flavor): boolean => {
+    const now = formatTime(clock.wallMs());
+    return outages.some(
+      ({ provider, offer: one, start, end }) =>
+        concerns({ provider, offer: one }, offer) && start <= now && (end === undefined || now < end),
+    );
   };
   const toHeld = (entry: HeldEntry): Held => {
     const { key, intent, tenant, offer, gpus } = entry.request;
@@ -125,23 +259,28 @@ export function createInProcessFederation(options: InProcessOptions): Federation
     };
   };
   const reserve = (request: ReserveRequest): ReserveAnswer => {
-    const known = entries.get(request.key);
+    if (released.has(request.key)) return refused("expired", `reservation ${request.key} was released`);
+    const known = held.get(request.key);
     if (known !== undefined) {
-      if (known.released) return refused("expired", `reservation ${request.key} was released`);
       if (phaseOf(known) === "lost") return refused("expired", `reservation ${request.key} ran out`);
       return { kind: "reserved", expiresAtMs: known.expiresMs, costMicro: known.costMicro };
     }
     const offer = offers.get(request.offer);
-    if (offer === undefined) return refused("offer_gone", `offer ${request.offer} is no longer sold`);
+    if (offer === undefined || isDown(offer))
+      return refused("offer_gone", `offer ${request.offer} is not sold`);
     const costMicro = priceOf(offer, request);
     if (costMicro === null || costMicro > request.maxCostMicro)
       return refused("price_changed", `offer ${request.offer} costs more than was decided on`);
-    const { gpusFree, gpus } = current(offer, taken().get(request.offer)).capacity;
-    if (offer.divisible ? gpusFree < request.gpus : gpusFree < gpus)
-      return refused(
-        "capacity",
-        `offer ${request.offer} has ${gpusFree} GPUs free, ${request.gpus} are wanted`,
-      );
+    const { gpusFree, gpus, cpuMilliFree, memoryMibFree, podsFree } = without(
+      offer,
+      taken().get(request.offer),
+    ).capacity;
+    const fits =
+      (offer.divisible ? gpusFree >= request.gpus : gpusFree >= gpus) &&
+      (cpuMilliFree ?? request.cpuMilli) >= request.cpuMilli &&
+      (memoryMibFree ?? request.memoryMib) >= request.memoryMib &&
+      (podsFree ?? request.replicas) >= request.replicas;
+    if (!fits) return refused("capacity", `offer ${request.offer} has no room for ${request.gpus} GPUs`);
     const reservedMs = clock.wallMs();
     const expiresMs = reservedMs + delays.reservationMs;
     put({ request, costMicro, reservedMs, expiresMs, released: false });
@@ -149,69 +288,92 @@ export function createInProcessFederation(options: InProcessOptions): Federation
     return { kind: "reserved", expiresAtMs: expiresMs, costMicro };
   };
   const purchase = (key: string): PurchaseAnswer => {
-    const entry = entries.get(key);
-    if (entry === undefined || entry.released || phaseOf(entry) === "lost")
+    const entry = held.get(key);
+    if (entry === undefined || phaseOf(entry) === "lost")
       return refused("expired", `reservation ${key} is no longer held`);
     const contract = entry.contract ?? `contract-${key}`;
     if (entry.contract === undefined) put({ ...entry, contract });
     return { kind: "contracted", contract };
   };
   const isUsable = (entry: HeldEntry | undefined): entry is HeldEntry =>
-    entry !== undefined && !entry.released && entry.contract !== undefined && phaseOf(entry) !== "lost";
+    entry !== undefined && entry.contract !== undefined && phaseOf(entry) !== "lost";
+  const peer = (key: string): void => {
+    const entry = held.get(key);
+    if (!isUsable(entry) || entry.peeredMs !== undefined) return;
+    put({ ...entry, peeredMs: clock.wallMs() });
+    hintAfter(delays.peeringMs);
+  };
   const deploy = (key: string, intent: Intent): void => {
-    const entry = entries.get(key);
+    const entry = held.get(key);
     if (!isUsable(entry) || entry.peeredMs === undefined || entry.deployedMs !== undefined) return;
     const deployedMs = clock.wallMs();
-    const { batch } = intent.workload;
-    const runtimeSeconds = intent.workload.type === "batch" ? batch?.estimatedRuntimeSeconds : undefined;
-    const endsMs =
-      runtimeSeconds === undefined ? null : deployedMs + delays.deployingMs + runtimeSeconds * 1000;
+    const { batch, type } = intent.workload;
+    const seconds = type === "batch" ? batch?.estimatedRuntimeSeconds : undefined;
+    const endsMs = seconds === undefined ? null : deployedMs + delays.deployingMs + seconds * 1000;
     put({ ...entry, deployedMs, ...(endsMs === null ? {} : { endsMs }) });
     hintAfter(delays.deployingMs);
     if (endsMs !== null) hintAfter(endsMs - deployedMs);
   };
+  const release = (key: string): void => {
+    if (released.has(key)) return;
+    const nothing = { intent: "", tenant: "", offer: "", gpus: 0, replicas: 0, cpuMilli: 0, memoryMib: 0 };
+    // a key that comes back after its release must be refused, even when it was never seen before
+    const request = held.get(key)?.request ?? { key, ...nothing, spot: false, maxCostMicro: 0 };
+    const now = clock.wallMs();
+    journal.save({ request, costMicro: 0, reservedMs: now, expiresMs: now, released: true });
+    held.delete(key);
+    released.add(key);
+    changed();
+  };
+  /** One call under the scenario: it may be refused, not arrive, or lose its answer. */
+  const call = async <T>(name: FaultyCall, offer: string, run: () => T): Promise<T | Refusal> => {
+    catchUp();
+    const fault = drawFault(name, subjectOf(offer), clock.wallMs() - startMs);
+    if (fault?.fault === "unavailable")
+      throw new AdapterError("unavailable", `${offer}: ${name} did not arrive`);
+    if (fault?.fault === "refuse" && (name === "reserve" || name === "purchase"))
+      return refused(fault.code ?? "provider_refused", `${offer}: ${name} was refused`);
+    const answer = run();
+    if (fault?.fault === "answer_lost")
+      throw new AdapterError("timeout", `${offer}: the answer to ${name} was lost`);
+    return answer;
+  };
+  const offerOf = (key: string): string => held.get(key)?.request.offer ?? "";
 
   return {
     async catalog() {
+      catchUp();
       const use = taken();
       return {
         ...snapshot,
         version: `${snapshot.version}.${changes}`,
         at: formatTime(clock.wallMs()),
-        offers: snapshot.offers.map((offer) => current(offer, use.get(offer.id))),
+        offers: use.size === 0 ? list : list.map((offer) => without(offer, use.get(offer.id))),
+        outages: outages.length === 0 ? snapshot.outages : [...snapshot.outages, ...outages],
       };
     },
-    reserve: async (request) => reserve(request),
-    purchase: async (key) => purchase(key),
+    reserve: (request) => call("reserve", request.offer, () => reserve(request)),
+    purchase: (key) => call("purchase", offerOf(key), () => purchase(key)),
     async peer(key) {
-      const entry = entries.get(key);
-      if (!isUsable(entry) || entry.peeredMs !== undefined) return;
-      put({ ...entry, peeredMs: clock.wallMs() });
-      hintAfter(delays.peeringMs);
+      await call("peer", offerOf(key), () => peer(key));
     },
-    deploy: async (key, intent) => deploy(key, intent),
+    async deploy(key, intent) {
+      await call("deploy", offerOf(key), () => deploy(key, intent));
+    },
     async release(key) {
-      const entry = entries.get(key);
-      if (entry?.released === true) return;
-      // a key that comes back after its release must be refused, even when it was never seen before
-      const request = entry?.request ?? {
-        key,
-        intent: "",
-        tenant: "",
-        offer: "",
-        gpus: 0,
-        replicas: 0,
-        spot: false,
-        maxCostMicro: 0,
-      };
-      const now = clock.wallMs();
-      put({ ...(entry ?? { request, costMicro: 0, reservedMs: now, expiresMs: now }), released: true });
+      await call("release", offerOf(key), () => release(key));
     },
-    observe: async () =>
-      [...entries.values()]
-        .filter((entry) => !entry.released)
-        .map(toHeld)
-        .sort((a, b) => (a.key < b.key ? -1 : 1)),
+    async observe(keys) {
+      catchUp();
+      const wanted =
+        keys === undefined
+          ? [...held.values()]
+          : keys.flatMap((key) => {
+              const entry = held.get(key);
+              return entry === undefined ? [] : [entry];
+            });
+      return wanted.map(toHeld).sort((a, b) => (a.key < b.key ? -1 : 1));
+    },
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

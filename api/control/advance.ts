@@ -29,23 +29,40 @@ export type Step = Omit<ChangeIntent, "id" | "version" | "actor" | "atMs" | "req
 /** What a step may look at and call. */
 export interface StepContext extends Pick<Env, "federation" | "clock"> {
   readonly deadlines: Deadlines;
-  /** Tries of placing before an intent fails. */
-  readonly mostAttempts: number;
+  /** Tries that may fail in a row before an intent fails. */
+  readonly mostFailures: number;
   /** What the federation said about our keys at the start of this round. */
   readonly observed: ReadonlyMap<string, Held>;
+  /** Notes that an offer let an intent down: for a while nothing is placed there. */
+  avoid(offer: string): void;
+  /** Offers that something is just being given back of: what was placed there in its stead waits for it. */
+  readonly clearing: ReadonlySet<string>;
 }
 
 /** Gives everything back and tries again with another candidate, or fails after too many tries. */
-function retreat(context: StepContext, intent: IntentRow, reason: string, message: string): Step {
-  const again = intent.attempt < context.mostAttempts;
-  return {
-    to: "releasing",
-    set: { ending: again ? "queued" : "failed", reason, message, due_ms: null },
-  };
+function retreat(
+  context: StepContext,
+  intent: IntentRow,
+  { reason, message, offer }: { readonly reason: string; readonly message: string; readonly offer?: string },
+): Step {
+  if (offer !== undefined) context.avoid(offer);
+  const failures = intent.failures + 1;
+  const ending = failures < context.mostFailures ? "queued" : "failed";
+  return { to: "releasing", set: { ending, failures, reason, message, due_ms: null } };
 }
 
-/** Reasons of refusals and losses, for `reason` of an intent. */
-const reasonOf = ({ code }: Refusal): string => code.toUpperCase();
+/** A refusal as a step back. A changed price is in the catalog by now, everything else would be met again at once. */
+const refusedStep = (
+  context: StepContext,
+  intent: IntentRow,
+  offer: string,
+  { code, message }: Refusal,
+): Step =>
+  retreat(context, intent, {
+    reason: code.toUpperCase(),
+    message,
+    ...(code === "price_changed" ? {} : { offer }),
+  });
 
 const live = (view: IntentView): readonly AllocationRow[] =>
   view.allocations.filter(({ released_ms }) => released_ms === null);
@@ -55,6 +72,7 @@ type Changes = { id: string; set: AllocationChange }[];
 async function placing(context: StepContext, view: IntentView): Promise<Step> {
   const { intent } = view;
   const changes: Changes = [];
+  if (live(view).some(({ offer }) => context.clearing.has(offer))) return null;
   for (const row of live(view)) {
     const answer = await context.federation.reserve({
       key: row.id,
@@ -63,10 +81,12 @@ async function placing(context: StepContext, view: IntentView): Promise<Step> {
       offer: row.offer,
       gpus: row.gpus,
       replicas: row.replicas,
+      cpuMilli: row.cpu_milli,
+      memoryMib: row.memory_mib,
       spot: row.spot === 1,
       maxCostMicro: row.cost_micro,
     });
-    if (answer.kind === "refused") return retreat(context, intent, reasonOf(answer), answer.message);
+    if (answer.kind === "refused") return refusedStep(context, intent, row.offer, answer);
     changes.push({
       id: row.id,
       set: { state: "reserved", expires_ms: answer.expiresAtMs, cost_micro: answer.costMicro },
@@ -84,7 +104,7 @@ async function reserved(context: StepContext, view: IntentView): Promise<Step> {
   const changes: Changes = [];
   for (const row of live(view)) {
     const answer = await context.federation.purchase(row.id);
-    if (answer.kind === "refused") return retreat(context, view.intent, reasonOf(answer), answer.message);
+    if (answer.kind === "refused") return refusedStep(context, view.intent, row.offer, answer);
     changes.push({
       id: row.id,
       set: { state: "contracted", contract: answer.contract, billed_ms: now, expires_ms: null },
@@ -114,14 +134,18 @@ async function contracted(context: StepContext, view: IntentView): Promise<Step>
 function lostStep(context: StepContext, view: IntentView): Step {
   for (const { id, offer } of live(view)) {
     const held = context.observed.get(id);
-    if (held === undefined) return retreat(context, view.intent, "GONE", `${offer} no longer knows ${id}`);
+    if (held === undefined)
+      return retreat(context, view.intent, {
+        reason: "GONE",
+        message: `${offer} no longer knows ${id}`,
+        offer,
+      });
     if (held.phase === "lost")
-      return retreat(
-        context,
-        view.intent,
-        (held.reason ?? "failed").toUpperCase(),
-        held.message ?? `${offer} was lost`,
-      );
+      return retreat(context, view.intent, {
+        reason: (held.reason ?? "failed").toUpperCase(),
+        message: held.message ?? `${offer} was lost`,
+        offer,
+      });
   }
   return null;
 }
@@ -165,6 +189,7 @@ async function deploying(context: StepContext, view: IntentView): Promise<Step> 
       message: "The workload is running",
       reason: null,
       due_ms: null,
+      failures: 0,
       started_ms: view.intent.started_ms ?? context.clock.wallMs(),
     },
   };
@@ -222,5 +247,10 @@ export async function advance(context: StepContext, view: IntentView): Promise<S
   } catch (error) {
     if (!(error instanceof AdapterError) || !isOverdue) throw error;
   }
-  return retreat(context, intent, "DEADLINE", `${intent.phase} took longer than it may`);
+  const [late] = live(view);
+  return retreat(context, intent, {
+    reason: "DEADLINE",
+    message: `${intent.phase} took longer than it may`,
+    ...(late === undefined ? {} : { offer: late.offer }),
+  });
 }

@@ -1,20 +1,28 @@
 import { AdapterError } from "../../adapters/port.ts";
-import type { Decision } from "../../engine/model/decision.ts";
-import { parseTime } from "../../engine/model/time.ts";
+import type { Flavor } from "../../engine/model/flavor.ts";
 import type { Cancel, Env } from "../env.ts";
 import { StoreError } from "../store/errors.ts";
-import type { AllocationRow, IntentRow } from "../store/schema.ts";
-import type { ChangeIntent } from "../store/store.ts";
-import { advance, type Deadlines, defaultDeadlines, drivenPhases, type StepContext } from "./advance.ts";
-import { type Decided, intentOf, type Planner, showDecision } from "./planner.ts";
+import type { IntentRow } from "../store/schema.ts";
+import type { IntentView } from "../store/store.ts";
+import {
+  advance,
+  type Deadlines,
+  defaultDeadlines,
+  drivenPhases,
+  type Step,
+  type StepContext,
+} from "./advance.ts";
+import { type Decided, intentOf, type Planner, type World } from "./planner.ts";
+import { reconcile } from "./reconcile.ts";
+import { allocationsOf, placedStep, type SettleContext, unplacedStep } from "./settle.ts";
 
 export interface LoopOptions {
   readonly deadlines?: Deadlines;
-  /** Tries of placing before an intent fails, default 5. */
-  readonly mostAttempts?: number;
-  /** Intents decided together at most, default 200. */
+  /** Tries that may fail in a row before an intent fails, default 8. */
+  readonly mostFailures?: number;
+  /** Waiting intents decided together at most, default 50. */
   readonly batch?: number;
-  /** Without any hint the loop looks again after this long, default 1,000 ms. */
+  /** Without any hint the loop looks again, and compares itself with the federation, after this long; default 1,000 ms. */
   readonly pollMs?: number;
 }
 
@@ -28,165 +36,213 @@ export interface ControlLoop {
   stop(): Promise<void>;
 }
 
-/** Rounds of a loop at which the federation could not be reached wait this long, doubling. */
+/** Rounds of a loop at which the federation or the store could not be used wait this long, doubling. */
 const BACKOFF_MS = 200;
 const MOST_BACKOFF_MS = 10_000;
+/** Arrivals that are decided in one round; the next round drives first what these started. */
+const ARRIVALS = 32;
+/** Intents that one round drives. */
+const DRIVEN = 500;
+/** An offer that let an intent down is left out for this long. */
+const AVOID_MS = 15_000;
+/** Waiting intents are looked at again after this long even when nothing was freed: windows open, deadlines pass. */
+const LOOK_AGAIN_MS = 60_000;
 
-const keyOf = (intent: IntentRow, index: number): string => `${intent.id}-${intent.attempt + 1}-${index}`;
+const transitional = drivenPhases.filter((phase) => phase !== "running");
 
-function allocationsOf(
-  intent: IntentRow,
-  decision: Decision,
-  currency: string,
-  atMs: number,
-): AllocationRow[] {
-  return decision.placements.map((placement, index) => ({
-    id: keyOf(intent, index),
-    intent_id: intent.id,
-    tenant_id: intent.tenant_id,
-    offer: placement.offer,
-    provider: placement.provider,
-    region: placement.region,
-    gpus: placement.gpus,
-    replicas: placement.replicas,
-    spot: placement.spot ? 1 : 0,
-    cost_micro: placement.costMicro,
-    currency,
-    state: "planned",
-    contract: null,
-    service_url: null,
-    created_ms: atMs,
-    expires_ms: null,
-    billed_ms: null,
-    released_ms: null,
-  }));
+/** True when some offer is new, cheaper or dearer, or has more room than before. */
+function hasMoreRoom(before: readonly Flavor[], now: readonly Flavor[]): boolean {
+  if (before === now) return false;
+  if (before.length !== now.length) return true;
+  return now.some((offer, index) => {
+    const old = before[index];
+    if (old === offer) return false;
+    if (old === undefined || old.id !== offer.id || old.price !== offer.price) return true;
+    const { gpusFree, cpuMilliFree = 0, memoryMibFree = 0, podsFree = 0 } = offer.capacity;
+    return (
+      gpusFree > old.capacity.gpusFree ||
+      cpuMilliFree > (old.capacity.cpuMilliFree ?? cpuMilliFree) ||
+      memoryMibFree > (old.capacity.memoryMibFree ?? memoryMibFree) ||
+      podsFree > (old.capacity.podsFree ?? podsFree)
+    );
+  });
 }
 
 /**
- * The control loop: each round moves on what is on its way, then decides about what waits. Truth is the store and
- * what the federation says; hints only make it look sooner.
+ * The control loop. Each round moves on what is on its way, decides about arrivals one after another, and then about
+ * what waits, together, once per change of what is free. Every second it compares itself with the federation. Truth is
+ * the store and what the federation says; hints only make it look sooner.
  */
 export function createControlLoop(env: Env, planner: Planner, options: LoopOptions = {}): ControlLoop {
   const { store, federation, clock, timers, log, ids } = env;
-  const { deadlines = defaultDeadlines, mostAttempts = 5, batch = 200, pollMs = 1000 } = options;
+  const { deadlines = defaultDeadlines, mostFailures = 8, batch = 50, pollMs = 1000 } = options;
   let isStopped = false;
   let isWoken = false;
   let active: Promise<void> | null = null;
   let timer: Cancel | null = null;
   let backoffMs = 0;
-  let decidedOn = "";
+  /** Until when the last comparison with the federation is good. */
+  let reconcileMs = 0;
+  let troubled: readonly string[] = [];
+  /** Offers at the last look, the waiting intents that were decided on since, and when that began. */
+  let seen: readonly Flavor[] = [];
+  let lookedAt = new Set<string>();
+  let lookedMs = 0;
 
-  const act = () => ({ actor: "control", atMs: clock.wallMs(), requestId: ids.next("round") });
+  const move = (intent: IntentRow, step: Exclude<Step, null>): Promise<IntentRow | null> =>
+    store.system.changeIntent({
+      actor: "control",
+      atMs: clock.wallMs(),
+      requestId: ids.next("round"),
+      id: intent.id,
+      version: intent.version,
+      ...step,
+    });
+  const backOff = (): void => {
+    backoffMs = Math.min(MOST_BACKOFF_MS, Math.max(BACKOFF_MS, backoffMs * 2));
+  };
 
-  const move = async (
-    intent: IntentRow,
-    change: Omit<ChangeIntent, "id" | "version" | keyof ReturnType<typeof act>>,
-  ) => store.system.changeIntent({ ...act(), id: intent.id, version: intent.version, ...change });
-
+  const driveOne = async (context: StepContext, { intent, allocations }: IntentView): Promise<boolean> => {
+    try {
+      const step = await advance(context, { intent, allocations });
+      return step !== null && (await move(intent, step)) !== null;
+    } catch (error) {
+      // one intent that cannot be moved must not keep the others
+      const code = error instanceof AdapterError || error instanceof StoreError ? error.code : "broken";
+      const fields = { intent: intent.id, phase: intent.phase, code };
+      if (code === "broken") log.error({ ...fields, error: String(error) }, "a step failed");
+      else log.warn(fields, "a step has to wait");
+      backOff();
+      return false;
+    }
+  };
   /** One step for every intent on its way; true when any moved. */
   const drive = async (): Promise<boolean> => {
-    const rows = await store.system.inPhases({ phases: drivenPhases, limit: 1000 });
-    if (rows.length === 0) return false;
-    const observed = new Map((await federation.observe()).map((held) => [held.key, held]));
-    const context: StepContext = { federation, clock, deadlines, mostAttempts, observed };
-    const moved = await Promise.all(
-      rows.map(async ({ id }): Promise<boolean> => {
-        const view = await store.system.intentById(id);
-        if (view === null || !drivenPhases.includes(view.intent.phase)) return false;
-        try {
-          const step = await advance(context, view);
-          return step !== null && (await move(view.intent, step)) !== null;
-        } catch (error) {
-          // one intent that cannot be moved must not keep the others
-          const code = error instanceof AdapterError || error instanceof StoreError ? error.code : "broken";
-          const fields = { intent: id, phase: view.intent.phase, code };
-          if (code === "broken") log.error({ ...fields, error: String(error) }, "a step failed");
-          else log.warn(fields, "a step has to wait");
-          backoffMs = Math.min(MOST_BACKOFF_MS, Math.max(BACKOFF_MS, backoffMs * 2));
-          return false;
-        }
-      }),
-    );
-    return moved.includes(true);
-  };
-
-  const settle = (
-    intent: IntentRow,
-    decision: Decision,
-    decided: Decided,
-  ): Promise<IntentRow | null> | null => {
-    const atMs = clock.wallMs();
-    const { outcome, reason, message } = decision;
-    const document = JSON.stringify(showDecision(decision, intent.name, decided.currency));
-    const entry = { plan_id: decided.log.id, at_ms: atMs, outcome, reason, document };
-    if (outcome === "placed")
-      return move(intent, {
-        to: "placing",
-        decision: entry,
-        newAllocations: allocationsOf(intent, decision, decided.currency, atMs),
-        set: {
-          reason: null,
-          message,
-          attempt: intent.attempt + 1,
-          due_ms: atMs + deadlines.placing,
-          expected_start_ms: null,
-        },
-      });
-    const expected = decision.expectedStart === undefined ? null : parseTime(decision.expectedStart);
-    if (outcome === "waiting") {
-      // still the same answer: nothing worth an event
-      if (intent.phase === "waiting" && intent.reason === reason && intent.expected_start_ms === expected)
-        return null;
-      return move(intent, {
-        ...(intent.phase === "waiting" ? { event: "intent.still_waiting" } : { to: "waiting" }),
-        decision: entry,
-        set: { reason, message, expected_start_ms: expected },
-      });
+    const views = [...(await store.system.views({ phases: transitional, limit: DRIVEN }))];
+    for (const id of troubled) {
+      const view = await store.system.intentById(id);
+      if (view?.intent.phase === "running") views.push(view);
     }
-    return move(intent, { to: "failed", decision: entry, set: { reason, message } });
+    troubled = [];
+    if (views.length === 0) return false;
+    const live = views.flatMap(({ allocations }) =>
+      allocations.filter(({ released_ms }) => released_ms === null),
+    );
+    const observed = await federation.observe(live.map(({ id }) => id));
+    const context: StepContext = {
+      federation,
+      clock,
+      deadlines,
+      mostFailures,
+      avoid: (offer) => planner.avoid(offer, clock.wallMs() + AVOID_MS),
+      observed: new Map(observed.map((held) => [held.key, held])),
+      clearing: new Set(
+        views
+          .filter(({ intent }) => intent.phase === "releasing")
+          .flatMap(({ allocations }) =>
+            allocations.filter(({ released_ms }) => released_ms === null).map(({ offer }) => offer),
+          ),
+      ),
+    };
+    return (await Promise.all(views.map((view) => driveOne(context, view)))).includes(true);
   };
 
-  /** Decides about new intents, and about waiting ones when the federation changed; true when any was placed. */
-  const decide = async (): Promise<boolean> => {
-    const { version } = await federation.catalog();
-    const phases = version === decidedOn ? (["queued"] as const) : (["queued", "waiting"] as const);
-    const rows = await store.system.inPhases({ phases, limit: batch });
-    decidedOn = version;
-    if (rows.length === 0) return false;
-    const decided = await planner.decide(rows.map(intentOf));
-    // first in the queue of writes: no move that follows from the plan is on disk before it
-    const logged = store.system.logPlan(decided.log);
-    const moves = rows.map(async (row) => {
+  /** Writes what follows from decisions: the plan first, so that no move is on disk before it. True when any moved. */
+  const settle = async (world: World, rows: readonly IntentRow[], decided: Decided): Promise<boolean> => {
+    const context: SettleContext = { decided, atMs: clock.wallMs(), deadlines };
+    const writes: Promise<unknown>[] = [store.system.logPlan(decided.log)];
+    for (const [victim, by] of decided.evicted) writes.push(makeWay(victim, by));
+    const moves = rows.map(async (row): Promise<boolean> => {
       const decision = decided.decisions.get(row.id);
-      return decision === undefined ? null : settle(row, decision, decided);
+      if (decision === undefined) return false;
+      if (decision.outcome !== "placed") {
+        const step = unplacedStep(row, decision, context);
+        return step !== null && (await move(row, step)) !== null;
+      }
+      const intent = intentOf(row);
+      const allocations = allocationsOf(row, intent, decision, decided.currency, context.atMs);
+      world.take(allocations, intent);
+      const step = placedStep(row, decision, allocations, context);
+      return step !== null && (await move(row, step)) !== null;
     });
-    const [, ...after] = await Promise.all([logged, ...moves]);
-    return after.some((row) => row?.phase === "placing");
+    await Promise.all(writes);
+    return (await Promise.all(moves)).includes(true);
+  };
+  /** A running intent gives its place to another one and queues again. */
+  const makeWay = async (victim: string, by: string): Promise<void> => {
+    const view = await store.system.intentById(victim);
+    if (view?.intent.phase !== "running") return;
+    await move(view.intent, {
+      to: "releasing",
+      set: { ending: "preempted", reason: "PREEMPTED", message: "Makes way for more urgent work" },
+      payload: { by },
+    });
+  };
+
+  /** New intents, one after another by priority and age; what does not fit now waits. */
+  const decideArrivals = async (world: World): Promise<boolean> => {
+    for (const row of await store.system.inPhases({ phases: ["preempted"], limit: ARRIVALS }))
+      await move(row, { to: "queued", set: { message: "Queued again" } });
+    const rows = [...(await store.system.inPhases({ phases: ["queued"], limit: ARRIVALS }))];
+    rows.sort((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1));
+    const settled: Promise<boolean>[] = [];
+    for (const row of rows) {
+      if (isStopped) break;
+      const decided = await world.decide([intentOf(row)]);
+      lookedAt.add(row.id);
+      // the commit of this one and the plan of the next go on at the same time
+      settled.push(settle(world, [row], decided));
+    }
+    return (await Promise.all(settled)).includes(true);
+  };
+  /** Waiting intents together, most urgent first, each once per change of what is free. */
+  const decideWaiting = async (world: World): Promise<boolean> => {
+    const now = clock.wallMs();
+    const { offers } = world.snapshot();
+    if (hasMoreRoom(seen, offers) || now - lookedMs >= LOOK_AGAIN_MS) {
+      lookedAt = new Set();
+      lookedMs = now;
+    }
+    seen = offers;
+    const wanted = (await store.system.waitingIds()).filter((id) => !lookedAt.has(id)).slice(0, batch);
+    if (wanted.length === 0) return false;
+    for (const id of wanted) lookedAt.add(id);
+    const rows = (await store.system.intentsById(wanted)).filter(({ phase }) => phase === "waiting");
+    if (rows.length === 0) return false;
+    const decided = await world.decide(rows.map(intentOf));
+    await settle(world, rows, decided);
+    // more of them may not have been looked at
+    return true;
   };
 
   const work = async (): Promise<void> => {
     backoffMs = 0;
     try {
       for (let busy = true; busy && !isStopped; ) {
+        if (clock.wallMs() >= reconcileMs) {
+          reconcileMs = clock.wallMs() + pollMs;
+          ({ troubled } = await reconcile(env));
+        }
         const moved = await drive();
-        busy = (await decide()) || moved;
+        const world = await planner.look();
+        const arrived = await decideArrivals(world);
+        const waited = arrived ? false : await decideWaiting(world);
+        busy = moved || arrived || waited;
       }
     } catch (error) {
-      backoffMs = Math.min(MOST_BACKOFF_MS, Math.max(BACKOFF_MS, backoffMs * 2));
+      backOff();
       if (!isStopped) log.error({ error: String(error) }, "control round failed");
     }
   };
 
   const round = (): Promise<void> => {
-    if (active === null)
-      active = work().finally(() => {
-        active = null;
-        if (isStopped) return;
-        if (isWoken) {
-          isWoken = false;
-          schedule(backoffMs);
-        } else schedule(pollMs);
-      });
+    active ??= work().finally(() => {
+      active = null;
+      if (isStopped) return;
+      if (isWoken && backoffMs === 0) schedule(0);
+      else schedule(backoffMs === 0 ? pollMs : backoffMs);
+      isWoken = false;
+    });
     return active;
   };
   const schedule = (delayMs: number): void => {

@@ -1,16 +1,15 @@
 import { createHash } from "node:crypto";
 import { forgeDecision, type JsonObject } from "../../adapters/json/decision.ts";
-import type { Held } from "../../adapters/port.ts";
 import type { Decision } from "../../engine/model/decision.ts";
 import type { Capacity, Flavor } from "../../engine/model/flavor.ts";
 import type { Intent } from "../../engine/model/intent.ts";
 import type { Plan, PlanOptions, ScarcityPrice } from "../../engine/model/plan.ts";
-import type { Holding, Quota, Reservation, Snapshot, Tenant } from "../../engine/model/snapshot.ts";
+import type { Holding, Outage, Quota, Reservation, Snapshot, Tenant } from "../../engine/model/snapshot.ts";
 import { formatTime } from "../../engine/model/time.ts";
 import { version } from "../../engine/version.ts";
 import type { Env } from "../env.ts";
 import type { AllocationRow, IntentRow, TenantRow } from "../store/schema.ts";
-import type { NewPlan } from "../store/store.ts";
+import type { HeldRow, NewPlan } from "../store/store.ts";
 import { createPlanRunner, type Moment, type PlanJob } from "./plan-job.ts";
 
 /** The canonical intent of a row, under the row's id: names are unique per tenant only. */
@@ -21,6 +20,8 @@ export function intentOf(row: Pick<IntentRow, "spec">): Intent {
 /** What was decided for some intents, and the log entry that has to be written before anything acts on it. */
 export interface Decided {
   readonly decisions: ReadonlyMap<string, Decision>;
+  /** Running intents that have to make way, each with the intent that takes its place. */
+  readonly evicted: ReadonlyMap<string, string>;
   readonly currency: string;
   readonly log: NewPlan;
 }
@@ -29,6 +30,8 @@ export interface Decided {
 export interface Planner {
   /** The federation as it is now, with what the store knows to be held, reserved and owned. */
   snapshot(): Promise<Snapshot>;
+  /** The federation as it is now, to make several decisions on. */
+  look(): Promise<World>;
   /** Decides for intents together. Stores nothing. */
   decide(intents: readonly Intent[], options?: PlanOptions): Promise<Decided>;
   /**
@@ -36,6 +39,8 @@ export interface Planner {
    * and nothing may act on it.
    */
   consider(intents: readonly Intent[], options?: PlanOptions, snapshot?: Snapshot): Promise<Considered>;
+  /** Leaves an offer out of all decisions until then, as if it were out of use. */
+  avoid(offer: string, untilMs: number): void;
   /** Scarcity prices of the last batch that competed; null before the first. */
   scarcity(): Scarcity | null;
 }
@@ -74,6 +79,14 @@ function createBase(snapshot: Snapshot): Base {
   };
 }
 
+/** True when two offers differ in nothing but their capacity. */
+function isSameBut(a: Flavor, b: Flavor): boolean {
+  const keys = Object.keys(a) as (keyof Flavor)[];
+  // most sources keep the parts of an offer; the others are compared by content
+  if (keys.every((key) => key === "capacity" || a[key] === b[key])) return true;
+  return JSON.stringify({ ...a, capacity: null }) === JSON.stringify({ ...b, capacity: null });
+}
+
 /** Capacities that differ from the base, or null when more than capacity differs. */
 function changesSince(base: Base, { offers }: Snapshot): Record<string, Capacity> | null {
   if (offers.length !== base.offers.size) return null;
@@ -81,11 +94,9 @@ function changesSince(base: Base, { offers }: Snapshot): Record<string, Capacity
   for (const offer of offers) {
     const before = base.offers.get(offer.id);
     if (before === offer) continue;
-    if (before === undefined) return null;
-    const { capacity, ...fixed } = offer;
-    const { capacity: _capacity, ...fixedBefore } = before;
-    if (JSON.stringify(fixed) !== JSON.stringify(fixedBefore)) return null;
-    changes[offer.id] = capacity;
+    if (before === undefined || before.capacity.gpus !== offer.capacity.gpus || !isSameBut(offer, before))
+      return null;
+    changes[offer.id] = offer.capacity;
   }
   return changes;
 }
@@ -97,39 +108,89 @@ const toTenant = ({ id, weight, quotas, cohort }: TenantRow): Tenant => ({
   ...(cohort === null ? {} : { cohort }),
 });
 
-function toHolding(allocation: AllocationRow, intent: IntentRow): Holding {
-  const { workload } = intentOf(intent);
+/** What of an intent's wish its holdings say. */
+interface Temper {
+  readonly evictable: boolean;
+  readonly minRuntimeSeconds: number;
+  readonly maxInterruptionSeconds: number | undefined;
+}
+
+const temperOf = ({ workload, sla }: Intent): Temper => ({
+  evictable: workload.evictable,
+  minRuntimeSeconds: workload.minRuntimeSeconds,
+  maxInterruptionSeconds: sla.maxInterruptionSeconds,
+});
+
+function toHolding(row: HeldRow, temper: Temper): Holding {
+  const { minRuntimeSeconds, maxInterruptionSeconds } = temper;
+  // what is not running yet, or is being given back, is nobody's to evict
+  const evictable = temper.evictable && row.intent_phase === "running";
   return {
-    intent: allocation.intent_id,
-    offer: allocation.offer,
-    gpus: allocation.gpus,
-    since: formatTime(allocation.billed_ms ?? allocation.created_ms),
-    priority: intent.priority,
-    tenant: allocation.tenant_id,
-    evictable: workload.evictable,
-    spot: allocation.spot === 1,
-    replicas: allocation.replicas,
-    ...(workload.minRuntimeSeconds > 0 ? { minRuntimeSeconds: workload.minRuntimeSeconds } : {}),
+    intent: row.intent_id,
+    offer: row.offer,
+    gpus: row.gpus,
+    since: formatTime(row.billed_ms ?? row.created_ms),
+    priority: row.intent_priority,
+    tenant: row.tenant_id,
+    evictable,
+    spot: row.spot === 1,
+    replicas: row.replicas,
+    cpuMilli: row.cpu_milli,
+    memoryMib: row.memory_mib,
+    ...(minRuntimeSeconds > 0 ? { minRuntimeSeconds } : {}),
+    ...(maxInterruptionSeconds === undefined ? {} : { maxInterruptionSeconds }),
   };
 }
 
-/** Offers less what is promised in our books and not yet known to the providers. */
-function withoutPlanned(
-  offers: readonly Flavor[],
-  held: readonly AllocationRow[],
-  observed: readonly Held[],
-): readonly Flavor[] {
-  const known = new Set(observed.map(({ key }) => key));
-  const promised = new Map<string, number>();
-  for (const { id, offer, gpus, state } of held)
-    if (state === "planned" && !known.has(id)) promised.set(offer, (promised.get(offer) ?? 0) + gpus);
-  if (promised.size === 0) return offers;
+/** What an allocation takes of its offer. */
+type Taken = Pick<AllocationRow, "offer" | "gpus" | "replicas" | "cpu_milli" | "memory_mib">;
+
+const less = (free: number | undefined, taken: number): number | undefined =>
+  free === undefined ? undefined : Math.max(0, free - taken);
+
+/** Offers less what was promised of them; an offer that is sold whole is gone. */
+function withoutTaken(offers: readonly Flavor[], taken: readonly Taken[]): readonly Flavor[] {
+  if (taken.length === 0) return offers;
+  const byOffer = Map.groupBy(taken, ({ offer }) => offer);
   return offers.map((offer) => {
-    const gpus = promised.get(offer.id);
-    if (gpus === undefined) return offer;
-    const gpusFree = offer.divisible ? Math.max(0, offer.capacity.gpusFree - gpus) : 0;
-    return { ...offer, capacity: { ...offer.capacity, gpusFree } };
+    const rows = byOffer.get(offer.id);
+    if (rows === undefined) return offer;
+    const { capacity } = offer;
+    const sum = (amount: (row: Taken) => number): number =>
+      rows.reduce((total, row) => total + amount(row), 0);
+    const cpuMilliFree = less(
+      capacity.cpuMilliFree ?? capacity.cpuMilli,
+      sum(({ cpu_milli }) => cpu_milli),
+    );
+    const memoryMibFree = less(
+      capacity.memoryMibFree ?? capacity.memoryMib,
+      sum(({ memory_mib }) => memory_mib),
+    );
+    const podsFree = less(
+      capacity.podsFree ?? capacity.pods,
+      sum(({ replicas }) => replicas),
+    );
+    return {
+      ...offer,
+      capacity: {
+        ...capacity,
+        gpusFree: offer.divisible ? Math.max(0, capacity.gpusFree - sum(({ gpus }) => gpus)) : 0,
+        ...(cpuMilliFree === undefined ? {} : { cpuMilliFree }),
+        ...(memoryMibFree === undefined ? {} : { memoryMibFree }),
+        ...(podsFree === undefined ? {} : { podsFree }),
+      },
+    };
   });
+}
+
+/** The federation at one moment, and decisions on it: each sees what the ones before it took. */
+export interface World {
+  /** What is left now. */
+  snapshot(): Snapshot;
+  /** Decides for intents together. Stores nothing, takes nothing. */
+  decide(intents: readonly Intent[], options?: PlanOptions): Promise<Decided>;
+  /** Takes what was decided, so that the next decision does without it. */
+  take(allocations: readonly AllocationRow[], intent: Intent): void;
 }
 
 /** Makes the planner of a service: all plans of the service are run by its runner. */
@@ -142,27 +203,55 @@ export function createPlanner(
   let handed = "";
   let lastScarcity: Scarcity | null = null;
 
+  const avoided = new Map<string, { readonly fromMs: number; readonly untilMs: number }>();
+  const outagesNow = (): Outage[] => {
+    const now = clock.wallMs();
+    for (const [offer, { untilMs }] of avoided) if (untilMs <= now) avoided.delete(offer);
+    return [...avoided].map(([offer, { fromMs, untilMs }]) => ({
+      offer,
+      start: formatTime(fromMs),
+      // whole seconds: never shorter than meant
+      end: formatTime(untilMs + 999),
+    }));
+  };
+  const tempers = new Map<string, Temper>();
+  /** Tempers of the owners of allocations, read once per intent and generation. */
+  const readTempers = async (held: readonly HeldRow[]): Promise<(row: HeldRow) => Temper | undefined> => {
+    const keyOf = (id: string, generation: number): string => `${id} ${generation}`;
+    const unknown = held.filter((row) => !tempers.has(keyOf(row.intent_id, row.intent_generation)));
+    if (tempers.size > 2 * held.length + 1000) tempers.clear();
+    for (const row of await store.system.intentsById([...new Set(unknown.map(({ intent_id }) => intent_id))]))
+      tempers.set(keyOf(row.id, row.generation), temperOf(intentOf(row)));
+    return (row) => tempers.get(keyOf(row.intent_id, row.intent_generation));
+  };
+
   const snapshot = async (): Promise<Snapshot> => {
     // the store first: a key that is acknowledged in between is then counted twice rather than not at all
     const held = await store.system.held();
-    const [catalog, observed, owners, reserved, tenants] = await Promise.all([
+    const planned = held.filter(({ state }) => state === "planned");
+    const [catalog, observed, temper, reserved, tenants] = await Promise.all([
       federation.catalog(),
-      federation.observe(),
-      store.system.intentsById([...new Set(held.map(({ intent_id }) => intent_id))]),
+      federation.observe(planned.map(({ id }) => id)),
+      readTempers(held),
       store.system.openReservations(clock.wallMs()),
       store.system.tenants(),
     ]);
-    const owner = new Map(owners.map((row) => [row.id, row]));
+    const known = new Set(observed.map(({ key }) => key));
     const named = new Set(tenants.map(({ id }) => id as string));
     return {
       ...catalog,
-      offers: withoutPlanned(catalog.offers, held, observed),
+      // what is promised in our books and not yet known to the providers
+      offers: withoutTaken(
+        catalog.offers,
+        planned.filter(({ id }) => !known.has(id)),
+      ),
+      outages: avoided.size === 0 ? catalog.outages : [...catalog.outages, ...outagesNow()],
       tenants: [...tenants.map(toTenant), ...catalog.tenants.filter(({ name }) => !named.has(name))],
       holdings: [
         ...catalog.holdings,
         ...held.flatMap((row) => {
-          const intent = owner.get(row.intent_id);
-          return intent === undefined ? [] : [toHolding(row, intent)];
+          const own = temper(row);
+          return own === undefined ? [] : [toHolding(row, own)];
         }),
       ],
       reservations: [
@@ -208,9 +297,49 @@ export function createPlanner(
     return { job, on, made: await plans.run(job) };
   };
 
+  const look = async (): Promise<World> => {
+    let now = await snapshot();
+    return {
+      snapshot: () => now,
+      async decide(intents, options = {}) {
+        const { job, on, made } = await run(now, intents, options);
+        if (made.batch !== undefined)
+          lastScarcity = { atMs: clock.wallMs(), currency: made.currency, prices: made.batch.prices };
+        return {
+          decisions: new Map(made.decisions.map((decision) => [decision.intent, decision])),
+          evicted: new Map(made.evictions.map(({ intent, by }) => [intent, by])),
+          currency: made.currency,
+          log: {
+            id: ids.next("plan"),
+            at_ms: clock.wallMs(),
+            catalog_hash: on.hash,
+            inputs: JSON.stringify({ moment: job.moment, intents, options }),
+            answers: JSON.stringify(made.batch?.answers ?? []),
+            engine: version,
+            catalogDocument: on.document,
+          },
+        };
+      },
+      take(allocations, intent) {
+        const temper = temperOf(intent);
+        const owner = {
+          intent_phase: "placing",
+          intent_priority: intent.priority,
+          intent_generation: 0,
+        } as const;
+        now = {
+          ...now,
+          offers: withoutTaken(now.offers, allocations),
+          holdings: [...now.holdings, ...allocations.map((row) => toHolding({ ...row, ...owner }, temper))],
+        };
+      },
+    };
+  };
+
   return {
     snapshot,
     scarcity: () => lastScarcity,
+    avoid: (offer, untilMs) => void avoided.set(offer, { fromMs: clock.wallMs(), untilMs }),
     async consider(intents, options = {}, given) {
       if (given === undefined) {
         const now = await snapshot();
@@ -227,23 +356,9 @@ export function createPlanner(
       };
       return { ...(await plans.run(job)), snapshot: given };
     },
+    look,
     async decide(intents, options = {}) {
-      const { job, on, made } = await run(await snapshot(), intents, options);
-      if (made.batch !== undefined)
-        lastScarcity = { atMs: clock.wallMs(), currency: made.currency, prices: made.batch.prices };
-      return {
-        decisions: new Map(made.decisions.map((decision) => [decision.intent, decision])),
-        currency: made.currency,
-        log: {
-          id: ids.next("plan"),
-          at_ms: clock.wallMs(),
-          catalog_hash: on.hash,
-          inputs: JSON.stringify({ moment: job.moment, intents, options }),
-          answers: JSON.stringify(made.batch?.answers ?? []),
-          engine: version,
-          catalogDocument: on.document,
-        },
-      };
+      return (await look()).decide(intents, options);
     },
   };
 }

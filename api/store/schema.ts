@@ -44,6 +44,8 @@ interface IntentTable {
   ending: Ending | null;
   /** Tries of placing so far; part of the keys in the federation. */
   attempt: number;
+  /** Tries that failed since it last ran: after too many it fails. */
+  failures: number;
   created_ms: number;
   updated_ms: number;
   /** Since when it stands in its phase. */
@@ -68,6 +70,9 @@ interface AllocationTable {
   region: string | null;
   gpus: number;
   replicas: number;
+  /** Of all replicas together. */
+  cpu_milli: number;
+  memory_mib: number;
   spot: number;
   cost_micro: number;
   currency: string;

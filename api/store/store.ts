@@ -79,6 +79,7 @@ export type IntentChange = Partial<
     | "message"
     | "ending"
     | "attempt"
+    | "failures"
     | "due_ms"
     | "expected_start_ms"
     | "started_ms"
@@ -170,6 +171,13 @@ export type Reserved =
   /** Most GPUs that could be reserved in that window. */
   | { readonly kind: "full"; readonly most: number };
 
+/** An allocation that is not released, and its owner. */
+export interface HeldRow extends AllocationRow {
+  readonly intent_phase: Phase;
+  readonly intent_priority: number;
+  readonly intent_generation: number;
+}
+
 /** What a tenant's requests may do: every row belongs to that tenant; another's rows do not exist here. */
 export interface TenantStore {
   /** One transaction: intent, event, audit, outbox and idempotency. Durable when it resolves. */
@@ -221,8 +229,12 @@ export interface SystemStore {
   /** The intents of these ids, by id; unknown ids are left out. */
   intentsById(ids: readonly string[]): Promise<readonly IntentRow[]>;
   intentById(id: string): Promise<IntentView | null>;
-  /** All allocations that are not released, by id. */
-  held(): Promise<readonly AllocationRow[]>;
+  /** Intents in any of the phases with what they hold or held, oldest first. */
+  views(input: { readonly phases: readonly Phase[]; readonly limit: number }): Promise<readonly IntentView[]>;
+  /** Waiting intents as a queue: higher priority first, then older. */
+  waitingIds(): Promise<readonly string[]>;
+  /** All allocations that are not released, by id, with what of their intents decides about them. */
+  held(): Promise<readonly HeldRow[]>;
   /** Null: the version differs. */
   changeIntent(input: ChangeIntent): Promise<IntentRow | null>;
   /** Before anything acts on a plan. */

@@ -3,6 +3,7 @@ import {
   type Delays,
   defaultDelays,
 } from "../../adapters/federation/in-process.ts";
+import type { Scenario } from "../../adapters/federation/scenario.ts";
 import { readSnapshot } from "../../adapters/json/snapshot.ts";
 import type { Federation } from "../../adapters/port.ts";
 import { type ControlLoop, createControlLoop, type LoopOptions } from "../../api/control/loop.ts";
@@ -69,6 +70,7 @@ const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 export interface DrivenOptions extends Pick<Service, "rates" | "page" | "registry" | "authenticators"> {
   readonly snapshot?: Snapshot;
   readonly delays?: Delays;
+  readonly scenario?: Scenario;
   readonly store?: Store;
   readonly time?: DrivenTime;
   readonly log?: Log;
@@ -128,7 +130,8 @@ export async function createDrivenService(options: DrivenOptions = {}): Promise<
   const { snapshot = twoOffers, delays = defaultDelays, log = silent } = options;
   const time = options.time ?? createDrivenTime();
   const random = { bytes: seededBytes(7) };
-  const plain = createInProcessFederation({ snapshot, clock: time, timers: time, delays });
+  const { scenario = {} } = options;
+  const plain = createInProcessFederation({ snapshot, clock: time, timers: time, delays, scenario });
   const federation = options.wrap?.(plain) ?? plain;
   const env: Env = {
     clock: time,

@@ -1,5 +1,5 @@
 import { assert } from "../../../engine/model/errors.ts";
-import { assertLegal, isTerminal } from "../../control/lifecycle.ts";
+import { assertLegal, isTerminal, type Phase } from "../../control/lifecycle.ts";
 import { appendAudit, appendEvent, contentHash, type Tx } from "../chain.ts";
 import type { AllocationRow, IntentRow } from "../schema.ts";
 import {
@@ -74,6 +74,7 @@ export async function acceptIntent(tx: Tx, tenant: TenantId, input: AcceptIntent
       message: input.message,
       ending: null,
       attempt: 0,
+      failures: 0,
       created_ms: atMs,
       updated_ms: atMs,
       phase_ms: atMs,
@@ -262,4 +263,33 @@ export async function intentPage(
   if (filter.name !== undefined) query = query.where("name", "=", filter.name);
   if (filter.before !== undefined) query = query.where("id", "<", filter.before);
   return query.orderBy("id", "desc").limit(filter.limit).execute();
+}
+
+/** See `SystemStore.views`. */
+export async function viewPage(
+  { db }: Pick<Tx, "db">,
+  { phases, limit }: { readonly phases: readonly Phase[]; readonly limit: number },
+): Promise<IntentView[]> {
+  const rows = await db
+    .selectFrom("intents")
+    .selectAll()
+    .where("terminal_ms", "is", null)
+    .where("phase", "in", phases)
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+  if (rows.length === 0) return [];
+  const allocations = await db
+    .selectFrom("allocations")
+    .selectAll()
+    .where(
+      "intent_id",
+      "in",
+      rows.map(({ id }) => id),
+    )
+    .orderBy("created_ms")
+    .orderBy("id")
+    .execute();
+  const byIntent = Map.groupBy(allocations, ({ intent_id }) => intent_id);
+  return rows.map((intent) => ({ intent, allocations: byIntent.get(intent.id) ?? [] }));
 }

@@ -75,10 +75,36 @@ export const systemOperations: {
         : db.selectFrom("intents").selectAll().where("id", "in", ids).orderBy("id").execute(),
   },
   intentById: { mode: "read", run: (tx, id) => intents.intentView(tx, id, null) },
+  views: { mode: "read", run: intents.viewPage },
+  waitingIds: {
+    mode: "read",
+    run: async ({ db }) =>
+      (
+        await db
+          .selectFrom("intents")
+          .select("id")
+          .where("terminal_ms", "is", null)
+          .where("phase", "=", "waiting")
+          .orderBy("priority", "desc")
+          .orderBy("id")
+          .execute()
+      ).map(({ id }) => id),
+  },
   held: {
     mode: "read",
     run: ({ db }) =>
-      db.selectFrom("allocations").selectAll().where("released_ms", "is", null).orderBy("id").execute(),
+      db
+        .selectFrom("allocations")
+        .innerJoin("intents", "intents.id", "allocations.intent_id")
+        .selectAll("allocations")
+        .select([
+          "intents.phase as intent_phase",
+          "intents.priority as intent_priority",
+          "intents.generation as intent_generation",
+        ])
+        .where("allocations.released_ms", "is", null)
+        .orderBy("allocations.id")
+        .execute(),
   },
   changeIntent: { mode: "write", run: intents.changeIntent },
   logPlan: { mode: "write", run: logs.logPlan },

@@ -104,7 +104,7 @@ test("a federation that does not answer in time costs an attempt, and after the 
     ...federation,
     purchase: () => Promise.reject(new AdapterError("timeout", "no answer")),
   });
-  const { service, token, id } = await submitted({ wrap, loop: { mostAttempts: 2 } });
+  const { service, token, id } = await submitted({ wrap, loop: { mostFailures: 2 } });
   await service.run(200_000, 200);
   expect((await service.request(token, "GET", `/intents/${id}`)).body).toMatchObject({
     phase: "failed",

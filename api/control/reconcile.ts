@@ -1,0 +1,43 @@
+import { AdapterError } from "../../adapters/port.ts";
+import type { Env } from "../env.ts";
+
+/** What a comparison of the federation with the store found. */
+export interface Discrepancies {
+  /** Running intents whose capacity is gone, taken, or done. */
+  readonly troubled: readonly string[];
+  /** Keys that the federation holds and nobody owns; they were given back. */
+  readonly orphans: number;
+}
+
+/**
+ * Compares what the federation holds with what the store holds. What the store does not know is given back: a call
+ * whose answer was lost after its intent had moved on, or the world as it was after the moment of a restored backup.
+ *
+ * @throws {AdapterError} when the federation cannot be seen
+ */
+export async function reconcile({
+  federation,
+  store,
+  log,
+}: Pick<Env, "federation" | "store" | "log">): Promise<Discrepancies> {
+  // the federation first: every key was stored before it was sent, so what it shows is in the store by now or never
+  const observed = await federation.observe();
+  const held = await store.system.held();
+  const owned = new Set(held.map(({ id }) => id));
+  let orphans = 0;
+  for (const { key, intent } of observed) {
+    if (owned.has(key)) continue;
+    log.warn({ key, intent }, "held by nobody: given back");
+    try {
+      await federation.release(key);
+      orphans++;
+    } catch (error) {
+      if (!(error instanceof AdapterError)) throw error;
+    }
+  }
+  const phases = new Map(observed.map(({ key, phase }) => [key, phase]));
+  const troubled = new Set<string>();
+  for (const { id, intent_id, intent_phase } of held)
+    if (intent_phase === "running" && phases.get(id) !== "running") troubled.add(intent_id);
+  return { troubled: [...troubled], orphans };
+}
