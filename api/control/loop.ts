@@ -165,8 +165,8 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
       const step = placedStep(row, decision, allocations, context);
       return step !== null && (await move(row, step)) !== null;
     });
-    await Promise.all(writes);
-    return (await Promise.all(moves)).includes(true);
+    const [, moved] = await Promise.all([Promise.all(writes), Promise.all(moves)]);
+    return moved.includes(true);
   };
   /** A running intent gives its place to another one and queues again. */
   const makeWay = async (victim: string, by: string): Promise<void> => {
@@ -191,7 +191,10 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
       const decided = await world.decide([intentOf(row)]);
       lookedAt.add(row.id);
       // the commit of this one and the plan of the next go on at the same time
-      settled.push(settle(world, [row], decided));
+      const settling = settle(world, [row], decided);
+      // heard of below, after the others: until then it must not count as unheard
+      settling.catch(() => undefined);
+      settled.push(settling);
     }
     return (await Promise.all(settled)).includes(true);
   };
