@@ -28,6 +28,13 @@ export interface Aim {
   readonly met: boolean;
 }
 
+/** One topic of a bench: its figures, the aims that follow from them, and lines for people. */
+export interface Topic {
+  readonly result: Readonly<Record<string, unknown>>;
+  readonly aims: readonly Aim[];
+  readonly lines: readonly string[];
+}
+
 /** An upper or lower limit on a measured value. */
 export function aim(
   name: string,

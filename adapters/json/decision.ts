@@ -7,20 +7,12 @@ import type {
   RunnerUp,
   Tradeoff,
 } from "../../engine/model/decision.ts";
-import type { Micro } from "../../engine/model/money.ts";
 import type { BatchReport, Plan } from "../../engine/model/plan.ts";
 import type { Snapshot } from "../../engine/model/snapshot.ts";
+import { forgeAmount, type Json, type JsonObject } from "./amount.ts";
+import { forgePlanPolicies, forgePolicies } from "./policies.ts";
 
-/** Any JSON value. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
-
-/** A JSON object. */
-export type JsonObject = { readonly [key: string]: Json };
-
-/** Micro-units as a JSON number of whole units: 1_800_000 is 1.8, exactly as written. */
-export function forgeAmount(micro: Micro, currency: string): JsonObject {
-  return { amount: micro / 1_000_000, currency };
-}
+export type { Json, JsonObject };
 
 const criterionNames: readonly CriterionName[] = ["cost", "slowness", "latency", "energy"];
 
@@ -54,6 +46,9 @@ function forgePlacement(placement: Placement, currency: string): JsonObject {
     replicas: placement.replicas,
     cost_per_hour: forgeAmount(placement.costMicro, currency),
     spot: placement.spot,
+    ...(placement.clearingMicro === undefined
+      ? {}
+      : { clearing_price: forgeAmount(placement.clearingMicro, currency) }),
     ...(placement.devices === undefined ? {} : { devices: placement.devices }),
   };
 }
@@ -120,6 +115,7 @@ export function forgeDecision(decision: Decision, currency: string): JsonObject 
     relaxations: decision.relaxations.map(({ path, from, to }) => ({ path, from, to })),
     warnings: decision.warnings.map(({ path, code, message }) => ({ path, code, message })),
     ...(decision.expectedStart === undefined ? {} : { expected_start: decision.expectedStart }),
+    ...forgePolicies(decision, currency),
   };
 }
 
@@ -167,6 +163,7 @@ export function forgePlan(plan: Plan, snapshot: Snapshot): JsonObject {
       stopped_by: plan.stoppedBy,
     },
     ...(plan.batch === undefined ? {} : { batch: forgeBatch(plan.batch, plan.currency) }),
+    ...forgePlanPolicies(plan),
     warnings: plan.warnings.map(({ path, code, message }) => ({ path, code, message })),
   };
 }

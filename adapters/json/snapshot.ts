@@ -17,7 +17,17 @@ import { priorities } from "./choices.ts";
 import { stated, whole } from "./field.ts";
 import { originLeaf } from "./intent-constraints.ts";
 import { canonicalModel } from "./intent-workload.ts";
-import { dropUnknown, durationLeaf, leaf, moneyLeaf, readWith, timeLeaf, wordLeaf } from "./leaf.ts";
+import {
+  bytesLeaf,
+  cpuLeaf,
+  dropUnknown,
+  durationLeaf,
+  leaf,
+  moneyLeaf,
+  readWith,
+  timeLeaf,
+  wordLeaf,
+} from "./leaf.ts";
 import {
   collapseWarnings,
   createNotes,
@@ -91,6 +101,11 @@ const holdingSchema = z.strictObject({
   tenant: wordLeaf.optional().describe("Default `default`."),
   evictable: z.boolean().optional().describe("Default true."),
   min_runtime: durationLeaf.optional().describe("Never evicted before."),
+  cpu: cpuLeaf("up").optional().describe("CPU it takes, free again when it ends."),
+  memory: bytesLeaf("up").optional().describe("Memory it takes, free again when it ends."),
+  max_interruption: durationLeaf
+    .optional()
+    .describe("Longest interruption it bears; absent: any. With it, it makes way only to restart elsewhere."),
   last_checkpoint: timeLeaf.optional().describe("Work since then is lost on eviction."),
   until: timeLeaf.optional().describe("Expected or enforced end."),
   spot: z.boolean().optional().describe("At the spot price."),
@@ -114,6 +129,9 @@ const outageSchema = z.strictObject({
   end: timeLeaf.optional().describe("Until; open: until further notice."),
 });
 
+const tenantsText =
+  "Tenants and cohorts with quotas; a broken entry is named, and the intents under it are refused.";
+
 const schema = z.strictObject({
   version: z.union([z.string(), whole()]).optional().describe("Names this state; default 1."),
   at: timeLeaf.optional().describe("Now, for every decision on this snapshot."),
@@ -124,7 +142,7 @@ const schema = z.strictObject({
     .describe("Exchange rates: currency of this snapshot per foreign unit."),
   hub: originLeaf.optional().describe("Where latency is measured from."),
   offers: z.array(z.unknown()).describe("Offers; a broken one is skipped, named and counted."),
-  tenants: z.array(tenantSchema).optional().describe("Tenants with quotas."),
+  tenants: z.array(z.unknown()).optional().describe(tenantsText),
   holdings: z.array(holdingSchema).optional().describe("What runs where."),
   reservations: z.array(reservationSchema).optional().describe("Capacity held for a window."),
   outages: z.array(outageSchema).optional().describe("What is not usable."),
@@ -134,6 +152,7 @@ const schema = z.strictObject({
 /** The snapshot fixture with its offers, for the published JSON Schema. */
 export const snapshotSchema: z.ZodType = schema.extend({
   offers: z.array(offerSchema).describe("Offers; a broken one is skipped, named and counted."),
+  tenants: z.array(tenantSchema).optional().describe(tenantsText),
 });
 
 type Parsed = z.output<typeof schema>;
@@ -230,25 +249,30 @@ function toQuota(quota: z.output<typeof quotaSchema>, path: string, currency: st
   };
 }
 
-function toTenants(parsed: Parsed, currency: string, notes: Notes): Tenant[] {
-  const tenants = (parsed.tenants ?? []).map((tenant, index): Tenant => {
-    const path = joinPath("tenants", index);
-    return {
-      name: tenant.name,
-      weight: tenant.weight ?? 1,
-      quotas: (tenant.quotas ?? []).map((quota, at) =>
-        toQuota(quota, joinPath(`${path}.quotas`, at), currency, notes),
-      ),
-      ...stated({ cohort: tenant.cohort }),
-    };
-  });
-  tenants.forEach((tenant, index) => {
-    if (tenants.findIndex((other) => other.name === tenant.name) < index)
-      notes.problems.push(
-        problem(joinPath("tenants", index), "duplicate_id", tenant.name, "names that are unique"),
-      );
-  });
-  return tenants.sort((a, b) => byText(a.name, b.name));
+const tenantPath = (entry: unknown, index: number): string =>
+  entryPath("tenants", index, "name", isRecord(entry) ? entry["name"] : null);
+
+/** One entry of `tenants`: read, or kept with what is wrong about it, so that its intents are not taken for unlimited. */
+function readTenant(entry: unknown, path: string, currency: string, strict: boolean, notes: Notes): Tenant {
+  const own = createNotes();
+  const parsed = readWith(tenantSchema, dropUnknown(tenantSchema, entry, path, strict, own), path, own);
+  const quotas = (parsed?.quotas ?? []).map((quota, at) =>
+    toQuota(quota, joinPath(`${path}.quotas`, at), currency, own),
+  );
+  notes.warnings.push(...own.warnings);
+  const [problem] = own.problems;
+  const fields: Readonly<Record<string, unknown>> = isRecord(entry) ? entry : {};
+  const text = (key: string): string | undefined =>
+    typeof fields[key] === "string" && fields[key] !== "" ? fields[key] : undefined;
+  return {
+    name: parsed?.name ?? text("name") ?? path,
+    weight: parsed?.weight ?? 1,
+    quotas: problem === undefined ? quotas : [],
+    ...stated({
+      cohort: parsed?.cohort ?? text("cohort"),
+      problem: problem === undefined ? undefined : `${problem.path}: ${problem.message}`,
+    }),
+  };
 }
 
 const toHolding = (holding: z.output<typeof holdingSchema>): Holding => ({
@@ -265,6 +289,9 @@ const toHolding = (holding: z.output<typeof holdingSchema>): Holding => ({
     until: holding.until,
     spot: holding.spot,
     replicas: holding.replicas,
+    cpuMilli: holding.cpu,
+    memoryMib: holding.memory,
+    maxInterruptionSeconds: holding.max_interruption,
   }),
 });
 
@@ -365,7 +392,9 @@ export function readSnapshot(document: unknown, options: SnapshotOptions = {}): 
     currency,
     rates: toRates(parsed.rates, notes),
     offers: sortOffers(flavors, "offers", notes),
-    tenants: toTenants(parsed, currency, notes),
+    tenants: (parsed.tenants ?? [])
+      .map((entry, index) => readTenant(entry, tenantPath(entry, index), currency, strict, notes))
+      .sort((a, b) => byText(a.name, b.name)),
     holdings: (parsed.holdings ?? [])
       .map(toHolding)
       .sort((a, b) => byText(a.intent, b.intent) || byText(a.offer, b.offer) || byText(a.since, b.since)),

@@ -8,6 +8,7 @@ import type {
   RunnerUp,
 } from "../../engine/model/decision.ts";
 import type { Plan } from "../../engine/model/plan.ts";
+import { policyLines, renderPolicies } from "./policies.ts";
 import { price, table } from "./table.ts";
 
 const criterionNames: readonly CriterionName[] = ["cost", "slowness", "latency", "energy"];
@@ -142,6 +143,8 @@ function placedSections(decision: Decision, currency: string): (readonly [string
 export function renderDecision(decision: Decision, currency: string): string {
   const placed = decision.outcome === "placed";
   const sections = placed ? placedSections(decision, currency) : [];
+  const policies = policyLines(decision, currency);
+  if (policies.length > 0) sections.push(["Policies", policies.map((line) => `    ${line}`).join("\n")]);
   if (Object.keys(decision.rejections).length > 0)
     sections.push([
       `Rejections (${decision.feasible} of ${decision.considered} options feasible)`,
@@ -175,5 +178,6 @@ export function renderObjects(objects: readonly KubernetesObject[]): string {
 
 /** Every decision of a plan for people. */
 export function renderPlan(plan: Plan): string {
-  return plan.decisions.map((decision) => renderDecision(decision, plan.currency)).join("\n\n");
+  const decisions = plan.decisions.map((decision) => renderDecision(decision, plan.currency));
+  return [...decisions, ...renderPolicies(plan)].join("\n\n");
 }

@@ -115,29 +115,33 @@ function isAdmitted(claim: Claim, row: number, replicas: number, gone: readonly 
   );
 }
 
-/** Blockers that could help at an offer: those on it, and those whose quota is missing. */
-function helpful(claim: Claim, row: number, replicas: number): Blocker[] {
-  const offer = claim.scope.catalog.options.flavor[row]!;
-  const quotaIsShort = !isAdmitted(claim, row, replicas, []);
-  const asked = [...amountsAt(claim, row, replicas).keys()];
-  return claim.blockers.filter(
-    ({ frees, amounts }) =>
+/** Blockers that could help at an offer: those on it, and those of the same cohorts whose quota is missing. */
+function helpful(claim: Claim, row: number, asked: readonly Resource[], quotaIsShort: boolean): Blocker[] {
+  const { accounts, scope, blockers } = claim;
+  const { tenant: claimant } = scope.need.intent;
+  const offer = scope.catalog.options.flavor[row]!;
+  return blockers.filter(
+    ({ frees, amounts, tenant }) =>
       frees.some(([at]) => at === offer) ||
-      (quotaIsShort && asked.some((resource) => (amounts.get(resource) ?? 0) > 0)),
+      (quotaIsShort &&
+        accounts.books.isSameTree(tenant, claimant) &&
+        asked.some((resource) => (amounts.get(resource) ?? 0) > 0)),
   );
 }
 
-/** The cheapest way into one offer. */
-function wayInto(claim: Claim, row: number, rank: number): Way | null {
+/** The cheapest way into one offer, if it costs less than `most`. */
+function wayInto(claim: Claim, row: number, rank: number, most: number): Way | null {
   const { scope, accounts } = claim;
   const { limits: _asked, ...bare } = scope;
   const replicas = hostedAt(scope);
   const offer = scope.catalog.options.flavor[row]!;
   const asked = [...amountsAt(claim, row, replicas).keys()];
-  const cover = cheapestCover(helpful(claim, row, replicas), {
+  const quotaIsShort = !isAdmitted(claim, row, replicas, []);
+  const cover = cheapestCover(helpful(claim, row, asked, quotaIsShort), {
+    most,
     isEnough: (gone) =>
       slotsNow({ ...bare, usage: usageWithout(scope, offer, gone) }, row) >= replicas &&
-      isAdmitted(claim, row, replicas, gone),
+      (!quotaIsShort || isAdmitted(claim, row, replicas, gone)),
     isAllowed: (gone) => isReclaimable(accounts.books, scope.need.intent.tenant, gone, asked),
   });
   return cover === null ? null : { cover, rank };
@@ -170,7 +174,8 @@ function wayOver(claim: Claim): Way | null {
   const quotaIsShort = !isAdmitted(claim, best, need.replicas, []);
   const pieces = blockers.filter(({ frees }) => quotaIsShort || frees.some(([at]) => rowOf.has(at)));
   const cover = cheapestCover(pieces, {
-    isEnough: (gone) => room(gone) >= need.replicas && isAdmitted(claim, best, need.replicas, gone),
+    isEnough: (gone) =>
+      room(gone) >= need.replicas && (!quotaIsShort || isAdmitted(claim, best, need.replicas, gone)),
     isAllowed: (gone) => isReclaimable(accounts.books, need.intent.tenant, gone, asked),
   });
   return cover === null ? null : { cover, rank: 0 };
@@ -211,7 +216,7 @@ export function cheapestWay(
   if (isGang) return claim.rows.length === 0 ? null : wayOver(claim);
   let best: Way | null = null;
   for (const [rank, row] of claim.rows.slice(0, mostRows).entries()) {
-    const way = wayInto(claim, row, rank);
+    const way = wayInto(claim, row, rank, best?.cover.cost ?? Number.POSITIVE_INFINITY);
     if (way !== null && (best === null || isBetter(way, best))) best = way;
   }
   return best;

@@ -24,6 +24,8 @@ export interface CoverRule<P extends Piece> {
   readonly isEnough: (chosen: readonly P[]) => boolean;
   /** Holds for every part of a choice for which it holds. */
   readonly isAllowed: (chosen: readonly P[]) => boolean;
+  /** Choices that cost more are of no interest; default none. */
+  readonly most?: number;
 }
 
 /**
@@ -32,9 +34,11 @@ export interface CoverRule<P extends Piece> {
  * to fewer pieces, then to the order given. Null when nothing allowed is enough.
  */
 export function cheapestCover<P extends Piece>(pieces: readonly P[], rule: CoverRule<P>): Cover<P> | null {
+  const { most = Number.POSITIVE_INFINITY } = rule;
   if (!rule.isEnough(pieces)) return null;
+  if (most < Number.POSITIVE_INFINITY && leastOne(pieces, rule.isEnough) > most) return null;
   const first = dropNeedless(pieces, rule.isEnough);
-  const start = rule.isAllowed(first) ? first : null;
+  const start = sum(first) <= most && rule.isAllowed(first) ? first : null;
   if (pieces.length <= exactPieces) return search(pieces, start, rule);
   return start === null ? null : { pieces: start, cost: sum(start), least: leastOne(pieces, rule.isEnough) };
 }
@@ -72,14 +76,14 @@ function leastOne<P extends Piece>(
 function search<P extends Piece>(
   pieces: readonly P[],
   start: readonly P[] | null,
-  { isEnough, isAllowed }: CoverRule<P>,
+  { isEnough, isAllowed, most = Number.POSITIVE_INFINITY }: CoverRule<P>,
 ): Cover<P> | null {
   const ordered = pieces
     .map((piece, index) => ({ piece, index }))
     .sort((a, b) => a.piece.cost - b.piece.cost || a.index - b.index)
     .map(({ piece }) => piece);
   let best = start;
-  let bestCost = start === null ? Number.POSITIVE_INFINITY : sum(start);
+  let bestCost = start === null ? most : sum(start);
   let questions = 0;
   const visit = (at: number, chosen: readonly P[], cost: number): void => {
     if (cost > bestCost || (cost === bestCost && best !== null && chosen.length >= best.length)) return;

@@ -18,7 +18,7 @@ import type { Batch, Contender } from "./batch.ts";
 import type { Served } from "./serve.ts";
 
 /** LPs above this many columns are asked per GPU model instead of per offer. */
-const mostWays = 6_000;
+const mostWays = 2_000;
 
 /** What tenants are entitled to in a batch, and how to measure what they get. */
 export interface Fairness {

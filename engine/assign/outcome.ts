@@ -48,6 +48,11 @@ export function refusalOf(
         reason: "COST_LIMIT_EXCEEDED",
         message: `${wanted} replicas together cost more than max_hourly_cost in every combination of offers`,
       };
+    if (shortfall.by === "distance")
+      return {
+        reason: "DEADLINE_UNREACHABLE",
+        message: `spread over the offers that are left, the ${wanted} replicas do not end before the deadline`,
+      };
     return {
       reason: "INSUFFICIENT_RESOURCES",
       message:

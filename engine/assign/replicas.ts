@@ -22,7 +22,7 @@ export interface Shortfall {
   readonly most: number;
   /** Least billed price of all replicas when only the cap is in the way. */
   readonly leastMicro: number | null;
-  readonly by: "capacity" | "cap" | "spread";
+  readonly by: "capacity" | "cap" | "spread" | "distance";
 }
 
 /** Replicas the offer of a row can host now, after what the plan already gave away. */
@@ -104,7 +104,10 @@ function shortlist(
 }
 
 /** Objective of `replicas` in one offer: money for a pure cost goal, else the sum of their scores. */
-function objectiveOf(scope: Scope, ranking: Ranking): (candidate: Candidate, replicas: number) => number {
+export function objectiveOf(
+  scope: Scope,
+  ranking: Ranking,
+): (candidate: Candidate, replicas: number) => number {
   const { catalog, need } = scope;
   const pureCost = weightOf(ranking.weights, "cost") === 1;
   return (candidate, replicas) => {

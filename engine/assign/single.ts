@@ -13,7 +13,8 @@ import {
   type Ranking,
   rangeOf,
 } from "./rank.ts";
-import { billedShare, hostReplicas, type Share, type Shortfall, slotsNow } from "./replicas.ts";
+import { billedShare, type Share, type Shortfall, slotsNow } from "./replicas.ts";
+import { hostGang } from "./topology.ts";
 
 /** What one intent alone gets from what is free. */
 export interface SingleResult {
@@ -90,7 +91,7 @@ export function placeSingle(scope: Scope, k: number): SingleResult {
     };
   }
   if (need.together === 1) return { ...result, shares: waves(scope, ranked), shortfall: null };
-  const hosted = hostReplicas(scope, goal, ranked);
+  const hosted = hostGang(scope, goal, ranked);
   return Array.isArray(hosted)
     ? { ...result, shares: hosted, shortfall: null }
     : { ...result, shares: [], shortfall: hosted as Shortfall };

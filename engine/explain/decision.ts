@@ -2,9 +2,10 @@ import { type Candidate, candidateOf, comparator, type Range, rangeOf } from "..
 import type { Share } from "../assign/replicas.ts";
 import type { Served } from "../assign/serve.ts";
 import type { SingleResult } from "../assign/single.ts";
+import { distanceOf, spreadSlowdown } from "../assign/topology.ts";
 import { flavorOf } from "../compile/catalog.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
-import { interruptionFactor } from "../compile/need.ts";
+import { interruptionFactor, taskSeconds } from "../compile/need.ts";
 import type { BidResult } from "../model/bid.ts";
 import type { Criteria, CriterionName, Decision, Placement } from "../model/decision.ts";
 import type { Warning } from "../model/intent.ts";
@@ -31,7 +32,10 @@ export function placementsOf({ catalog, need }: Scope, shares: readonly Share[])
   });
 }
 
-/** Criteria of a placement over several offers: cost adds up, the slowest and farthest count, energy is averaged. */
+/**
+ * Criteria of a placement over several offers: cost adds up, the slowest counts, with the slowdown of their distance, so
+ * does the farthest, and energy is averaged.
+ */
 function combined(scope: Scope, shares: readonly Share[]): Pick<Candidate, "values" | "unknown"> {
   const first = shares[0]!.candidate;
   if (shares.length === 1) return first;
@@ -39,14 +43,21 @@ function combined(scope: Scope, shares: readonly Share[]): Pick<Candidate, "valu
   const hosted = shares.reduce((sum, { replicas }) => sum + replicas, 0);
   const most = (name: CriterionName): number =>
     Math.max(...shares.map(({ candidate }) => candidate.values[name]));
+  const factor = spreadSlowdown(
+    scope,
+    shares.map(({ candidate }) => flavorOf(catalog, candidate.row)),
+  );
+  const slowest = Math.max(...shares.map(({ candidate }) => taskSeconds(catalog, need, candidate.row)));
+  // per hour for services, to completion for batch
+  const hours = need.runtime.source === "none" ? 1 : (slowest * factor) / 3600;
   const cost = shares.reduce(
-    (sum, share) => sum + share.billedMicro * interruptionFactor(catalog, need, share.candidate.row),
+    (sum, share) => sum + share.billedMicro * interruptionFactor(catalog, need, share.candidate.row) * hours,
     0,
   );
   const energy =
     shares.reduce((sum, { candidate, replicas }) => sum + candidate.values.energy * replicas, 0) / hosted;
   return {
-    values: { cost, slowness: most("slowness"), latency: most("latency"), energy },
+    values: { cost, slowness: most("slowness") * factor, latency: most("latency"), energy },
     unknown: criterionNames.filter((name) =>
       shares.some(({ candidate }) => candidate.unknown.includes(name)),
     ),
@@ -85,6 +96,13 @@ function assumptions(scope: Scope, result: SingleResult): Warning[] {
         `an uninterrupted stretch of ${segment.toFixed(1)} h is unlikely at ${rate} interruptions per hour: checkpoint more often`,
       );
   }
+  const offers = result.shares.map(({ candidate }) => flavorOf(catalog, candidate.row));
+  const slowdown = spreadSlowdown(scope, offers);
+  if (slowdown > 1)
+    note(
+      "workload.communication_pattern",
+      `${need.intent.workload.communicationPattern} over ${offers.length} offers (${distanceOf(offers)} apart) is taken as ${slowdown} times as slow as within one`,
+    );
   const hosted = result.shares.reduce((sum, { replicas }) => sum + replicas, 0);
   if (hosted < need.replicas)
     note(

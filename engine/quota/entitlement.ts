@@ -56,7 +56,7 @@ type Goal = { readonly kind: "level" } | { readonly kind: "fixed"; readonly valu
 
 /** The LP of one round: the shape never changes, so that one basis starts the next. */
 interface Template {
-  readonly scale: number;
+  /** Value per weight of a level of 1. */
   readonly levelScale: number;
   build(goals: readonly Goal[]): LinearModel;
   /** Row of a claimant. */
@@ -64,31 +64,33 @@ interface Template {
 }
 
 function templateOf({ capacity, claimants }: ShareProblem): Template {
-  const scale = Math.max(1, ...claimants.map(fullOf));
-  const most = Math.max(...claimants.map((claimant) => fullOf(claimant) / scale / claimant.weight));
+  const fulls = claimants.map((claimant) => Math.max(1, fullOf(claimant)));
+  const most = Math.max(...claimants.map(({ weight }, index) => fulls[index]! / weight));
   const firstClaimant = capacity.length;
   return {
-    scale,
     levelScale: most,
     rowOf: claimants.map((_, index) => firstClaimant + index),
     build(goals) {
       const builder = createModelBuilder();
       const level = builder.addColumn(-1, 0, 1);
-      for (const limit of capacity) builder.addRow(-Infinity, limit);
+      for (const _ of capacity) builder.addRow(-Infinity, 1);
       for (const [index, { held }] of claimants.entries()) {
         const goal = goals[index]!;
-        builder.addRow((goal.kind === "level" ? -held : goal.value - held) / scale, Infinity);
+        builder.addRow((goal.kind === "level" ? -held : goal.value - held) / fulls[index]!, Infinity);
       }
       for (const [index, { weight, demands }] of claimants.entries()) {
         const row = firstClaimant + index;
-        if (goals[index]!.kind === "level") builder.put(row, level, -weight * most);
+        const full = fulls[index]!;
+        if (goals[index]!.kind === "level") builder.put(row, level, (-weight * most) / full);
         for (const { units, ways } of demands) {
-          const cap = ways.length > 1 ? builder.addRow(-Infinity, units) : -1;
+          const cap = ways.length > 1 ? builder.addRow(-Infinity, 1) : -1;
           for (const { value, uses } of ways) {
-            const column = builder.addColumn(0, 0, units);
-            builder.put(row, column, value / scale);
+            // columns are shares of the demand, rows shares of what they limit: everything is about 1
+            const column = builder.addColumn(0, 0, 1);
+            builder.put(row, column, (value * units) / full);
             if (cap >= 0) builder.put(cap, column, 1);
-            for (const [use, amount] of uses) builder.put(use, column, amount);
+            for (const [use, amount] of uses)
+              builder.put(use, column, (amount * units) / Math.max(capacity[use]!, 1e-9));
           }
         }
       }
@@ -121,7 +123,7 @@ function createRounds(problem: ShareProblem, solver: Solver) {
       if (answer.status !== "optimal" || answer.values === null || answer.rowDuals === null) return undefined;
       basis = answer.basis;
       return {
-        level: answer.values[0]! * template.levelScale * template.scale,
+        level: answer.values[0]! * template.levelScale,
         isBinding: template.rowOf.map((row) => Math.abs(answer.rowDuals![row]!) > tolerance),
       };
     },
@@ -145,56 +147,48 @@ const goalsOf = (
   });
 
 /**
- * The most of the undecided, lowest full level first, that can have all they ask for while nobody else stays below the
- * last one's level: by bisection. Undefined when the solver fails.
- */
-async function satisfied(
-  rounds: Rounds,
-  claimants: readonly Claimant[],
-  decided: readonly (number | null)[],
-  order: readonly number[],
-): Promise<number | undefined> {
-  const levelOf = (index: number): number => fullOf(claimants[index]!) / claimants[index]!.weight;
-  let low = 0;
-  let high = order.length;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    const found = await rounds.solve(goalsOf(decided, new Set(order.slice(0, middle)), claimants));
-    if (found === undefined) return undefined;
-    const isEverybody = middle === order.length;
-    const last = levelOf(order[middle - 1]!);
-    if (found !== null && (isEverybody || found.level >= last * (1 - 10 * tolerance))) low = middle;
-    else high = middle - 1;
-  }
-  return low;
-}
-
-/**
  * Water-filling: the level of all rises until somebody cannot rise any further, who is settled there; and so on. Those
- * who can have all they ask for are settled together. Exact for demand that can be divided; a few LPs of one shape.
- * Null when the solver fails.
+ * who can have all they ask for are settled together: a guess from filling without a solver, verified by the level of
+ * the others, halved where it was too bold. Exact for demand that can be divided; a few LPs of one shape. Null when the
+ * solver fails.
  */
 async function fillByLp(problem: ShareProblem, solver: Solver): Promise<Entitlements | null> {
   const { claimants } = problem;
   const rounds = createRounds(problem, solver);
+  const levels = claimants.map((claimant) => fullOf(claimant) / claimant.weight);
   const decided: (number | null)[] = claimants.map((claimant) =>
     fullOf(claimant) <= claimant.held ? claimant.held : null,
   );
+  const openInOrder = (): number[] =>
+    decided
+      .flatMap((value, index) => (value === null ? [index] : []))
+      .sort((a, b) => levels[a]! - levels[b]! || a - b);
+  const guess = fillGreedily(problem).values;
+  const order = openInOrder();
+  const firstShort = order.findIndex((index) => guess[index]! < fullOf(claimants[index]!) * (1 - 1e-6));
+  let full = firstShort < 0 ? order : order.slice(0, firstShort);
+  let step = 1;
   while (decided.includes(null)) {
-    const open = decided.flatMap((value, index) => (value === null ? [index] : []));
-    const levelOf = (index: number): number => fullOf(claimants[index]!) / claimants[index]!.weight;
-    const now = await rounds.solve(goalsOf(decided, new Set(), claimants));
-    if (now === undefined || now === null) return null;
-    const order = [...open].sort((a, b) => levelOf(a) - levelOf(b) || a - b);
-    if (now.level >= levelOf(order[0]!) * (1 - 10 * tolerance)) {
-      const count = await satisfied(rounds, claimants, decided, order);
-      if (count === undefined) return null;
-      for (const index of order.slice(0, count)) decided[index] = fullOf(claimants[index]!);
-      if (count > 0) continue;
+    const now = await rounds.solve(goalsOf(decided, new Set(full), claimants));
+    if (now === undefined || (now === null && full.length === 0)) return null;
+    const rest = openInOrder().filter((index) => !full.includes(index));
+    const last = full.length === 0 ? 0 : levels[full.at(-1)!]!;
+    if (now === null || (rest.length > 0 && now.level < last * (1 - 10 * tolerance))) {
+      full = full.slice(0, full.length >> 1);
+      step = 1;
+      continue;
     }
-    const stuck = open.filter((index) => now.isBinding[index]);
+    for (const index of full) decided[index] = fullOf(claimants[index]!);
+    full = [];
+    if (rest.length === 0) break;
+    if (now.level >= levels[rest[0]!]! * (1 - 10 * tolerance)) {
+      full = rest.slice(0, step);
+      step *= 2;
+      continue;
+    }
+    const stuck = rest.filter((index) => now.isBinding[index]);
     // degenerate duals that name nobody: the level is the answer for all
-    for (const index of stuck.length > 0 ? stuck : open)
+    for (const index of stuck.length > 0 ? stuck : rest)
       decided[index] = Math.max(claimants[index]!.held, now.level * claimants[index]!.weight);
   }
   return { values: decided.map((value) => value!), from: "lp", solves: rounds.solves };

@@ -187,26 +187,6 @@ const broken: readonly (readonly [string, object, string, string])[] = [
   ["an unknown field", { color: 1 }, "color", "unknown field"],
   ["two offers of one id", { offers: [annotated("a"), traits("a")] }, "offers", '"a"'],
   [
-    "a quota without class",
-    { tenants: [{ name: "a", quotas: [{ nominal: 1 }] }] },
-    "tenants[0].quotas[0]",
-    "gpu_class",
-  ],
-  [
-    "a quota of GPUs in money",
-    { tenants: [{ name: "a", quotas: [{ gpu_class: "*", nominal: "5 EUR" }] }] },
-    "tenants[0].quotas[0].nominal",
-    "GPUs",
-  ],
-  [
-    "a money quota in another currency",
-    { tenants: [{ name: "a", quotas: [{ money: true, nominal: "5 USD" }] }] },
-    "tenants[0].quotas[0].nominal",
-    "EUR",
-  ],
-  ["two tenants of one name", { tenants: [{ name: "a" }, { name: "a" }] }, "tenants[1]", "unique"],
-  ["a weight of zero", { tenants: [{ name: "a", weight: 0 }] }, "tenants[0].weight", "more than 0"],
-  [
     "a holding without offer",
     { holdings: [{ intent: "i", gpus: 1, since: at }] },
     "holdings[0].offer",
@@ -242,6 +222,55 @@ test.for(broken)("a snapshot with %s is refused by path", ([, change, path, mess
   expect(problems).toHaveLength(1);
   expect(problems[0]?.path).toBe(path);
   expect(problems[0]?.message).toContain(message);
+});
+
+/** A broken entry of `tenants`, and part of what is said about it. */
+const brokenTenants: readonly (readonly [string, object, string, string])[] = [
+  ["a quota without class", { quotas: [{ nominal: 1 }] }, "quotas[0]", "gpu_class"],
+  [
+    "a quota of GPUs in money",
+    { quotas: [{ gpu_class: "*", nominal: "5 EUR" }] },
+    "quotas[0].nominal",
+    "GPUs",
+  ],
+  [
+    "a money quota in another currency",
+    { quotas: [{ money: true, nominal: "5 USD" }] },
+    "quotas[0].nominal",
+    "EUR",
+  ],
+  ["a negative quota", { quotas: [{ gpu_class: "*", nominal: -1 }] }, "quotas[0].nominal", "-1"],
+  ["a weight of zero", { weight: 0 }, "weight", "more than 0"],
+  ["an unknown field", { color: 1 }, "color", "unknown field"],
+];
+
+test.for(brokenTenants)(
+  "a tenant with %s is kept with its problem, and the rest is read",
+  ([, change, path, message]) => {
+    const { tenants } = readSnapshot({
+      at,
+      offers: [annotated("a")],
+      tenants: [{ name: "b", cohort: "c", ...change }, { name: "good" }],
+    });
+    expect(tenants.map(({ name, cohort, quotas }) => ({ name, cohort, quotas }))).toEqual([
+      { name: "b", cohort: "c", quotas: [] },
+      { name: "good", cohort: undefined, quotas: [] },
+    ]);
+    expect(tenants[0]!.problem).toContain(`tenants[name=b].${path}`);
+    expect(tenants[0]!.problem).toContain(message);
+    expect(tenants[1]!.problem).toBeUndefined();
+  },
+);
+
+test("what a holding takes of CPU and memory, and how long it may be interrupted, is read", () => {
+  const { holdings } = readSnapshot({
+    at,
+    offers: [annotated("a")],
+    holdings: [
+      { intent: "i", offer: "a", gpus: 1, since: at, cpu: "8", memory: "64Gi", max_interruption: "5m" },
+    ],
+  });
+  expect(holdings[0]).toMatchObject({ cpuMilli: 8000, memoryMib: 65_536, maxInterruptionSeconds: 300 });
 });
 
 test("everything else is read with its defaults", () => {
