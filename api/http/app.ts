@@ -9,7 +9,7 @@ import { authenticate, type Principal, tokenAuthenticator } from "./identity.ts"
 import { createJudge } from "./judge.ts";
 import { createMetrics } from "./metrics.ts";
 import { documentRoute, forgeDocument } from "./openapi.ts";
-import { isLoopback, peerOf } from "./peer.ts";
+import { incomingOf, isLoopback, peerOf } from "./peer.ts";
 import { allows, isPermission, type Permission } from "./permissions.ts";
 import { ApiError, problemResponse, toApiError } from "./problem.ts";
 import { readQuery } from "./query.ts";
@@ -58,7 +58,11 @@ function checkSize(http: Context): void {
   // the scheme and host in front are ours to add and count little
   if (http.req.url.length > MOST_URL)
     throw new ApiError("INVALID_FORMAT", `the URL is longer than ${MOST_URL} bytes`, { status: 414 });
-  const incoming = (http.env as { incoming?: { rawHeaders?: readonly string[] } } | undefined)?.incoming;
+  const incoming = incomingOf(http);
+  if (incoming !== undefined && incoming.headers?.host === undefined && incoming.httpVersion === "1.1")
+    throw new ApiError("INVALID_FORMAT", "a request needs the header Host", {
+      headers: { connection: "close" },
+    });
   if ((incoming?.rawHeaders?.length ?? 0) > MOST_HEADERS * 2)
     throw new ApiError("INVALID_FORMAT", `there are more than ${MOST_HEADERS} headers`, { status: 431 });
 }

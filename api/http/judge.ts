@@ -21,11 +21,12 @@ export interface Judge {
   /** The estimate for an intent like this one when it was made lately; null: it has to be judged. */
   known(intent: Intent): Estimate | null;
   /**
-   * Decides for the intent on the federation as it is.
+   * Decides for the intent on the federation as it is; equal intents at the same time are decided once, and only the
+   * first is charged for.
    *
    * @throws {ApiError} 402, 409 or 429 with verified suggestions when nothing known will ever fit
    */
-  judge(intent: Intent): Promise<Estimate>;
+  judge(intent: Intent, charge: () => void): Promise<Estimate>;
 }
 
 /** How long a good answer holds: one that turns out wrong is found by the control loop, never by the user. */
@@ -57,6 +58,9 @@ export function estimateOf(decision: Decision, currency: string, startMs: number
   return { costMicro: decision.outcome === "placed" ? costOf(decision) : null, currency, startMs };
 }
 
+/** Longest value of a field in a sentence. */
+const LONGEST_VALUE = 60;
+
 const percent = (ratio: number): string => `${ratio >= 0 ? "+" : ""}${Math.round(ratio * 100)}%`;
 
 /** The counterfactuals of a refused decision in the words of the API: each was tried and places the intent. */
@@ -64,7 +68,10 @@ export function suggestionsOf(decision: Decision, intent: Intent, snapshot: Snap
   const { currency, rates } = snapshot;
   const cap = intent.constraints.maxHourlyCost;
   const capMicro = cap === undefined ? null : convert(cap, currency, rates);
-  const show = (value: unknown): string => (value === null ? "not stated" : String(value));
+  const show = (value: unknown): string => {
+    const text = value === null ? "not stated" : String(value);
+    return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}...`.toWellFormed() : text;
+  };
   return decision.counterfactuals.map(({ changes, best }) => {
     const gpu = snapshot.offers.find(({ id }) => id === best.offer)?.gpu.model;
     const price = `${formatMicro(best.costMicro)} ${currency}/hour`;
@@ -103,30 +110,41 @@ export function refusal(
 /** A judge that remembers good answers for a while, by everything that a decision depends on. */
 export function createJudge(planner: Pick<Planner, "consider">, clock: Clock): Judge {
   const known = new Map<string, { readonly estimate: Estimate; readonly untilMs: number }>();
+  const pending = new Map<string, Promise<Estimate>>();
+  const decide = async (intent: Intent, key: string): Promise<Estimate> => {
+    const { decisions, snapshot } = await planner.consider([intent]);
+    const [decision] = decisions;
+    if (decision === undefined) throw new Error("an intent was not decided");
+    if (decision.outcome === "refused") throw refusal(decision, intent, snapshot);
+    const { expectedStart } = decision;
+    const startMs =
+      decision.outcome === "placed"
+        ? clock.wallMs()
+        : expectedStart === undefined
+          ? null
+          : parseTime(expectedStart);
+    const estimate = estimateOf(decision, snapshot.currency, startMs);
+    // one that wants an answer about now must not get one about a moment ago
+    if (!intent.constraints.negotiation.fallbacks.includes("reject")) {
+      const [oldest] = known.keys();
+      if (known.size >= MOST_KNOWN && oldest !== undefined) known.delete(oldest);
+      known.set(key, { estimate, untilMs: clock.monoMs() + HOLDS_MS });
+    }
+    return estimate;
+  };
   return {
     known(intent) {
       const entry = known.get(keyOf(intent));
       return entry === undefined || entry.untilMs <= clock.monoMs() ? null : entry.estimate;
     },
-    async judge(intent) {
-      const { decisions, snapshot } = await planner.consider([intent]);
-      const [decision] = decisions;
-      if (decision === undefined) throw new Error("an intent was not decided");
-      if (decision.outcome === "refused") throw refusal(decision, intent, snapshot);
-      const startMs =
-        decision.outcome === "placed"
-          ? clock.wallMs()
-          : decision.expectedStart === undefined
-            ? null
-            : parseTime(decision.expectedStart);
-      const estimate = estimateOf(decision, snapshot.currency, startMs);
-      // one that wants an answer about now must not get one about a moment ago
-      if (!intent.constraints.negotiation.fallbacks.includes("reject")) {
-        const [oldest] = known.keys();
-        if (known.size >= MOST_KNOWN && oldest !== undefined) known.delete(oldest);
-        known.set(keyOf(intent), { estimate, untilMs: clock.monoMs() + HOLDS_MS });
-      }
-      return estimate;
+    judge(intent, charge) {
+      const key = keyOf(intent);
+      const asked = pending.get(key);
+      if (asked !== undefined) return asked;
+      charge();
+      const answer = decide(intent, key).finally(() => pending.delete(key));
+      pending.set(key, answer);
+      return answer;
     },
   };
 }

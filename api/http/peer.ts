@@ -1,7 +1,16 @@
 import type { Context } from "hono";
 
-interface Connected {
-  readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } };
+/** What the application sees of the server's request; absent where requests come through no server. */
+interface Incoming {
+  readonly socket?: { readonly remoteAddress?: string };
+  readonly rawHeaders?: readonly string[];
+  readonly headers?: { readonly host?: string };
+  readonly httpVersion?: string;
+}
+
+/** The server's own view of a request. */
+export function incomingOf(http: Context): Incoming | undefined {
+  return (http.env as { readonly incoming?: Incoming } | undefined)?.incoming;
 }
 
 /**
@@ -9,7 +18,7 @@ interface Connected {
  * are not believed: anybody can send them.
  */
 export function peerOf(http: Context): string {
-  return (http.env as Connected | undefined)?.incoming?.socket?.remoteAddress ?? "local";
+  return incomingOf(http)?.socket?.remoteAddress ?? "local";
 }
 
 /** True for requests from this machine. */

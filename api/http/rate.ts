@@ -28,7 +28,7 @@ export interface Taken {
   readonly remaining: number;
   /** Seconds until everything is available again. */
   readonly resetSeconds: number;
-  /** Seconds until the same request is allowed; 0 when it was. */
+  /** Seconds until the same is allowed, and the one cheap request that it comes with; 0 when it was. */
   readonly retrySeconds: number;
 }
 
@@ -69,7 +69,7 @@ export function createLimiter(
         limit: rate.burst,
         remaining: Math.max(0, Math.floor((most - debt) / unitMs)),
         resetSeconds: Math.ceil(debt / 1000),
-        retrySeconds: isAllowed ? 0 : Math.max(1, Math.ceil((after - now - most) / 1000)),
+        retrySeconds: isAllowed ? 0 : Math.max(1, Math.ceil((after + unitMs - now - most) / 1000)),
       };
     },
   };

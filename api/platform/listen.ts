@@ -12,15 +12,32 @@ export interface Listening {
   close(graceMs: number): Promise<void>;
 }
 
+/** Milliseconds that one connection may take. */
+export interface Patience {
+  /** Until the headers have to be there. */
+  readonly headersTimeout: number;
+  /** Until the whole request has to be there. */
+  readonly requestTimeout: number;
+  /** How often the two are looked at. */
+  readonly connectionsCheckingInterval: number;
+}
+
 /** Limits on what one connection may cost before a request is understood. */
-const limits = {
+export const limits: Patience & {
+  readonly maxHeaderSize: number;
+  readonly keepAliveTimeout: number;
+  readonly insecureHTTPParser: false;
+  readonly requireHostHeader: false;
+} = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 5_000,
   connectionsCheckingInterval: 1_000,
   insecureHTTPParser: false,
-} as const;
+  /** The application says it in its own words. */
+  requireHostHeader: false,
+};
 
 /**
  * Listens on an address; port 0 takes any free one.
@@ -31,11 +48,13 @@ export async function listen(
   fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>,
   host: string,
   port: number,
+  patience: Patience = limits,
 ): Promise<Listening> {
   const server = createAdaptorServer({
     fetch: (request, env) => fetch(request, env as HttpBindings),
     createServer,
-    serverOptions: limits,
+    hostname: "localhost",
+    serverOptions: { ...limits, ...patience },
   }) as Server;
   server.maxRequestsPerSocket = 10_000;
   // more than the application allows, so that it can say which limit was passed

@@ -31,10 +31,7 @@ async function amendOnce(scope: TenantScope, patch: unknown): Promise<IntentRow 
   const document = amendDocument(JSON.parse(row.document), patch);
   const after = acceptable(document, tenantId, false);
   const before = intentOf(row);
-  if (tools.judge.known(after) === null) {
-    scope.charge(DECISION_UNITS);
-    await tools.judge.judge(after);
-  }
+  if (tools.judge.known(after) === null) await tools.judge.judge(after, () => scope.charge(DECISION_UNITS));
   const result = await tenant.amendIntent({
     ...scope.act(),
     id,

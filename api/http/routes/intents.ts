@@ -104,8 +104,7 @@ async function submit(
       idempotency === null ? null : await tenant.keptAnswer({ key: idempotency.key, atMs: act.atMs });
     if (kept !== null && kept.requestHash !== idempotency?.requestHash) throw mismatch();
     if (kept !== null) return replay(kept);
-    scope.charge(DECISION_UNITS);
-    estimate = await tools.judge.judge(intent);
+    estimate = await tools.judge.judge(intent, () => scope.charge(DECISION_UNITS));
   }
   const id = env.ids.next("int");
   const answer = acceptedBody(intent, id, estimate);
