@@ -11,12 +11,15 @@ import { createOutbox } from "./control/outbox.ts";
 import { createPlanner } from "./control/planner.ts";
 import type { Env } from "./env.ts";
 import { createApp } from "./http/app.ts";
+import type { Rates } from "./http/rate.ts";
 import { hashSecret, makeToken } from "./http/token.ts";
 import { anchorFile } from "./platform/anchor-file.ts";
 import { httpSink } from "./platform/event-sink.ts";
 import { listen } from "./platform/listen.ts";
 import { lockFolder } from "./platform/lock.ts";
 import { createIds, systemClock, systemHttp, systemRandom, systemTimers } from "./platform/node-env.ts";
+import { processRegistry } from "./platform/process-metrics.ts";
+import { readPageFiles } from "./platform/reference-page.ts";
 import { createThreadPlanner } from "./platform/thread-planner.ts";
 import { ANCHOR_FILE, DATABASE_FILE } from "./store/sqlite-backup.ts";
 import { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite-store.ts";
@@ -36,6 +39,8 @@ export interface ServeOptions {
   readonly scenario?: Scenario;
   /** Where the first admin token is written, mode 0600, instead of being returned for printing. */
   readonly adminTokenFile?: string;
+  /** How much callers may ask for; default `defaultRates`. */
+  readonly rates?: Partial<Rates>;
   /** `silent`, or a level of pino; default `info`. */
   readonly logLevel?: string;
   /** Address to which every event is posted, at least once. */
@@ -139,7 +144,7 @@ const GRACE_MS = 8000;
  * @throws {Error} when the folder is in use or the address cannot be had
  */
 export async function serve(options: ServeOptions): Promise<RunningService> {
-  const { host, port, data, adminTokenFile, eventSink } = options;
+  const { host, port, data, adminTokenFile, eventSink, rates } = options;
   mkdirSync(data, { recursive: true, mode: 0o700 });
   const unlock = lockFolder(data);
   const ends: (() => Promise<void> | void)[] = [unlock];
@@ -167,7 +172,17 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     ends.push(() => control.stop());
     const stop = new AbortController();
     const notReady = (): string | null => (stop.signal.aborted ? "the service is stopping" : null);
-    const app = createApp({ env, planner, control, stopping: stop.signal, notReady });
+    const page = readPageFiles();
+    const app = createApp({
+      env,
+      planner,
+      control,
+      stopping: stop.signal,
+      notReady,
+      registry: processRegistry(),
+      ...(page === undefined ? {} : { page }),
+      ...(rates === undefined ? {} : { rates }),
+    });
     const listening = await listen((request, bindings) => app.fetch(request, bindings), host, port);
     ends.push(
       () => listening.close(GRACE_MS),

@@ -1,7 +1,16 @@
-// Empties dist/ and puts the compiled kernel where the compiled loader looks for it.
+// Empties dist/ and puts what is not compiled by tsc where the compiled code looks for it.
 import { cpSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 rmSync(`${root}dist`, { recursive: true, force: true });
+// The API's reference page is served from files of our own, so that no installation needs more than this package.
+for (const file of [
+  "swagger-ui-bundle.js",
+  "swagger-ui-bundle.js.LICENSE.txt",
+  "swagger-ui.css",
+  "LICENSE",
+  "NOTICE",
+])
+  cpSync(`${root}node_modules/swagger-ui-dist/${file}`, `${root}dist/api/platform/swagger-ui/${file}`);
 cpSync(`${root}build/kernel.wasm`, `${root}dist/build/kernel.wasm`);

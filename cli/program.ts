@@ -15,6 +15,9 @@ import { type PlaceFlags, place } from "./place.ts";
 import { replay } from "./replay.ts";
 import { schema } from "./schema.ts";
 import { type ServeFlags, serveCommand } from "./serve.ts";
+import { serverOffers } from "./server/access.ts";
+import type { ServerFlags } from "./server/client.ts";
+import { addServerCommands } from "./server/commands.ts";
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
@@ -126,9 +129,12 @@ export function createProgram(done: (code: number) => void): Command {
     .option("--yaml", "print the objects alone, as YAML")
     .option("--release", "print the commands that delete the objects again, in their order")
     .action((file: string, flags: PlaceFlags) => run(() => explain(file, flags)));
-  federation(program.command("offers").description("list what a federation sells")).action(
-    (flags: PlaceFlags) => run(() => offers(flags)),
-  );
+  federation(program.command("offers").description("list what a federation or a server sells"))
+    .option("--server <url>", "ask this service instead of reading fixtures")
+    .option("--token-file <file>", "token for the service, - is standard input")
+    .action((flags: PlaceFlags & ServerFlags) =>
+      run(() => (flags.server === undefined ? offers(flags) : serverOffers(flags))),
+    );
   program
     .command("replay <plan>")
     .description("run a saved plan again and compare the bytes")
@@ -200,6 +206,7 @@ export function createProgram(done: (code: number) => void): Command {
     .option("--event-sink <url>", "post every event here, at least once")
     .action((flags: ServeFlags) => run(() => serveCommand(flags)));
   dataCommands(program, run);
+  addServerCommands(program, run);
   federation(
     program
       .command("gaps <intents...>")

@@ -86,7 +86,9 @@ export async function serveCommand(flags: ServeFlags): Promise<number> {
       code === "EADDRINUSE" ? `${flags.host}:${flags.port} is in use` : (error as Error).message,
     ]);
   }
-  process.stdout.write(`FLARE listens on ${service.url}\n${firstSteps(service)}`);
+  process.stdout.write(
+    `FLARE listens on ${service.url} (API page: ${service.url}/docs)\n${firstSteps(service)}`,
+  );
   await asked;
   await service.close();
   return exitCodes.ok;

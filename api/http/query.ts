@@ -50,6 +50,7 @@ export function words<T extends string>(known: readonly T[]): z.ZodType<readonly
     .openapi({
       type: "string",
       description: `One or more of ${known.join(", ")}, separated by commas.`,
+      pattern: `^(${known.join("|")})(,(${known.join("|")}))*$`,
     }) as never;
 }
 
