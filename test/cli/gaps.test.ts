@@ -28,11 +28,11 @@ const offer = (id: string, annotations: object = {}): object => ({
     ...annotations,
   },
 });
-const intent = (name: string, constraints: object): string =>
+const intent = (name: string, constraints: object, resources: object = {}): string =>
   file(`${name}.json`, {
     intent: {
       objective: "Cost_Minimization",
-      workload: { type: "service", name, image: "x", resources: { gpu: {} } },
+      workload: { type: "service", name, image: "x", resources: { gpu: {}, ...resources } },
       constraints,
     },
   });
@@ -42,6 +42,8 @@ const audited = intent("audited", {
   energy: { renewable_energy_only: true },
 });
 const cheap = intent("cheap", { max_hourly_cost: "0.50 EUR", energy: { renewable_energy_only: true } });
+// no annotation states CPU: what lacks it as well has more to do than to annotate
+const hungry = intent("hungry", { energy: { renewable_energy_only: true } }, { cpu: "1" });
 const federation = file("federation.json", {
   at: "2026-11-24T10:00:00Z",
   offers: [
@@ -57,6 +59,7 @@ test("flare gaps names the annotations whose silence alone costs offers an inten
     green,
     audited,
     cheap,
+    hungry,
     "--fixture",
     federation,
     "--provider",
@@ -66,7 +69,7 @@ test("flare gaps names the annotations whose silence alone costs offers an inten
   expect(status).toBe(0);
   expect(JSON.parse(stdout)).toEqual({
     offers: 3,
-    intents: 3,
+    intents: 4,
     gaps: [
       { annotations: ["compliance.fluidos.eu/audit-logging"], offers: ["green"], intents: ["audited"] },
       {

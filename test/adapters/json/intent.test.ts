@@ -8,8 +8,8 @@ import { EngineError, type InputProblem } from "../../../engine/model/errors.ts"
 import type { Intent } from "../../../engine/model/intent.ts";
 import { intentDocuments } from "./intent-samples.ts";
 
-/** Cases per property; 10,000 in the long run. */
-const numRuns = Number(process.env["FLARE_FUZZ"] ?? 150);
+/** Cases per property: with the other fuzz tests more than 10,000 at each run; FLARE_FUZZ=10000 for as many each. */
+const numRuns = Number(process.env["FLARE_FUZZ"] ?? 1000);
 
 const workload = {
   type: "service",
