@@ -6,9 +6,6 @@
 export const notEffective: readonly string[] = [
   "intent.constraints.negotiation.timeout_seconds",
   "intent.bid",
-  "intent.workload.evictable",
-  "intent.workload.min_runtime",
   "intent.workload.resources.gpu.fraction",
   "intent.workload.resources.gpu.mig_profile",
-  "intent.sla.max_interruption_time",
 ];

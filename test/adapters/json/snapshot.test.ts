@@ -292,7 +292,16 @@ test("everything else is read with its defaults", () => {
       },
       { name: "a", weight: 2 },
     ],
-    holdings: [{ intent: "i", offer: "gone", gpus: 1, since: at, priority: "high", min_runtime: "1h" }],
+    holdings: [
+      {
+        intent: "i",
+        offer: "gone",
+        gpus: 1,
+        since: at,
+        priority: "high",
+        min_runtime: "1h",
+      },
+    ],
     outages: [{ provider: "P1", start: at }],
   });
   expect(snapshot).toMatchObject({
@@ -312,7 +321,15 @@ test("everything else is read with its defaults", () => {
         ],
       },
     ],
-    holdings: [{ intent: "i", priority: 700, tenant: "default", evictable: true, minRuntimeSeconds: 3600 }],
+    holdings: [
+      {
+        intent: "i",
+        priority: 700,
+        tenant: "default",
+        evictable: true,
+        minRuntimeSeconds: 3600,
+      },
+    ],
     outages: [{ provider: "p1", start: at }],
   });
   expect(snapshot.warnings).toMatchObject([{ code: "suspicious", message: expect.stringContaining("gone") }]);

@@ -4,10 +4,8 @@ import {
   decides,
   defect,
   forge,
-  later,
   legacy,
   negotiated,
-  network,
   type Row,
   reader,
   reads,
@@ -16,21 +14,16 @@ import {
   single,
   solver,
   spelled,
-  timed,
-  useCase,
   volumes,
   workload,
 } from "./proof.ts";
 
 const gpu = "workload.resources.gpu";
-const limit = "constraints";
 const asObjective = "%s: %s takes the offer that is best by it, whatever else it costs";
 const links = "F-070: %s is linked by %s at %i to %i GB/s";
 const gives = (text: string) => negotiated("negotiation gives up $name", text);
-const runs = (text: string) => timed("a workload runs $name", text);
-const waits = (text: string) => timed("a workload waits for $name, and the window alone decides", text);
 
-/** Rows on intents: objective, workload, resources, constraints, service level. */
+/** Rows on intents: objective, workload, resources. */
 export const intentRows: readonly Row[] = [
   shown(
     "F-018",
@@ -323,177 +316,5 @@ export const intentRows: readonly Row[] = [
     forge(
       "for any intent: names and labels are legal, objects are distinct, types are Kubernetes' own, requests are the placement",
     ),
-  ),
-  shown(
-    "F-090",
-    "hourly cap in every form of money",
-    decides(`path: "${limit}.max_hourly_cost"`),
-    spelled('"5 EUR/hour"'),
-    defect("B-17: a %s that is no amount is refused, not unlimited"),
-  ),
-  shown("F-091", "max_hourly_rate as another name", spelled("max_hourly_rate`")),
-  shown(
-    "F-092",
-    "total cap",
-    constraint("the total cost of a batch is its price times its runtime (C-36)"),
-    useCase("F-291: the documented figures of the batch come out: 1.40 per hour, 8 hours, 11.20 in all"),
-  ),
-  shown(
-    "F-093",
-    "location by area",
-    catalog("F-093: %s takes offers in %j and none in %j"),
-    refuses('"Atlantis"'),
-  ),
-  shown("F-094", "availability zone", decides(`path: "${limit}.availability_zone"`)),
-  shown("F-095", "longest latency", decides(`path: "${limit}.max_latency_ms"`)),
-  shown("F-096", "max_network_latency as another name", spelled("max_network_latency`")),
-  shown(
-    "F-097",
-    "deadline: finish-by or start-by",
-    constraint("a batch must finish by its deadline"),
-    constraint("a service must start by its deadline"),
-  ),
-  shown(
-    "F-098",
-    "preemptible accepts spot",
-    constraint("%s: true accepts a spot offer, at its spot price (C-10)", `"${limit}.preemptible"`),
-    decides(`path: "${limit}.preemptible"`),
-  ),
-  shown(
-    "F-099",
-    "allow-list of providers, any case",
-    decides(`path: "${limit}.providers"`),
-    spelled('["AWS", "GCP"]'),
-  ),
-  shown(
-    "F-100",
-    "start of the daily window",
-    runs("at the very start of the window"),
-    waits("a window that opens later today"),
-  ),
-  shown(
-    "F-101",
-    "end of the daily window, over midnight too",
-    waits("a window that has just closed"),
-    runs("in a window that began the day before"),
-  ),
-  shown(
-    "F-102",
-    "time zone of the window",
-    waits("a window in another time zone"),
-    runs("in a window of another time zone"),
-  ),
-  shown("F-103", "days of the week", waits("another day of the week"), refuses('["Someday"]')),
-  shown("F-104", "blackout dates", waits("the day after a blackout"), runs("outside the blackout dates")),
-  shown(
-    "F-105",
-    "maintenance windows, weekly or monthly, optional",
-    waits("the end of weekly maintenance"),
-    waits("the end of monthly maintenance"),
-  ),
-  shown(
-    "F-106",
-    "carbon footprint per hour",
-    decides(`path: "${limit}.energy.max_carbon_footprint"`),
-    refuses('max_carbon_footprint`, "much"'),
-  ),
-  shown("F-107", "renewable energy only", decides(`path: "${limit}.energy.renewable_energy_only"`)),
-  shown("F-108", "energy efficiency rating", decides(`path: "${limit}.energy.energy_efficiency_rating"`)),
-  shown("F-109", "power usage effectiveness", decides(`path: "${limit}.energy.power_usage_effectiveness"`)),
-  shown("F-110", "green certificates only", decides('required("energy", "green_certified_only"')),
-  shown(
-    "F-111",
-    "network isolation",
-    decides(`path: "${limit}.security.network_isolation"`),
-    defect("B-09: %s %j is accepted, placed and written as objects", '"Private"'),
-  ),
-  shown(
-    "F-112",
-    "firewall rules",
-    network("when $name"),
-    defect("B-09: %s %j is accepted, placed and written as objects", 'firewall("Deny")'),
-  ),
-  shown("F-113", "VPN access", decides('required("security", "vpn_access"')),
-  shown("F-114", "bastion host", decides('required("security", "bastion_host"')),
-  shown("F-115", "intrusion detection", decides('required("security", "intrusion_detection"')),
-  shown("F-116", "vulnerability scanning", decides('required("security", "vulnerability_scanning"')),
-  shown(
-    "F-117",
-    "least network bandwidth",
-    decides(`path: "${limit}.performance.min_network_bandwidth"`),
-    refuses('min_network_bandwidth`, "10GB"'),
-  ),
-  shown("F-118", "most jitter", decides(`path: "${limit}.performance.max_jitter_ms"`)),
-  shown("F-119", "least uptime", decides(`path: "${limit}.performance.min_uptime_percent"`)),
-  shown("F-120", "longest cold start", decides(`path: "${limit}.performance.max_cold_start_time"`)),
-  shown(
-    "F-121",
-    "GPU utilization target",
-    forge("utilization targets are the autoscaler's, and with the backup strategy told to the pods"),
-  ),
-  shown(
-    "F-122",
-    "memory utilization target",
-    forge("utilization targets are the autoscaler's, and with the backup strategy told to the pods"),
-  ),
-  shown("F-123", "data residency", decides(`path: "${limit}.compliance.data_residency"`)),
-  shown("F-124", "certifications", decides(`path: "${limit}.compliance.certifications"`)),
-  shown("F-125", "encryption at rest", decides('required("compliance", "encryption_at_rest"')),
-  shown("F-126", "encryption in transit", decides('required("compliance", "encryption_in_transit"')),
-  shown("F-127", "audit logging", decides('required("compliance", "audit_logging"')),
-  shown("F-128", "GDPR", decides('required("compliance", "gdpr_compliant"')),
-  shown(
-    "F-129",
-    "HIPAA, with its misspelling",
-    decides('required("compliance", "hipaa_compliant"'),
-    defect("B-18: the misspelled names of the original's resource are read, each with a warning"),
-  ),
-  shown(
-    "F-130",
-    "negotiation rounds",
-    negotiated("negotiation refuses $name", "after the rounds are used up"),
-    negotiated("negotiation refuses $name", "when no round is allowed"),
-  ),
-  shown(
-    "F-131",
-    "price flexibility",
-    gives("the stated share of the price cap, just enough"),
-    negotiated("negotiation refuses $name", "a price beyond the stated share, by a millionth"),
-  ),
-  shown(
-    "F-132",
-    "resource flexibility",
-    gives("the stated share of every minimum, just enough"),
-    negotiated("negotiation refuses $name", "memory below the stated share, by a mebibyte"),
-  ),
-  later(
-    "F-133",
-    "negotiation timeout",
-    "service: bound each purchase at a provider by it; read and answered with a warning until then",
-  ),
-  shown(
-    "F-134",
-    "fallback strategies, in order",
-    gives("in the order that is stated, and no more than needed"),
-    gives("the same things in the other order"),
-    negotiated("queue waits for new offers, reject does not even wait for a busy one (C-17)"),
-  ),
-  shown("F-135", "auto-accept threshold", negotiated("auto_accept_threshold $name")),
-  shown(
-    "F-136",
-    "availability goal",
-    decides('path: "sla.availability"'),
-    refuses('["intent.sla.availability", "101%"'),
-  ),
-  later(
-    "F-137",
-    "longest interruption",
-    "preemption: only victims whose longest interruption allows a restart",
-  ),
-  shown(
-    "F-138",
-    "backup strategy",
-    forge("utilization targets are the autoscaler's, and with the backup strategy told to the pods"),
-    reads('["sla.backup_strategy"'),
   ),
 ];

@@ -99,4 +99,5 @@ export const prices: ByName = of("adapters/catalog/prices.test.ts");
 // --- everything else
 export const cli: ByName = of("cli/cli.test.ts");
 export const single: ByName = of("engine/plan/single.test.ts");
+export const preemption: ByName = of("engine/plan/preemption.test.ts");
 export const batch: ByName = of("engine/plan/batch.test.ts");
