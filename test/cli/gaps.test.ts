@@ -82,6 +82,13 @@ test("flare gaps names the annotations whose silence alone costs offers an inten
   });
 });
 
+test("the provider's guide shows what its command prints", () => {
+  const guide = readFileSync(join(root, "docs/guides/provider.md"), "utf8");
+  const command = /```sh\nflare (gaps [^\n]*)\n```/.exec(guide)?.[1] ?? "";
+  const shown = /```text\n([\s\S]*?)```/.exec(guide)?.[1];
+  expect(flare(...command.split(" ")).stdout).toBe(shown);
+});
+
 test("a provider without offers is bad input that names the others", async () => {
   await expect(gaps([green], { fixture: [federation], strict: true, provider: "nobody" })).rejects.toThrow(
     "fjord",
