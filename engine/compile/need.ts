@@ -148,7 +148,15 @@ export function interruptionFactor(catalog: Catalog, need: Need, row: number): n
 
 /** Replicas of the need that the offer of a row can host if it is entirely free. */
 export function slotsWhenFree(catalog: Catalog, need: Need, row: number): number {
-  return Math.floor(flavorOf(catalog, row).capacity.gpus / need.gpus);
+  const { capacity } = flavorOf(catalog, row);
+  const fit = (total: number | undefined, each: number): number =>
+    total === undefined || each === 0 ? Number.POSITIVE_INFINITY : Math.floor(total / each);
+  return Math.min(
+    Math.floor(capacity.gpus / need.gpus),
+    fit(capacity.cpuMilli ?? capacity.cpuMilliFree, need.cpuMilli),
+    fit(capacity.memoryMib ?? capacity.memoryMibFree, need.memoryMib),
+    fit(capacity.pods ?? capacity.podsFree, 1),
+  );
 }
 
 /**

@@ -474,6 +474,28 @@ test("the total cost of a batch is its price times its runtime (C-36)", async ()
   });
 });
 
+test("a node that is sold whole is paid for as long as its tasks take in turns", async () => {
+  const offer = { capacity: { cpu: "8" } };
+  const four = {
+    workload: {
+      type: "batch",
+      name: "i",
+      image: "x",
+      batch: { parallel_tasks: 4, timeout: "1h" },
+      resources: { cpu: "4", gpu: {} },
+    },
+  };
+  // two tasks at a time, for the CPU: two hours of the node at 4 EUR
+  expect((await decide("constraints.max_total_cost", "8 EUR", offer, four)).outcome).toBe("placed");
+  expect((await decide("constraints.max_total_cost", "7.99 EUR", offer, four)).rejections).toEqual({
+    max_total_cost: 1,
+  });
+  expect((await decide("constraints.deadline", "2026-11-24T12:00:00Z", offer, four)).outcome).toBe("placed");
+  expect((await decide("constraints.deadline", "2026-11-24T11:59:59Z", offer, four)).outcome).not.toBe(
+    "placed",
+  );
+});
+
 test("a batch must finish by its deadline", async () => {
   const base = batch({ timeout: "2h" });
   expect((await decide("constraints.deadline", "2026-11-24T12:00:00Z", {}, base)).outcome).toBe("placed");

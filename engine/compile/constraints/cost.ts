@@ -7,6 +7,7 @@ import { formatTime } from "../../model/time.ts";
 import { flavorOf } from "../catalog.ts";
 import { billedMicro, type Need, slotsWhenFree, taskSeconds } from "../need.ts";
 import { changed } from "./forms.ts";
+import { replicasWithinCarbon } from "./policy.ts";
 import { bitmapOf, type ConstraintSpec, type Scope } from "./spec.ts";
 
 const moneyText = (money: Money): string => `${formatMicro(money.micro)} ${money.currency}`;
@@ -77,9 +78,13 @@ const hourly: ConstraintSpec = {
   },
 };
 
+/** Tasks that the offer of a row runs at once when it is free: as many as fit and as the carbon cap allows. */
+const tasksAtOnce = (catalog: Scope["catalog"], need: Need, row: number): number =>
+  Math.min(slotsWhenFree(catalog, need, row), replicasWithinCarbon({ catalog, need }, row));
+
 /** Price of all tasks to their end (C-36): hourly price of one task times its runtime times the tasks. */
 export function totalMicro({ catalog, need }: Pick<Scope, "catalog" | "need">, row: number): Micro {
-  const slots = Math.max(1, Math.min(slotsWhenFree(catalog, need, row), need.replicas));
+  const slots = Math.max(1, Math.min(tasksAtOnce(catalog, need, row), need.replicas));
   const waves = Math.ceil(need.replicas / slots);
   const divisible = !Number.isNaN(catalog.options.unitMicro[row]!);
   const hourlyAtOnce = divisible
@@ -121,7 +126,7 @@ export function reachableMs(
   const flavor = flavorOf(catalog, row);
   const startMs = need.atMs + Math.ceil((flavor.performance.coldStartSeconds ?? 0) * 1000);
   if (need.runtime.source === "none") return startMs;
-  const slots = Math.max(1, need.together > 1 ? need.replicas : slotsWhenFree(catalog, need, row));
+  const slots = Math.max(1, need.together > 1 ? need.replicas : tasksAtOnce(catalog, need, row));
   const waves = need.together > 1 ? 1 : Math.ceil(need.replicas / Math.min(slots, need.replicas));
   return startMs + Math.ceil(taskSeconds(catalog, need, row) * 1000 * waves);
 }

@@ -43,7 +43,10 @@ const carbon: ConstraintSpec = {
 };
 
 /** Replicas that may run at once in the option of a row without burning more than the intent allows. */
-export function replicasWithinCarbon({ catalog, need }: Scope, row: number): number {
+export function replicasWithinCarbon(
+  { catalog, need }: Pick<Scope, "catalog" | "need">,
+  row: number,
+): number {
   const max = need.intent.constraints.energy.maxCarbonGramsPerHour;
   if (max === undefined) return Number.POSITIVE_INFINITY;
   const grams = catalog.values.get("carbonGramsPerGpuHour")![row]! * need.gpus;
