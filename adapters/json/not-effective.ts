@@ -5,7 +5,6 @@
  */
 export const notEffective: readonly string[] = [
   "intent.constraints.negotiation.timeout_seconds",
-  "intent.bid",
   "intent.workload.resources.gpu.fraction",
   "intent.workload.resources.gpu.mig_profile",
 ];
