@@ -1,17 +1,20 @@
 import { parseArgs } from "node:util";
 import { batchCase } from "./policies-batch.ts";
+import { replanCase } from "./policies-replan.ts";
 import { sharesCase } from "./policies-shares.ts";
 import { machine, print, type Topic } from "./report.ts";
 
 const topics: Readonly<Record<string, (rounds: number) => Promise<Topic>>> = {
   shares: (rounds) => sharesCase(100, 50, rounds),
   batch: (rounds) => batchCase(500, rounds),
+  replan: (rounds) => replanCase(10_000, rounds),
 };
 
 /**
- * Policies: entitlements of 100 tenants over 50 GPU classes, a batch of 500 with and without policies.
+ * Policies: entitlements of 100 tenants over 50 GPU classes, a batch of 500 with and without policies, the loss
+ * of a fifth of 10,000 holdings.
  *
- * `--only shares,batch`, `--rounds 5`.
+ * `--only shares,batch,replan`, `--rounds 5`.
  */
 export async function bench(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({

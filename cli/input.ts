@@ -230,6 +230,7 @@ export function readSnapshots(sources: readonly Source[], choices: SnapshotChoic
     reservations: all("reservations"),
     outages: all("outages"),
     maintenance: all("maintenance"),
+    spotHistory: snapshots.flatMap((part) => part.spotHistory ?? []),
     skipped: parts.flatMap(({ source, part }) =>
       part.skipped.map((one) => ({ ...one, path: `${source.name}: ${one.path}` })),
     ),

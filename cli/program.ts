@@ -2,9 +2,11 @@ import { Argument, Command, Option } from "commander";
 import { type SchemaName, schemaNames } from "../adapters/json/schema.ts";
 import { solverNames } from "../adapters/solver/choose.ts";
 import { version } from "../engine/version.ts";
+import { type AdviseFlags, adviseCommand } from "./advise.ts";
 import { type AnnotateFlags, annotate } from "./annotate.ts";
 import { type AssertFlags, assertIntent } from "./assert.ts";
 import { backupCommand, type DataFlags, restoreCommand, verifyCommand } from "./data.ts";
+import { type DrillFlags, drill } from "./drill.ts";
 import { InputError } from "./exit.ts";
 import { explain } from "./explain.ts";
 import { type ExportFlags, exportSolvers } from "./export.ts";
@@ -12,6 +14,7 @@ import { type GapFlags, gaps } from "./gaps.ts";
 import { readTime } from "./input.ts";
 import { offers } from "./offers.ts";
 import { type PlaceFlags, place } from "./place.ts";
+import { queue } from "./queue.ts";
 import { replay } from "./replay.ts";
 import { schema } from "./schema.ts";
 import { type ServeFlags, serveCommand } from "./serve.ts";
@@ -68,6 +71,8 @@ Examples:
   flare place fixtures/intents/quickstart.json --fixture fixtures/clusters/quickstart.json --json
   kubectl get nodes -o json | flare offers --fixture -
   flare assert intent.json --fixture fleet.json --provider-area EU --max-cost 5
+  flare queue jobs/ --fixture fleet.json
+  flare drill --fixture fleet.json --provider northwind
 
 Exit codes: 0 all placed, 2 bad input, 3 some intent not placed, 4 assertion failed, 5 replay differs`;
 
@@ -91,6 +96,39 @@ function dataCommands(
   data(program.command("restore <file>").description("put a backup into a data folder that is not in use"))
     .option("--force", "replace the database that is there")
     .action((file: string, flags: DataFlags) => run(() => restoreCommand(file, flags)));
+}
+
+/** Commands about what waits and what runs. */
+function runningCommands(
+  program: Command,
+  run: (action: () => number | Promise<number>) => Promise<void>,
+): void {
+  federation(
+    program
+      .command("queue <intents...>")
+      .description("who waits: position, the start that is held, promised or estimated, and why"),
+  ).action((files: string[], flags: PlaceFlags) => run(() => queue(files, flags)));
+  federation(
+    program
+      .command("drill [intents...]")
+      .description(
+        "what the loss of a provider (default: of each), a region or a model would do to what runs",
+      ),
+  )
+    .option("--provider <name>", "everything of this provider is lost")
+    .option("--region <name>", "everything in this region is lost")
+    .option("--model <name>", "every GPU of this model or family is lost")
+    .action((files: string[], flags: DrillFlags) => run(() => drill(files, flags)));
+  federation(
+    program
+      .command("advise [intents...]")
+      .description(
+        "moves of running work that would pay: cheaper, right-sized, consolidated; nothing is moved",
+      ),
+  )
+    .option("--horizon <hours>", "a move pays back within this (default 24)", readCount("--horizon"))
+    .option("--least <percent>", "least saving worth a move (default 10)", readCount("--least"))
+    .action((files: string[], flags: AdviseFlags) => run(() => adviseCommand(files, flags)));
 }
 
 /** The command line. \`done\` receives the exit code of the command that ran. */
@@ -205,6 +243,7 @@ export function createProgram(done: (code: number) => void): Command {
     .option("--scenario <file>", "what goes wrong in the in-process federation, and when")
     .option("--event-sink <url>", "post every event here, at least once")
     .action((flags: ServeFlags) => run(() => serveCommand(flags)));
+  runningCommands(program, run);
   dataCommands(program, run);
   addServerCommands(program, run);
   federation(

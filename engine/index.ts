@@ -5,6 +5,7 @@
 export { findGpuModel, type GpuModel, gpuModels } from "./catalog/gpus.ts";
 export { findRegion, type Region, regions, resolvePlace } from "./catalog/regions.ts";
 export { type Catalog, prepare } from "./compile/catalog.ts";
+export { reservationsOf } from "./explain/waiting.ts";
 export type {
   Change,
   Counterfactual,
@@ -12,10 +13,12 @@ export type {
   Criterion,
   CriterionName,
   Decision,
+  HeldStart,
   Outcome,
   Placement,
   RunnerUp,
   Tradeoff,
+  Waiting,
 } from "./model/decision.ts";
 export { EngineError, type EngineErrorCode, type InputProblem } from "./model/errors.ts";
 export type {
@@ -39,6 +42,16 @@ export type {
 export { convert, formatMicro, type Micro, type Money, parseMicro, type Rates } from "./model/money.ts";
 export type { Plan, PlanOptions } from "./model/plan.ts";
 export { type ReasonCode, reasonCodes } from "./model/reason.ts";
-export type { Holding, Outage, Quota, Reservation, Snapshot, Tenant } from "./model/snapshot.ts";
+export type { Holding, Outage, Quota, Reservation, Snapshot, SpotHistory, Tenant } from "./model/snapshot.ts";
 export { plan } from "./plan.ts";
+export { type AdviceOptions, advise, type Proposal } from "./resilience/advise.ts";
+export {
+  type Displaced,
+  type Failover,
+  failover,
+  type Loss,
+  type PlanB,
+  planB,
+} from "./resilience/failover.ts";
+export { chooseSpot, type SpotSituation, type SpotState, type SpotZone } from "./resilience/spot-policy.ts";
 export { version } from "./version.ts";

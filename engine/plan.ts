@@ -6,6 +6,7 @@ import { contend } from "./assign/contend.ts";
 import type { BatchDump } from "./assign/dump.ts";
 import { preempt } from "./assign/preempt.ts";
 import type { Served } from "./assign/serve.ts";
+import { inPrecedence, settle } from "./assign/settle.ts";
 import { termsOf } from "./assign/terms.ts";
 import { serveInTurn } from "./assign/turn.ts";
 import type { Catalog } from "./compile/catalog.ts";
@@ -13,6 +14,7 @@ import { decisionOf, placementsOf } from "./explain/decision.ts";
 import { evictionsOf } from "./explain/evictions.ts";
 import { quotaReports, tenantWarnings } from "./explain/quotas.ts";
 import { stillRunning } from "./explain/running.ts";
+import { waitsOf } from "./explain/waiting.ts";
 import type { Solver } from "./milp/solver.ts";
 import type { Intent } from "./model/intent.ts";
 import type { Plan, PlanOptions } from "./model/plan.ts";
@@ -51,25 +53,31 @@ export async function plan(
   const k = exactRows(options);
   const start = openAccounts(catalog);
   const { pending, refused, kept, running, ended } = admit(start, intents, k);
-  const inTurn = serveInTurn(copyAccounts(start), pending, k);
+  const isQuick = options.together === false && options.explain === false;
+  const inTurn = serveInTurn(copyAccounts(start), pending, k, isQuick);
   const terms = options.terms ?? termsOf(start, pending);
   const batch =
-    pending.length > 1
+    pending.length > 1 && options.together !== false
       ? await contend(start, inTurn.served, { ...options, terms, k, pinned: inTurn.pinned })
       : null;
-  const settled = preempt(start, batch?.served ?? inTurn.served, {
+  const { pinned } = inTurn;
+  const claims = { k, running, known: kept, pinned };
+  const { evicting, preemptions, ...claimed } = preempt(start, batch?.served ?? inTurn.served, claims);
+  const ends = { evicting, ended, released: batch?.evicted ?? [] };
+  const settled = settle(start, inPrecedence(claimed.served, inTurn.served), {
+    ...ends,
     k,
-    running,
-    known: kept,
-    pinned: inTurn.pinned,
+    pinned,
+    limits: terms.limits,
   });
-  const evictions = evictionsOf(settled.evicting, settled.served);
-  const placed = settled.served.map(placedOf);
-  checkPlan(catalog, { placed, evictions, ended, released: batch?.evicted ?? [] });
+  const evictions = evictionsOf(evicting, settled.served);
+  checkPlan(catalog, { ...ends, placed: settled.served.map(placedOf), evictions });
   const served = [...settled.served, ...refused];
+  const waits = waitsOf(snapshot, settled.served, settled.held);
+  const toldOf = ({ stated: { name } }: Served) => ({ bid: inTurn.bids.get(name), wait: waits.get(name) });
   return {
     decisions: [
-      ...served.map((one) => decisionOf(one, options, inTurn.bids.get(one.stated.name))),
+      ...served.map((one) => decisionOf(one, options, toldOf(one))),
       ...stillRunning(catalog, { kept, running, served }),
     ].sort((a, b) => (a.intent < b.intent ? -1 : 1)),
     snapshotVersion: snapshot.version,
@@ -78,9 +86,9 @@ export async function plan(
     seed: options.seed ?? 1,
     engine: { version, kernel: catalog.table.backend },
     stoppedBy: batch?.report.stoppedBy ?? "completed",
-    warnings: [...snapshot.warnings, ...tenantWarnings(start)],
+    warnings: [...snapshot.warnings, ...tenantWarnings(start), ...catalog.calendar.base.warnings],
     evictions,
-    preemptions: settled.preemptions,
+    preemptions,
     quotas: quotaReports(start, served),
     clearings: inTurn.clearings,
     shares: batch?.shares ?? [],

@@ -20,15 +20,15 @@ const stages = [
   "catalog",
   "score",
   "kernel",
+  "calendar",
   "compile",
   "milp",
   "quota",
   "market",
-  "calendar",
   "pack",
   "assign",
-  "resilience",
   "explain",
+  "resilience",
   "simulate",
 ];
 

@@ -6,6 +6,7 @@ import type {
   Placement,
   RunnerUp,
   Tradeoff,
+  Waiting,
 } from "../../engine/model/decision.ts";
 import type { BatchReport, Plan } from "../../engine/model/plan.ts";
 import type { Snapshot } from "../../engine/model/snapshot.ts";
@@ -91,6 +92,25 @@ function forgeTradeoff(tradeoff: Tradeoff, currency: string): JsonObject {
   };
 }
 
+/** Where a waiting intent stands, and the start held for it. */
+function forgeWait({ position, ahead, held, moved }: Waiting, currency: string): JsonObject {
+  return {
+    position,
+    ahead: { own: ahead.own, others: ahead.others },
+    held:
+      held === null
+        ? null
+        : {
+            start: held.start,
+            end: held.end,
+            enforced_end: held.enforcedEnd,
+            basis: held.basis,
+            placements: held.placements.map((placement) => forgePlacement(placement, currency)),
+          },
+    ...(moved === undefined ? {} : { moved: { from: moved.from, because: moved.because } }),
+  };
+}
+
 /** One decision as the command line and the API show it. */
 export function forgeDecision(decision: Decision, currency: string): JsonObject {
   return {
@@ -116,6 +136,7 @@ export function forgeDecision(decision: Decision, currency: string): JsonObject 
     warnings: decision.warnings.map(({ path, code, message }) => ({ path, code, message })),
     ...(decision.expectedStart === undefined ? {} : { expected_start: decision.expectedStart }),
     ...forgePolicies(decision, currency),
+    ...(decision.wait === undefined ? {} : { wait: forgeWait(decision.wait, currency) }),
   };
 }
 

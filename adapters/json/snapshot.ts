@@ -10,6 +10,7 @@ import type {
   Reservation,
   SkippedOffer,
   Snapshot,
+  SpotHistory,
   Tenant,
 } from "../../engine/model/snapshot.ts";
 import { isCurrency } from "../kubernetes/quantity.ts";
@@ -107,7 +108,11 @@ const holdingSchema = z.strictObject({
     .optional()
     .describe("Longest interruption it bears; absent: any. With it, it makes way only to restart elsewhere."),
   last_checkpoint: timeLeaf.optional().describe("Work since then is lost on eviction."),
-  until: timeLeaf.optional().describe("Expected or enforced end."),
+  until: timeLeaf.optional().describe("Expected end; a service has none."),
+  enforced: z
+    .boolean()
+    .optional()
+    .describe("The end is enforced by a timeout, so others are promised its place; default false."),
   spot: z.boolean().optional().describe("At the spot price."),
   replicas: whole().min(1).optional().describe("Replicas in this offer."),
 });
@@ -115,6 +120,17 @@ const holdingSchema = z.strictObject({
 const reservationSchema = z.strictObject({
   id: wordLeaf.describe("Unique."),
   tenant: wordLeaf.describe("For whom."),
+  intent: wordLeaf
+    .optional()
+    .describe("For this waiting intent alone: the start that an earlier plan held for it."),
+  priority: priorityLeaf
+    .optional()
+    .describe("Priority of that intent; work of higher priority may come first."),
+  basis: z
+    .enum(["promise", "estimate"])
+    .optional()
+    .describe("With intent: an estimate may slip; default promise."),
+  enforced_end: timeLeaf.optional().describe("With intent: its latest end, where a timeout enforces one."),
   offer: wordLeaf.describe("Where."),
   gpus: whole().min(1).describe("How many GPUs."),
   start: timeLeaf.describe("From."),
@@ -127,6 +143,13 @@ const outageSchema = z.strictObject({
   offer: wordLeaf.optional().describe("This offer."),
   start: timeLeaf.describe("From."),
   end: timeLeaf.optional().describe("Until; open: until further notice."),
+});
+
+const spotHistorySchema = z.strictObject({
+  offer: wordLeaf.describe("Which offer's spot capacity."),
+  hours: z.number().min(0).describe("Hours over which it was watched while in use."),
+  interruptions: count.describe("Interruptions in these hours."),
+  last: timeLeaf.optional().describe("The latest one: the same capacity is not bought again at once."),
 });
 
 const tenantsText =
@@ -147,6 +170,7 @@ const schema = z.strictObject({
   reservations: z.array(reservationSchema).optional().describe("Capacity held for a window."),
   outages: z.array(outageSchema).optional().describe("What is not usable."),
   maintenance: z.array(outageSchema).optional().describe("What will not be usable."),
+  spot_history: z.array(spotHistorySchema).optional().describe("Interruptions seen, per offer."),
 });
 
 /** The snapshot fixture with its offers, for the published JSON Schema. */
@@ -287,6 +311,7 @@ const toHolding = (holding: z.output<typeof holdingSchema>): Holding => ({
     minRuntimeSeconds: holding.min_runtime,
     lastCheckpoint: holding.last_checkpoint,
     until: holding.until,
+    enforced: holding.enforced,
     spot: holding.spot,
     replicas: holding.replicas,
     cpuMilli: holding.cpu,
@@ -329,11 +354,40 @@ function toReservations(parsed: Parsed, notes: Notes): Reservation[] {
   const list = parsed.reservations ?? [];
   list.forEach((entry, index) => {
     const path = joinPath("reservations", index);
-    checkWindow(entry.start, entry.end, path, notes);
     if (list.findIndex((other) => other.id === entry.id) < index)
       notes.problems.push(problem(`${path}.id`, "duplicate_id", entry.id, "ids that are unique"));
   });
-  return [...list].sort((a, b) => byText(a.id, b.id));
+  return list
+    .map(
+      ({ id, tenant, offer, gpus, start, end, intent, priority, basis, enforced_end }): Reservation => ({
+        id,
+        tenant,
+        offer,
+        gpus,
+        start,
+        end,
+        ...stated({
+          intent,
+          priority: priority === undefined ? undefined : priorityOf(priority),
+          basis,
+          enforcedEnd: enforced_end,
+        }),
+      }),
+    )
+    .sort((a, b) => byText(a.id, b.id));
+}
+
+function toSpotHistory(parsed: Parsed, notes: Notes): SpotHistory[] {
+  const list = parsed.spot_history ?? [];
+  list.forEach(({ offer }, index) => {
+    if (list.findIndex((other) => other.offer === offer) < index)
+      notes.problems.push(
+        problem(joinPath("spot_history", index), "duplicate_id", offer, "one entry per offer"),
+      );
+  });
+  return list
+    .map(({ offer, hours, interruptions, last }) => ({ offer, hours, interruptions, ...stated({ last }) }))
+    .sort((a, b) => byText(a.offer, b.offer));
 }
 
 /** A holding whose offer vanished is a case for failover, so it is named and kept. */
@@ -401,6 +455,7 @@ export function readSnapshot(document: unknown, options: SnapshotOptions = {}): 
     reservations: toReservations(parsed, notes),
     outages: toOutages(parsed.outages, "outages", notes),
     maintenance: toOutages(parsed.maintenance, "maintenance", notes),
+    ...(parsed.spot_history === undefined ? {} : { spotHistory: toSpotHistory(parsed, notes) }),
     skipped: skipped.sort((a, b) => byText(a.id, b.id) || byText(a.path, b.path)),
     warnings: [],
     ...stated({ hub: parsed.hub }),

@@ -6,6 +6,7 @@ import type {
   CriterionName,
   Decision,
   RunnerUp,
+  Waiting,
 } from "../../engine/model/decision.ts";
 import type { Plan } from "../../engine/model/plan.ts";
 import { policyLines, renderPolicies } from "./policies.ts";
@@ -139,12 +140,33 @@ function placedSections(decision: Decision, currency: string): (readonly [string
   return sections;
 }
 
+/** Where a waiting intent stands. Other tenants are counted, not named. */
+function waitLines({ position, ahead, held, moved }: Waiting, currency: string): string {
+  const others = ahead.others === 0 ? [] : [`${ahead.others} of other tenants`];
+  const before = [...ahead.own, ...others].join(", ");
+  const lines = [`    position ${position}${before === "" ? "" : `, behind ${before}`}`];
+  if (held === null) lines.push("    no start is known: nobody said when what it waits for ends");
+  else {
+    const places = held.placements
+      .map((one) => `${one.offer} (${one.gpus} GPUs, ${price(one.costMicro, currency)})`)
+      .join(", ");
+    const basis =
+      held.basis === "promise"
+        ? "promised: every end it relies on is enforced or reserved"
+        : "estimated: it relies on ends that nobody enforces";
+    lines.push(`    ${held.start} to ${held.end ?? "further notice"} on ${places}`, `    ${basis}`);
+  }
+  if (moved !== undefined) lines.push(`    was told ${moved.from}; ${moved.because}`);
+  return lines.join("\n");
+}
+
 /** The whole decision for people. */
 export function renderDecision(decision: Decision, currency: string): string {
   const placed = decision.outcome === "placed";
   const sections = placed ? placedSections(decision, currency) : [];
   const policies = policyLines(decision, currency);
   if (policies.length > 0) sections.push(["Policies", policies.map((line) => `    ${line}`).join("\n")]);
+  if (decision.wait !== undefined) sections.push(["Its turn", waitLines(decision.wait, currency)]);
   if (Object.keys(decision.rejections).length > 0)
     sections.push([
       `Rejections (${decision.feasible} of ${decision.considered} options feasible)`,
@@ -154,7 +176,9 @@ export function renderDecision(decision: Decision, currency: string): string {
     sections.push([
       placed
         ? "What would get a better offer (each verified by a re-run)"
-        : "What would get it placed (each verified by a re-run)",
+        : decision.outcome === "waiting"
+          ? "What would start it now (each verified by a re-run)"
+          : "What would get it placed (each verified by a re-run)",
       counterfactualLines(decision.counterfactuals, currency),
     ]);
   const notes = decision.warnings.map(({ path, message }) => `    ${path}: ${message}`);

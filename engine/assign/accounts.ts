@@ -55,13 +55,17 @@ function limitsOf({ books, unused }: Accounts, tenant: string): Limits | undefin
   return now.length === 0 ? undefined : { now, ever: unused.standing(tenant) };
 }
 
-/** The scope in which an intent is served next. */
-export function scopeIn(accounts: Accounts, intent: Intent): Scope {
+/**
+ * The scope in which an intent is served next.
+ *
+ * @param isLive the scope follows the accounts instead of keeping them as they are: for answers that nobody asks again
+ */
+export function scopeIn(accounts: Accounts, intent: Intent, isLive = false): Scope {
   const limits = limitsOf(accounts, intent.tenant);
   return {
     catalog: accounts.catalog,
     need: needOf(accounts.catalog, intent),
-    usage: new Map(accounts.usage),
+    usage: isLive ? accounts.usage : new Map(accounts.usage),
     ...(limits === undefined ? {} : { limits }),
     asIfFree: false,
   };

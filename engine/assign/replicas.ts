@@ -1,6 +1,7 @@
 import { flavorOf } from "../compile/catalog.ts";
 import { quotaSlots } from "../compile/constraints/quota.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
+import { slotsOver } from "../compile/horizon.ts";
 import { interruptionFactor } from "../compile/need.ts";
 import { exactScore } from "../compile/score-columns.ts";
 import { weightOf } from "../score/objective.ts";
@@ -26,18 +27,30 @@ export interface Shortfall {
 }
 
 /** Replicas the offer of a row can host now, after what the plan already gave away. */
-export function slotsNow(scope: Scope, row: number): number {
+export function slotsNow(scope: Scope, row: number, rounds = 1): number {
   const { catalog, need, usage, asIfFree } = scope;
   const { capacity, divisible } = flavorOf(catalog, row);
   const used = usage.get(catalog.options.flavor[row]!);
   if (used !== undefined && used.gpus > 0 && !divisible) return 0;
+  const totals = {
+    cpuMilli: capacity.cpuMilli ?? capacity.cpuMilliFree,
+    memoryMib: capacity.memoryMib ?? capacity.memoryMibFree,
+    pods: capacity.pods ?? capacity.podsFree,
+  };
+  const free = {
+    cpuMilli: capacity.cpuMilliFree ?? capacity.cpuMilli,
+    memoryMib: capacity.memoryMibFree ?? capacity.memoryMib,
+    pods: capacity.podsFree ?? capacity.pods,
+  };
+  const room = asIfFree ? totals : free;
   const limit = (free: number | undefined, taken: number, each: number): number =>
     each === 0 || free === undefined ? Number.POSITIVE_INFINITY : Math.floor((free - taken) / each);
   const slots = Math.min(
     limit(asIfFree ? capacity.gpus : capacity.gpusFree, used?.gpus ?? 0, need.gpus),
-    limit(capacity.cpuMilliFree ?? capacity.cpuMilli, used?.cpuMilli ?? 0, need.cpuMilli),
-    limit(capacity.memoryMibFree ?? capacity.memoryMib, used?.memoryMib ?? 0, need.memoryMib),
-    limit(capacity.podsFree ?? capacity.pods, used?.pods ?? 0, 1),
+    limit(room.cpuMilli, used?.cpuMilli ?? 0, need.cpuMilli),
+    limit(room.memoryMib, used?.memoryMib ?? 0, need.memoryMib),
+    limit(room.pods, used?.pods ?? 0, 1),
+    slotsOver(scope, row, rounds),
     need.apart ? 1 : need.replicas,
     quotaSlots(scope, row),
   );

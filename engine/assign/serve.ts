@@ -144,6 +144,12 @@ function negotiate(scope: Scope, k: number): Agreement | null {
   return agreements.find((one) => costOf(one) <= least * (1 + (threshold ?? 0))) ?? null;
 }
 
+/** True when it would run on spot capacity under a deadline: then it first looks for what an interruption spares. */
+const risksDeadline = ({ need, catalog }: Scope, { shares }: SingleResult): boolean =>
+  need.deadlineMs !== undefined &&
+  need.exposure.segmentHours !== undefined &&
+  shares.some(({ candidate }) => catalog.options.spot[candidate.row] === 1);
+
 /**
  * Serves one intent: as stated; else by the rounds its negotiation allows; else it waits, when a known offer would do
  * once it is free or the quota is, or when `queue` is stated; else it is refused.
@@ -157,7 +163,13 @@ export function serve(scope: Scope, k: number): Served {
     message: relaxations.length === 0 ? "placed as stated" : "placed after negotiation",
     relaxations,
   });
-  if (result.shares.length > 0) return { scope, stated, result, verdict: placed([]) };
+  if (result.shares.length > 0) {
+    const careful = { ...scope, keepsReserve: true };
+    const kept = risksDeadline(scope, result) ? placeSingle(careful, k) : null;
+    return kept === null || kept.shares.length === 0
+      ? { scope, stated, result, verdict: placed([]) }
+      : { scope: careful, stated, result: kept, verdict: placed([]) };
+  }
   const negotiated = negotiate(scope, k);
   if (negotiated !== null) return { ...negotiated, stated, verdict: placed(negotiated.given) };
   return { scope, stated, result, verdict: verdictWithout(scope, result, k) };

@@ -1,6 +1,7 @@
 import { replicasWithinCarbon } from "../compile/constraints/policy.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
 import { type Encoded, encode } from "../compile/encode.ts";
+import { roundsOf } from "../compile/horizon.ts";
 import { endByMs, taskSeconds } from "../compile/need.ts";
 import type { Answer } from "../kernel/query.ts";
 import { goalOf } from "../score/objective.ts";
@@ -31,13 +32,17 @@ export interface SingleResult {
 
 const noRange: Range["worst"] = { cost: NaN, slowness: NaN, latency: NaN, energy: NaN };
 
-/** Tasks that run at once in one offer: all that fit, fewer where the cap binds. */
-function waveSize(scope: Scope, candidate: Candidate): number {
+/** Tasks that run at once in one offer: all that fit until the last wave ends, fewer where the cap binds. */
+function waveSize(scope: Scope, { row }: Candidate): number {
   const { need } = scope;
-  const { row } = candidate;
   let tasks = Math.min(need.replicas, slotsNow(scope, row), replicasWithinCarbon(scope, row));
   const cap = need.capMicro ?? Number.POSITIVE_INFINITY;
-  while (tasks > 1 && billedShare(scope, candidate.row, tasks) > cap) tasks--;
+  while (tasks > 1 && billedShare(scope, row, tasks) > cap) tasks--;
+  // fewer at a time take longer, for which there may be less room still
+  for (let fits = 0; tasks > 0 && fits < tasks; ) {
+    fits = slotsNow(scope, row, roundsOf(need, tasks));
+    tasks = Math.min(tasks, fits);
+  }
   return tasks;
 }
 
@@ -77,22 +82,32 @@ export function placeSingle(scope: Scope, k: number): SingleResult {
   const answer = scope.catalog.table.select(encoded.query);
   const ranked = answer.feasible === 0 ? [] : rankAnswer(scope, goal, encoded, answer);
   const result = { encoded, answer, ranking: goal, ranked };
+  return { ...result, ...fitRanked(scope, goal, ranked) };
+}
+
+/**
+ * Shares of a need in options that each pass every constraint: the best one where it goes into one offer, else several.
+ *
+ * @param ranked best first
+ */
+export function fitRanked(
+  scope: Scope,
+  ranking: Ranking,
+  ranked: readonly Candidate[],
+): Pick<SingleResult, "shares" | "shortfall"> {
+  const { need } = scope;
   const best = ranked[0];
-  if (best === undefined) return { ...result, shares: [], shortfall: null };
+  if (best === undefined) return { shares: [], shortfall: null };
   if (need.replicas === 1 || need.perOffer > 1) {
     // one offer is one domain
     if ((need.intent.constraints.spread?.minDomains ?? 1) > 1)
-      return { ...result, shares: [], shortfall: { most: need.perOffer, leastMicro: null, by: "spread" } };
+      return { shares: [], shortfall: { most: need.perOffer, leastMicro: null, by: "spread" } };
     const billedMicro = billedShare(scope, best.row, need.replicas);
-    return {
-      ...result,
-      shares: [{ candidate: best, replicas: need.replicas, billedMicro }],
-      shortfall: null,
-    };
+    return { shares: [{ candidate: best, replicas: need.replicas, billedMicro }], shortfall: null };
   }
-  if (need.together === 1) return { ...result, shares: waves(scope, ranked), shortfall: null };
-  const hosted = hostGang(scope, goal, ranked);
+  if (need.together === 1) return { shares: waves(scope, ranked), shortfall: null };
+  const hosted = hostGang(scope, ranking, ranked);
   return Array.isArray(hosted)
-    ? { ...result, shares: hosted, shortfall: null }
-    : { ...result, shares: [], shortfall: hosted as Shortfall };
+    ? { shares: hosted, shortfall: null }
+    : { shares: [], shortfall: hosted as Shortfall };
 }

@@ -77,8 +77,14 @@ export interface InTurn {
  * wanted by more than they can host are auctioned first among those who bid.
  *
  * @param accounts changed: everything that is given away is booked
+ * @param isLive the scopes of the served follow the accounts, see `scopeIn`
  */
-export function serveInTurn(accounts: Accounts, pending: readonly Intent[], k: number): InTurn {
+export function serveInTurn(
+  accounts: Accounts,
+  pending: readonly Intent[],
+  k: number,
+  isLive = false,
+): InTurn {
   const shares = openShares(accounts);
   const compare = compareIntents(accounts);
   const served: Served[] = [];
@@ -105,7 +111,7 @@ export function serveInTurn(accounts: Accounts, pending: readonly Intent[], k: n
       ({ tenant }) => tenant,
     );
     while (queues.size > 0) {
-      const one = serve(scopeIn(accounts, nextOf(queues, shares, compare)), k);
+      const one = serve(scopeIn(accounts, nextOf(queues, shares, compare), isLive), k);
       enter(accounts, one);
       note(one);
     }

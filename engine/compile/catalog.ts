@@ -1,12 +1,14 @@
+import { type Calendar, createCalendar } from "../calendar/calendar.ts";
+import { timelinesOf } from "../calendar/timeline.ts";
 import type { Table, TableColumns } from "../kernel/query.ts";
 import { createTable } from "../kernel/table.ts";
 import { EngineError } from "../model/errors.ts";
 import type { Coordinates, Flavor, WorkloadKind } from "../model/flavor.ts";
 import { convert } from "../model/money.ts";
 import type { Snapshot } from "../model/snapshot.ts";
-import { DEFAULT_INTERRUPTION_RATE } from "../score/spot.ts";
 import { type Dictionary, type FlagName, type Hardware, type NumericName, readColumns } from "./columns.ts";
 import { type Downtime, downtimeOf } from "./downtime.ts";
+import { type SpotRates, spotRatesOf } from "./spot-history.ts";
 
 /**
  * The rows of the table: one per flavor and price kind, sorted by flavor id, on demand before spot.
@@ -43,6 +45,10 @@ export interface Catalog {
   readonly siteOf: Int32Array;
   readonly hardware: Hardware;
   readonly downtime: Downtime;
+  /** Capacity over time by the snapshot alone; plans make their own of its timelines. */
+  readonly calendar: Calendar;
+  /** Interruption rates with their sources, and offers whose spot capacity was just lost. */
+  readonly spotRates: SpotRates;
   /** Score columns by key, see `score-columns.ts`. */
   readonly scoreColumns: Map<string, ScoreEntry>;
   /** Speeds per row by kind of work, see `speeds.ts`. */
@@ -89,7 +95,7 @@ export function offerIndexOf({ offers }: Snapshot, id: string): number {
   return offers[low]?.id === id ? low : -1;
 }
 
-function optionRows(snapshot: Snapshot): Options {
+function optionRows(snapshot: Snapshot, spotRates: SpotRates): Options {
   const { offers } = snapshot;
   const most = offers.length * 2;
   const options = {
@@ -102,14 +108,14 @@ function optionRows(snapshot: Snapshot): Options {
   };
   let row = 0;
   offers.forEach((flavor, index) => {
-    const { onDemand, spot, interruptionRate } = flavor.price;
+    const { onDemand, spot } = flavor.price;
     for (const money of [onDemand, spot]) {
       if (money === undefined) continue;
       options.flavor[row] = index;
       if (money === spot) {
         options.spot[row] = 1;
         options.extraSpot[row] = onDemand === undefined ? 0 : 1;
-        options.interruptionRate[row] = interruptionRate ?? DEFAULT_INTERRUPTION_RATE;
+        options.interruptionRate[row] = spotRates.of(index).perHour;
       }
       setPrice(options, row, flavor, convert(money, snapshot.currency, snapshot.rates));
       row++;
@@ -152,7 +158,8 @@ export function prepare(
   makeTable: (columns: TableColumns) => Table = createTable,
 ): Catalog {
   const snapshot = inOrder(unordered);
-  const options = optionRows(snapshot);
+  const spotRates = spotRatesOf(snapshot);
+  const options = optionRows(snapshot, spotRates);
   const { numeric, flags, texts, sites, siteOf, hardware } = readColumns(snapshot.offers, options);
   const table = makeTable({
     rows: options.count,
@@ -176,6 +183,8 @@ export function prepare(
     siteOf,
     hardware,
     downtime: downtimeOf(snapshot),
+    calendar: createCalendar(timelinesOf(snapshot)),
+    spotRates,
     scoreColumns: new Map(),
     speeds: new Map(),
     extraNumeric: new Map(),

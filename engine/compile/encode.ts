@@ -7,6 +7,7 @@ import { placeConstraints } from "./constraints/place.ts";
 import { policyConstraints } from "./constraints/policy.ts";
 import { quotaConstraints } from "./constraints/quota.ts";
 import type { ConstraintSpec, Scope } from "./constraints/spec.ts";
+import { timeConstraints } from "./constraints/time.ts";
 import { scoreTerms } from "./score-columns.ts";
 
 const specs: readonly ConstraintSpec[] = [
@@ -15,6 +16,7 @@ const specs: readonly ConstraintSpec[] = [
   ...hostConstraints,
   ...costConstraints,
   ...quotaConstraints,
+  ...timeConstraints,
   ...policyConstraints,
 ];
 

@@ -6,8 +6,9 @@ import { distanceOf, spreadSlowdown } from "../assign/topology.ts";
 import { flavorOf } from "../compile/catalog.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
 import { interruptionFactor, taskSeconds } from "../compile/need.ts";
+import type { SpotRate } from "../compile/spot-history.ts";
 import type { BidResult } from "../model/bid.ts";
-import type { Criteria, CriterionName, Decision, Placement } from "../model/decision.ts";
+import type { Criteria, CriterionName, Decision, Placement, Waiting } from "../model/decision.ts";
 import type { Warning } from "../model/intent.ts";
 import type { PlanOptions } from "../model/plan.ts";
 import { criterionNames, weightOf } from "../score/objective.ts";
@@ -64,6 +65,20 @@ function combined(scope: Scope, shares: readonly Share[]): Pick<Candidate, "valu
   };
 }
 
+/** Where an interruption rate comes from, as the beginning of a sentence. */
+function rateSource({ source, hours, interruptions }: SpotRate): string {
+  switch (source) {
+    case "stated":
+      return "the offer states";
+    case "assumed":
+      return "assumed are";
+    case "provider":
+      return "the provider's other offers show";
+    case "history":
+      return `${interruptions} interruptions in ${hours} hours, weighed with what was known before, make`;
+  }
+}
+
 /** What was assumed on the way to the decision, in words. */
 function assumptions(scope: Scope, result: SingleResult): Warning[] {
   const { need, catalog } = scope;
@@ -84,10 +99,9 @@ function assumptions(scope: Scope, result: SingleResult): Warning[] {
   if (catalog.options.spot[chosen.row] === 1) {
     const rate = catalog.options.interruptionRate[chosen.row]!;
     const factor = interruptionFactor(catalog, need, chosen.row);
-    const stated = flavorOf(catalog, chosen.row).price.interruptionRate !== undefined;
     note(
       "constraints.preemptible",
-      `${stated ? "the offer states" : "assumed are"} ${rate} interruptions per hour; the spot price ranks as if ${factor.toFixed(3)} times as high`,
+      `${rateSource(catalog.spotRates.of(catalog.options.flavor[chosen.row]!))} ${rate} interruptions per hour; the spot price ranks as if ${factor.toFixed(3)} times as high`,
     );
     const segment = need.exposure.segmentHours;
     if (segment !== undefined && rate * segment > 1)
@@ -135,7 +149,7 @@ function feasibleOf(
 export function decisionOf(
   { scope, result, verdict }: Served,
   options: PlanOptions,
-  bid?: BidResult,
+  { bid, wait }: { readonly bid?: BidResult | undefined; readonly wait?: Waiting | undefined } = {},
 ): Decision {
   const { catalog, need } = scope;
   const { intent } = need;
@@ -155,6 +169,7 @@ export function decisionOf(
     considered: result.answer.considered,
     ...countsOf(result),
     warnings: [...intent.warnings, ...assumptions(scope, result)],
+    ...(wait === undefined ? {} : { wait }),
   };
   const first = shares[0]?.candidate;
   if (!explain || first === undefined || !placed)

@@ -83,6 +83,31 @@ export interface Tradeoff {
   readonly deltas: Readonly<Record<CriterionName, number>>;
 }
 
+/** A start that the calendar holds for a waiting intent. */
+export interface HeldStart {
+  /** RFC 3339 UTC. */
+  readonly start: string;
+  /** End by its runtime; null for a service. */
+  readonly end: string | null;
+  /** Latest end, where its timeout enforces one. */
+  readonly enforcedEnd: string | null;
+  /** `promise`: every end it relies on is enforced or reserved; else `estimate`. */
+  readonly basis: "promise" | "estimate";
+  readonly placements: readonly Placement[];
+}
+
+/** Where a waiting intent stands. Other tenants are counted, never named. */
+export interface Waiting {
+  /** 1 is served next. */
+  readonly position: number;
+  /** Waiting intents ahead: the tenant's own by name, the others as a number. */
+  readonly ahead: { readonly own: readonly string[]; readonly others: number };
+  /** Null while no end is known of what it waits for. */
+  readonly held: HeldStart | null;
+  /** The start an earlier plan held for it, when the new one is later, and why. */
+  readonly moved?: { readonly from: string; readonly because: string };
+}
+
 export type Outcome = "placed" | "waiting" | "refused";
 
 /** What was decided for one intent, with everything needed to defend it. */
@@ -125,4 +150,6 @@ export interface Decision {
   readonly evicted?: Evicted;
   /** RFC 3339 UTC; only for waiting intents with a known start. */
   readonly expectedStart?: string;
+  /** Only for waiting intents: position, and the capacity held for them. */
+  readonly wait?: Waiting;
 }

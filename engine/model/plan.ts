@@ -14,6 +14,8 @@ export interface PlanOptions {
   /** Handed to the solver port only. */
   readonly deadlineMs?: number;
   readonly tradeoffs?: boolean;
+  /** False serves intents one after the other only, without the batch: where speed counts most. Default true. */
+  readonly together?: boolean;
   /** Runners-up to report, default 3. */
   readonly runnersUp?: number;
   /** False skips explanations (rejections stay), for hot paths. Default true. */

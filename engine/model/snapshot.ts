@@ -33,7 +33,10 @@ export interface Holding {
   readonly evictable: boolean;
   readonly minRuntimeSeconds?: number;
   readonly lastCheckpoint?: string;
+  /** Expected end; a service has none. */
   readonly until?: string;
+  /** The end is enforced (a timeout kills it), so that others may be promised its place. Default: an estimate. */
+  readonly enforced?: boolean;
   readonly spot?: boolean;
   readonly replicas?: number;
   /** What it takes of the offer's CPU and memory; absent: unknown, and nothing of it is free when it ends. */
@@ -43,10 +46,18 @@ export interface Holding {
   readonly maxInterruptionSeconds?: number;
 }
 
-/** Capacity held for a future window. */
+/** Capacity held for a window: for a tenant, or for one waiting intent, as an earlier plan told it. */
 export interface Reservation {
   readonly id: string;
   readonly tenant: string;
+  /** Held for this intent alone: the start an earlier plan gave it. */
+  readonly intent?: string;
+  /** Priority of that intent: work of higher priority may still take its place. Absent: binds everybody. */
+  readonly priority?: number;
+  /** Only with `intent`: an estimate may slip, a promise may not. Default promise. */
+  readonly basis?: "promise" | "estimate";
+  /** Only with `intent`: its latest end, where its timeout enforces one. */
+  readonly enforcedEnd?: string;
   readonly offer: string;
   readonly gpus: number;
   readonly start: string;
@@ -60,6 +71,16 @@ export interface Outage {
   readonly offer?: string;
   readonly start: string;
   readonly end?: string;
+}
+
+/** What is known about interruptions of one offer's spot capacity. */
+export interface SpotHistory {
+  readonly offer: string;
+  /** Hours over which its spot capacity was watched while in use. */
+  readonly hours: number;
+  readonly interruptions: number;
+  /** The latest interruption, RFC 3339 UTC. */
+  readonly last?: string;
 }
 
 /** An offer that could not be read; the others are planned. */
@@ -86,6 +107,7 @@ export interface Snapshot {
   readonly reservations: readonly Reservation[];
   readonly outages: readonly Outage[];
   readonly maintenance: readonly Outage[];
+  readonly spotHistory?: readonly SpotHistory[];
   readonly skipped: readonly SkippedOffer[];
   readonly warnings: readonly Warning[];
 }

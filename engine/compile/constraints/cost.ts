@@ -4,6 +4,7 @@ import type { Micro, Money } from "../../model/money.ts";
 import { convert, formatMicro } from "../../model/money.ts";
 import type { Snapshot } from "../../model/snapshot.ts";
 import { formatTime } from "../../model/time.ts";
+import { RESTART_HOURS } from "../../score/spot.ts";
 import { flavorOf } from "../catalog.ts";
 import { billedMicro, type Need, slotsWhenFree, taskSeconds } from "../need.ts";
 import { changed } from "./forms.ts";
@@ -131,6 +132,22 @@ export function reachableMs(
   return startMs + Math.ceil(taskSeconds(catalog, need, row) * 1000 * waves);
 }
 
+/**
+ * Time that a run on spot capacity keeps until its deadline: an interruption at the worst moment loses a stretch between
+ * checkpoints (all of it without them) and costs a restart, and the rest is then done on demand. So a deadline that
+ * on-demand capacity can meet is not missed for the sake of a lower price. Milliseconds; 0 on demand and for services.
+ */
+function spotReserveMs({ catalog, need }: Pick<Scope, "catalog" | "need">, row: number): number {
+  const { segmentHours } = need.exposure;
+  if (catalog.options.spot[row] !== 1 || segmentHours === undefined) return 0;
+  const segment = Math.min(segmentHours * 3600, taskSeconds(catalog, need, row));
+  return Math.ceil((segment + RESTART_HOURS * 3600) * 1000);
+}
+
+/** When the work of a row is done; with the reserve, even if its spot capacity is lost once at the worst moment. */
+const doneMs = (scope: Scope, row: number): number =>
+  reachableMs(scope, row) + (scope.keepsReserve === true ? spotReserveMs(scope, row) : 0);
+
 const deadline: ConstraintSpec = {
   name: "deadline",
   predicates: (scope) => {
@@ -139,12 +156,12 @@ const deadline: ConstraintSpec = {
     return [
       {
         kind: "bitmap",
-        failed: bitmapOf(scope.catalog.options.count, (row) => reachableMs(scope, row) > deadlineMs),
+        failed: bitmapOf(scope.catalog.options.count, (row) => doneMs(scope, row) > deadlineMs),
       },
     ];
   },
   relax: (scope, rows) => {
-    const earliest = rows.reduce((best, row) => Math.min(best, reachableMs(scope, row)), Infinity);
+    const earliest = rows.reduce((best, row) => Math.min(best, doneMs(scope, row)), Infinity);
     const to = formatTime(Math.ceil(earliest / 1000) * 1000);
     return changed(scope.need.intent, ["constraints", "deadline"], to, {
       path: "constraints.deadline",

@@ -204,7 +204,13 @@ const hostConstraint = (
     if (stated === undefined) return null;
     const wanted = stated * need.perOffer;
     const free = { kind: "range", column: catalog.numeric[column], min: wanted, unknown: "fail" } as const;
-    if (usage.size === 0 || asIfFree) return [free];
+    if (asIfFree) {
+      const { options } = catalog;
+      const total = (row: number): number | undefined => flavorOf(catalog, row).capacity[field];
+      const lacks = (row: number): boolean => !((total(row) ?? catalog.values.get(column)![row]!) >= wanted);
+      return [{ kind: "bitmap", failed: bitmapOf(options.count, lacks) }];
+    }
+    if (usage.size === 0) return [free];
     if (frees(usage)) return [room({ catalog, usage }, column, field, wanted)];
     const values = catalog.values.get(column)!;
     const failed = bitmapOf(catalog.options.count, (row) => {
@@ -235,7 +241,12 @@ const pods: ConstraintSpec = {
   predicates: ({ catalog, need, usage, asIfFree }) => {
     const column = catalog.numeric.podsFree;
     const free = { kind: "range", column, min: need.perOffer, unknown: "pass" } as const;
-    if (usage.size === 0 || asIfFree) return [free];
+    if (asIfFree) {
+      const lacks = (row: number): boolean =>
+        (flavorOf(catalog, row).capacity.pods ?? Infinity) < need.perOffer;
+      return [{ kind: "bitmap", failed: bitmapOf(catalog.options.count, lacks) }];
+    }
+    if (usage.size === 0) return [free];
     if (frees(usage)) return [room({ catalog, usage }, "podsFree", "pods", need.perOffer, "pass")];
     const values = catalog.values.get("podsFree")!;
     const failed = bitmapOf(catalog.options.count, (row) => {

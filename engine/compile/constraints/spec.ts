@@ -1,3 +1,4 @@
+import type { Calendar } from "../../calendar/calendar.ts";
 import type { Predicate } from "../../kernel/query.ts";
 import type { Change } from "../../model/decision.ts";
 import type { Intent } from "../../model/intent.ts";
@@ -39,6 +40,10 @@ export interface Scope {
   readonly limits?: Limits;
   /** Judges offers as if nothing ran on them and no outage with a known end were on: could it ever fit? */
   readonly asIfFree: boolean;
+  /** Spot capacity has to leave time to finish on demand after an interruption. */
+  readonly keepsReserve?: boolean;
+  /** The plan's own calendar, with what `usage` counts in it; absent: the snapshot's. */
+  readonly calendar?: Calendar;
 }
 
 /** An intent with one field changed, and the change in the words of the JSON form. */

@@ -1,0 +1,256 @@
+import { type Booking, type Calendar, changesAfter, earliestIn, isSure, look } from "../calendar/calendar.ts";
+import { type Catalog, flavorOf } from "../compile/catalog.ts";
+import { reachableMs } from "../compile/constraints/cost.ts";
+import type { Scope } from "../compile/constraints/spec.ts";
+import { encode } from "../compile/encode.ts";
+import { amountsOf, demandOf, lastingOf, roundsOf, viewerOf } from "../compile/horizon.ts";
+import { endByMs, type Need, needOf } from "../compile/need.ts";
+import { nextPeriods, type OpenPeriod } from "../compile/open-periods.ts";
+import type { Intent } from "../model/intent.ts";
+import { goalOf } from "../score/objective.ts";
+import { type Candidate, candidateOf, comparator, rangeOf } from "./rank.ts";
+import { type Share, slotsNow } from "./replicas.ts";
+import { fitRanked } from "./single.ts";
+
+/** A start that the calendar has room for. */
+export interface Held {
+  readonly startMs: number;
+  /** Expected end of the last share; Infinity for services. */
+  readonly endMs: number;
+  /** Latest end; Infinity unless its timeout enforces one. */
+  readonly latestMs: number;
+  /** The intent at its start. */
+  readonly scope: Scope;
+  readonly shares: readonly Share[];
+  readonly isPromise: boolean;
+  /** No start that is known meets the deadline. */
+  readonly isLate: boolean;
+  readonly bookings: readonly Booking[];
+}
+
+/** Openings of an availability window that are searched. */
+const openings = 60;
+/** Starts tried for a workload over several offers, or in waves, before it is left without a known one. */
+const startsTried = 400;
+
+/** What the search for a start knows. */
+interface Search {
+  readonly catalog: Catalog;
+  readonly calendar: Calendar;
+  readonly intent: Intent;
+  readonly period: OpenPeriod;
+  /** The need as if it started with the period. */
+  readonly need: Need;
+  /** What is given away now. */
+  readonly usage: Scope["usage"];
+}
+
+/** An option with its first start in the period. */
+interface Start {
+  readonly row: number;
+  readonly from: number;
+  readonly until: number;
+}
+
+function periodsOf(need: Need): OpenPeriod[] {
+  const { availability } = need.intent.constraints;
+  if (availability === undefined) return [{ startMs: need.atMs, endMs: Number.POSITIVE_INFINITY }];
+  const now = need.period === null || need.period === undefined ? [] : [need.period];
+  return [...now, ...nextPeriods(availability, need.atMs, openings)];
+}
+
+/** Options that pass every constraint but those of time, with the starts that window and deadline allow. */
+function startsOf({ catalog, calendar, intent, period, need }: Search): Start[] {
+  const scope: Scope = { catalog, need, usage: new Map(), asIfFree: true };
+  const { query } = encode(scope, goalOf(intent).weights, 1);
+  const { base, own } = calendar;
+  const free = catalog.values.get("gpusFree")!;
+  const { flavor, spot } = catalog.options;
+  const starts: Start[] = [];
+  for (const row of catalog.table.feasible(query)) {
+    const offer = flavor[row]!;
+    // where nothing changes, what does not fit now never does
+    if (!base.eventful.has(offer) && !own.has(offer) && free[row]! < need.gpus) continue;
+    const coolUntil = spot[row] === 1 ? (catalog.spotRates.coolUntilMs.get(offer) ?? 0) : 0;
+    const lastStart = endByMs(need) - (reachableMs({ catalog, need }, row) - need.atMs);
+    const until = Math.min(period.endMs - 1, lastStart);
+    starts.push({ row, from: Math.max(period.startMs, coolUntil), until });
+  }
+  return starts;
+}
+
+/** First start of `replicas` in one option; Infinity when the period has none. */
+function earliestOf(
+  { catalog, calendar, need }: Search,
+  { row, from, until }: Start,
+  replicas: number,
+): number {
+  const seen = look(calendar, catalog.options.flavor[row]!, viewerOf(need));
+  const wanted = { demand: demandOf(catalog, need, row), replicas };
+  return earliestIn(seen, { from, until }, lastingOf(catalog, need, row, 1), wanted);
+}
+
+/** Options in the offers that an earlier plan held for the intent from this time on: kept unless it can start sooner. */
+function toldRows({ catalog, calendar, intent }: Search, startMs: number, rows: readonly number[]): number[] {
+  const { base } = calendar;
+  const offers = base.heldFor.get(intent.name);
+  if (offers === undefined) return [];
+  const isTold = new Set(
+    offers.filter((offer) =>
+      base.of(offer).holds.some(({ intent: name, from }) => name === intent.name && from <= startMs),
+    ),
+  );
+  return rows.filter((row) => isTold.has(catalog.options.flavor[row]!));
+}
+
+/** Shares of the intent when it starts at a time, among options that have room then. */
+function sharesAt(search: Search, startMs: number, rows: readonly number[]): Pick<Held, "scope" | "shares"> {
+  const { catalog, calendar, intent } = search;
+  const need = needOf(catalog, intent, startMs);
+  const isLater = startMs > calendar.base.atMs;
+  const usage = isLater ? new Map() : search.usage;
+  const scope: Scope = { catalog, need, usage, asIfFree: isLater, calendar };
+  const ranking = goalOf(intent);
+  const told = toldRows(search, startMs, rows);
+  if (told.length > 0 && told.length < rows.length) {
+    const kept = sharesAt(search, startMs, told);
+    if (kept.shares.length > 0) return kept;
+  }
+  const fitting = rows.filter((row) => slotsNow(scope, row) >= need.perOffer);
+  const { worst } = rangeOf(catalog, need, fitting);
+  const ranked: Candidate[] = fitting.map((row) => candidateOf(scope, ranking, row, worst));
+  ranked.sort(comparator(scope, ranking));
+  return { scope, shares: fitRanked(scope, ranking, ranked).shares };
+}
+
+/** True when all replicas go into one offer, or one by one. */
+const isSimple = ({ replicas, perOffer, together }: Need): boolean =>
+  replicas === 1 || perOffer > 1 || together === 1;
+
+/** Start times worth trying, ascending, each with the options that may be used then. */
+function* attempts(
+  search: Search,
+  starts: readonly Start[],
+): Generator<readonly [number, readonly number[]]> {
+  const { need, calendar, catalog } = search;
+  const firsts = starts
+    .map((start) => ({ start, at: earliestOf(search, start, need.perOffer) }))
+    .filter(({ at }) => at < Number.POSITIVE_INFINITY)
+    .sort((a, b) => a.at - b.at || a.start.row - b.start.row);
+  if (isSimple(need)) {
+    for (const at of new Set(firsts.map((first) => first.at)))
+      yield [
+        at,
+        firsts.filter((first) => first.at <= at && first.start.until >= at).map(({ start }) => start.row),
+      ];
+    return;
+  }
+  const times = new Set(firsts.map(({ at }) => at));
+  const viewer = viewerOf(need);
+  for (const { start, at } of firsts)
+    for (const change of changesAfter(look(calendar, catalog.options.flavor[start.row]!, viewer), at))
+      if (change <= start.until) times.add(change);
+  for (const at of [...times].sort((a, b) => a - b))
+    yield [
+      at,
+      firsts.filter((first) => first.at <= at && first.start.until >= at).map(({ start }) => start.row),
+    ];
+}
+
+/** Bookings of shares that start at a time; what is a promise ends when its user's timeout says. */
+function bookingsOf(
+  { catalog, calendar }: Pick<Search, "catalog" | "calendar">,
+  { scope, shares }: Pick<Held, "scope" | "shares">,
+): Booking[] {
+  const { need } = scope;
+  const viewer = viewerOf(need);
+  const hosted = shares.reduce((sum, { replicas }) => sum + replicas, 0);
+  const rounds = roundsOf(need, hosted);
+  const sure = shares.every(({ candidate: { row }, replicas }) =>
+    isSure(calendar, catalog.options.flavor[row]!, viewer, need.atMs, lastingOf(catalog, need, row, rounds), {
+      demand: demandOf(catalog, need, row),
+      replicas,
+    }),
+  );
+  return shares.map(({ candidate: { row }, replicas }) => {
+    const { expectedMs, mostMs } = lastingOf(catalog, need, row, rounds);
+    return {
+      offer: catalog.options.flavor[row]!,
+      tenant: viewer.tenant,
+      intent: viewer.intent,
+      gpus: flavorOf(catalog, row).divisible ? need.gpus * replicas : flavorOf(catalog, row).capacity.gpus,
+      from: need.atMs,
+      to: need.atMs + expectedMs,
+      sureTo: sure ? need.atMs + mostMs : Number.POSITIVE_INFINITY,
+      amounts: amountsOf(catalog, need, row, replicas),
+      isPromise: sure,
+    };
+  });
+}
+
+/** When the run ends at the latest. */
+function latestEndOf({ scope, shares }: Pick<Held, "scope" | "shares">): number {
+  const { catalog, need } = scope;
+  const hosted = shares.reduce((sum, { replicas }) => sum + replicas, 0);
+  const most = shares.map(
+    ({ candidate: { row } }) => lastingOf(catalog, need, row, roundsOf(need, hosted)).mostMs,
+  );
+  return need.atMs + Math.max(...most);
+}
+
+function searchPeriod(search: Search): Held | null {
+  let tried = 0;
+  for (const [at, rows] of attempts(search, startsOf(search))) {
+    if (tried++ >= startsTried) return null;
+    const found = sharesAt(search, at, rows);
+    if (found.shares.length === 0) continue;
+    const bookings = bookingsOf(search, found);
+    return {
+      ...found,
+      startMs: at,
+      endMs: Math.max(...bookings.map(({ to }) => to)),
+      latestMs: latestEndOf(found),
+      isPromise: bookings.every(({ isPromise }) => isPromise),
+      isLate: false,
+      bookings,
+    };
+  }
+  return null;
+}
+
+/**
+ * The earliest start at which the calendar has room for an intent, in the best options that are free then; null when
+ * no end is known of what stands in the way. Where every known start misses the deadline, the earliest one without it.
+ */
+export function holdFor(
+  { catalog, usage }: { readonly catalog: Catalog; readonly usage: Scope["usage"] },
+  calendar: Calendar,
+  intent: Intent,
+): Held | null {
+  const now = needOf(catalog, intent);
+  for (const period of periodsOf(now)) {
+    const need = needOf(catalog, intent, period.startMs);
+    const held = searchPeriod({ catalog, calendar, intent, period, need, usage });
+    if (held !== null) return held;
+  }
+  const { deadline, ...constraints } = intent.constraints;
+  if (deadline === undefined) return null;
+  const late = holdFor({ catalog, usage }, calendar, { ...intent, constraints });
+  return late === null ? null : { ...late, isLate: true };
+}
+
+/** Bookings of an intent that starts now where its shares are; whether they fit is not asked. */
+export function bookingsNow(calendar: Calendar, scope: Scope, shares: readonly Share[]): Booking[] {
+  const bookings = bookingsOf({ catalog: scope.catalog, calendar }, { scope, shares });
+  const rounds = roundsOf(
+    scope.need,
+    shares.reduce((sum, { replicas }) => sum + replicas, 0),
+  );
+  // what runs ends when its timeout says, whatever it displaced
+  return bookings.map((booking, index) => ({
+    ...booking,
+    sureTo:
+      scope.need.atMs + lastingOf(scope.catalog, scope.need, shares[index]!.candidate.row, rounds).mostMs,
+    isPromise: false,
+  }));
+}

@@ -1,0 +1,254 @@
+import { addTo, copySteps, type Demand, earliestFit, leastIn, type Steps, slotsIn, stepAt } from "./steps.ts";
+import { copyTimeline, type Hold, type Span, type Timeline, type Timelines, type Use } from "./timeline.ts";
+
+/** Who looks at the calendar: holds bind according to it. */
+export interface Viewer {
+  readonly tenant: string;
+  readonly intent: string;
+  readonly priority: number;
+  /** Longest closure, milliseconds, it sits out where it is: services pause in maintenance, other work never. */
+  readonly toleratedMs: number;
+}
+
+/** A run: how long it is expected to take and at most; Infinity where nothing ends it. Milliseconds. */
+export interface Lasting {
+  readonly expectedMs: number;
+  readonly mostMs: number;
+}
+
+/** Work that a plan enters in its calendar. */
+export interface Booking extends Use {
+  readonly offer: number;
+  /** What it takes in all. */
+  readonly amounts: Demand;
+  /** Nothing that comes later may delay it. */
+  readonly isPromise: boolean;
+}
+
+/** The calendar of one plan: the snapshot's timelines and what the plan adds. Mutable. */
+export interface Calendar {
+  readonly base: Timelines;
+  readonly own: Map<number, OwnTimeline>;
+  /** Intents whose holds are given up, because the plan decided about them anew. */
+  readonly released: Set<string>;
+}
+
+/** A changed timeline with the views computed from it. */
+interface OwnTimeline {
+  timeline: Timeline;
+  readonly bookings: Booking[];
+}
+
+export const createCalendar = (base: Timelines): Calendar => ({
+  base,
+  own: new Map(),
+  released: new Set(),
+});
+
+export function timelineOf({ base, own }: Calendar, offer: number): Timeline {
+  return own.get(offer)?.timeline ?? base.of(offer);
+}
+
+function ownOf(calendar: Calendar, offer: number): OwnTimeline {
+  const found = calendar.own.get(offer);
+  if (found !== undefined) return found;
+  const made = { timeline: copyTimeline(calendar.base.of(offer)), bookings: [] };
+  calendar.own.set(offer, made);
+  return made;
+}
+
+function enter({ expected, sure }: Timeline, booking: Booking, sign: 1 | -1): void {
+  const delta = booking.amounts.map((amount) => -sign * amount);
+  addTo(expected, booking.from, booking.to, delta);
+  addTo(sure, booking.from, booking.sureTo, delta);
+}
+
+/** Enters work. Whether it fits is the caller's question, asked before. */
+export function book(calendar: Calendar, booking: Booking): void {
+  const own = ownOf(calendar, booking.offer);
+  enter(own.timeline, booking, 1);
+  own.bookings.push(booking);
+  own.timeline = withUses(own.timeline, own.bookings, calendar.base.of(booking.offer));
+}
+
+/** Takes work out again. */
+export function unbook(calendar: Calendar, booking: Booking): void {
+  const own = ownOf(calendar, booking.offer);
+  const index = own.bookings.indexOf(booking);
+  if (index < 0) return;
+  enter(own.timeline, booking, -1);
+  own.bookings.splice(index, 1);
+  own.timeline = withUses(own.timeline, own.bookings, calendar.base.of(booking.offer));
+}
+
+function withUses(timeline: Timeline, bookings: readonly Booking[], base: Timeline): Timeline {
+  return {
+    ...timeline,
+    uses: timeline.holds.length === 0 ? base.uses : [...base.uses, ...bookings],
+    promised: bookings
+      .filter(({ isPromise }) => isPromise)
+      .map(({ intent, from, sureTo }) => ({ intent, from, to: sureTo })),
+  };
+}
+
+/** Gives up what an earlier plan held for an intent: this plan decides anew. */
+export function giveUpHold(calendar: Calendar, intent: string): void {
+  calendar.released.add(intent);
+}
+
+const binds = (calendar: Calendar, hold: Hold, viewer: Viewer): boolean => {
+  if (hold.intent === null) return hold.tenant !== viewer.tenant;
+  if (hold.intent === viewer.intent || calendar.released.has(hold.intent)) return false;
+  return hold.priority === null || viewer.priority <= hold.priority;
+};
+
+/** Uses that count against a hold: those of its intent, or of its tenant without a hold of their own. */
+function usesOf(hold: Hold, { uses, holds }: Timeline): readonly Use[] {
+  if (hold.intent !== null) return uses.filter(({ intent }) => intent === hold.intent);
+  const apart = new Set(holds.map(({ intent }) => intent));
+  return uses.filter(({ tenant, intent }) => tenant === hold.tenant && !apart.has(intent));
+}
+
+const sumAt = (spans: readonly (Span & { readonly gpus: number })[], at: number): number =>
+  spans.reduce((sum, { from, to, gpus }) => (from <= at && at < to ? sum + gpus : sum), 0);
+
+/** GPUs that the holds of one owner still keep free over time, as changes of the steps. */
+function subtractOwner(steps: Steps, timeline: Timeline, holds: readonly Hold[], isWhole: boolean): void {
+  const uses = usesOf(holds[0]!, timeline);
+  const times = new Set([...holds, ...uses].flatMap(({ from, to }) => [from, to]));
+  times.add(steps.times[0]!);
+  const sorted = [...times].filter((at) => at >= steps.times[0]!).sort((a, b) => a - b);
+  for (const [index, at] of sorted.entries()) {
+    const kept = Math.max(0, sumAt(holds, at) - sumAt(uses, at));
+    if (kept > 0)
+      addTo(steps, at, sorted[index + 1] ?? Number.POSITIVE_INFINITY, [-kept, 0, 0, 0, isWhole ? -1 : 0]);
+  }
+}
+
+/**
+ * What one viewer sees of an offer: free amounts minus holds that bind it and closures it does not sit out. The
+ * timeline's own steps where neither exists; do not change them.
+ */
+function viewOf(calendar: Calendar, timeline: Timeline, viewer: Viewer, kind: "expected" | "sure"): Steps {
+  const holds = timeline.holds
+    .filter((hold) => binds(calendar, hold, viewer))
+    .map((hold) => (kind === "expected" ? hold : { ...hold, to: hold.sureTo }));
+  const closed =
+    kind === "sure" ? [] : timeline.closed.filter(({ from, to }) => to - from > viewer.toleratedMs);
+  if (holds.length === 0 && closed.length === 0) return timeline[kind];
+  const steps = copySteps(timeline[kind]);
+  const owners = new Map<string, Hold[]>();
+  for (const hold of holds) {
+    const owner = hold.intent === null ? `tenant ${hold.tenant}` : `intent ${hold.intent}`;
+    owners.set(owner, [...(owners.get(owner) ?? []), hold]);
+  }
+  const isWhole = Number.isFinite(steps.free[4]![0]!);
+  for (const list of owners.values()) subtractOwner(steps, timeline, list, isWhole);
+  for (const { from, to } of closed) addTo(steps, from, to, [Number.NEGATIVE_INFINITY, 0, 0, 0, 0]);
+  return steps;
+}
+
+/** Capacity promised to somebody else. */
+interface Guarded extends Span {
+  /** Promised to one intent that starts with the span: what begins later cannot delay it. */
+  readonly isStart: boolean;
+}
+
+/** Spans that nothing may delay, as far as they bind the viewer. */
+function promisesFor(calendar: Calendar, { holds, promised }: Timeline, viewer: Viewer): Guarded[] {
+  return [
+    ...holds
+      .filter((hold) => hold.isPromise && binds(calendar, hold, viewer))
+      .map(({ from, to, intent }) => ({ from, to, isStart: intent !== null })),
+    ...promised
+      .filter(({ intent }) => intent !== viewer.intent)
+      .map(({ from, to }) => ({ from, to, isStart: true })),
+  ];
+}
+
+/** What one viewer can have of one offer. */
+export interface Look {
+  readonly steps: Steps;
+  readonly sure: Steps;
+  readonly promises: readonly Guarded[];
+  /** Nothing starts in these, whoever it is. */
+  readonly closed: readonly Span[];
+}
+
+export function look(calendar: Calendar, offer: number, viewer: Viewer): Look {
+  const timeline = timelineOf(calendar, offer);
+  const promises = promisesFor(calendar, timeline, viewer);
+  return {
+    steps: viewOf(calendar, timeline, viewer, "expected"),
+    sure: promises.length === 0 ? timeline.sure : viewOf(calendar, timeline, viewer, "sure"),
+    promises,
+    closed: timeline.closed,
+  };
+}
+
+/**
+ * Free amounts for a run from `from`: expected for as long as it is expected to run, and, where it could run into a
+ * promise, what is sure to be left beside it.
+ */
+export function roomFor(
+  { steps, sure, promises, closed }: Look,
+  from: number,
+  { expectedMs, mostMs }: Lasting,
+): number[] {
+  const room = leastIn(steps, from, from + expectedMs);
+  if (closed.some((span) => span.from <= from && from < span.to)) return room.map(() => 0);
+  for (const promise of promises) {
+    if (promise.isStart && from >= promise.from) continue;
+    const start = Math.max(from, promise.from);
+    // whoever has room at the start of a run has it beside the run
+    const end = Math.min(from + mostMs, promise.isStart ? promise.from + 1 : promise.to);
+    if (start >= end) continue;
+    for (const [index, amount] of leastIn(sure, start, end).entries())
+      room[index] = Math.min(room[index]!, amount);
+  }
+  return room;
+}
+
+/** Earliest start in `[from, until]` at which `replicas` fit for the whole run; Infinity when there is none. */
+export function earliestIn(
+  seen: Look,
+  { from, until }: { readonly from: number; readonly until: number },
+  lasting: Lasting,
+  wanted: { readonly demand: Demand; readonly replicas: number },
+): number {
+  let start = earliestFit(seen.steps, from, lasting.expectedMs, wanted);
+  while (start <= until) {
+    if (slotsIn(roomFor(seen, start, lasting), wanted.demand) >= wanted.replicas) return start;
+    const next = nextChange(seen, start);
+    if (next === Number.POSITIVE_INFINITY) return next;
+    start = earliestFit(seen.steps, next, lasting.expectedMs, wanted);
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+/** The next time after `at` at which anything changes for a viewer. */
+function nextChange({ steps, promises, closed }: Look, at: number): number {
+  const step = steps.times[stepAt(steps, at) + 1] ?? Number.POSITIVE_INFINITY;
+  const starts = promises.filter(({ isStart }) => isStart).map(({ from }) => from);
+  const ends = [...starts, ...[...promises, ...closed].map(({ to }) => to)].filter((to) => to > at);
+  return Math.min(step > at ? step : Number.POSITIVE_INFINITY, ...ends);
+}
+
+/** Times after `from` at which more may be free for a viewer, ascending. */
+export function changesAfter({ steps, promises, closed }: Look, from: number): number[] {
+  const times = new Set([...steps.times, ...[...promises, ...closed].flatMap(({ from, to }) => [from, to])]);
+  return [...times].filter((at) => at > from && at < Number.POSITIVE_INFINITY).sort((a, b) => a - b);
+}
+
+/** True when the run fits whatever the work of others does whose end nobody enforces. */
+export function isSure(
+  calendar: Calendar,
+  offer: number,
+  viewer: Viewer,
+  from: number,
+  { mostMs }: Lasting,
+  wanted: { readonly demand: Demand; readonly replicas: number },
+): boolean {
+  const sure = viewOf(calendar, timelineOf(calendar, offer), viewer, "sure");
+  return slotsIn(leastIn(sure, from, from + mostMs), wanted.demand) >= wanted.replicas;
+}

@@ -1,0 +1,244 @@
+import { expect, test } from "vitest";
+import { prepare } from "../../../engine/compile/catalog.ts";
+import type { Holding, Reservation, Snapshot } from "../../../engine/model/snapshot.ts";
+import { plan } from "../../../engine/plan.ts";
+import { flavor, type IntentChanges, intent, snapshot } from "../builders.ts";
+
+/** 2026-01-05 at the given hour and minute, UTC. The snapshot's now is 12:00. */
+const at = (clock: string): string => `2026-01-05T${clock}:00Z`;
+const offer = (id: string, gpus: number, free = gpus) => flavor(id, { capacity: { gpus, gpusFree: free } });
+const holding = (name: string, where: string, gpus: number, changes: Partial<Holding> = {}): Holding => ({
+  intent: name,
+  offer: where,
+  gpus,
+  since: at("10:00"),
+  priority: 500,
+  tenant: "other",
+  evictable: false,
+  ...changes,
+});
+/** A batch of one task; `timeout` seconds enforce its end. */
+const job = (name: string, gpus: number, seconds: number | null, changes: IntentChanges = {}) =>
+  intent({
+    name,
+    gpu: { count: gpus },
+    workload: {
+      type: "batch",
+      batch: {
+        parallelTasks: 1,
+        maxRetries: 0,
+        completionPolicy: "All",
+        ...(seconds === null ? {} : { timeoutSeconds: seconds }),
+      },
+    },
+    ...changes,
+  });
+
+async function decide(state: Snapshot, intents: ReturnType<typeof intent>[]) {
+  const { decisions, warnings } = await plan(prepare(state), intents);
+  return { warnings, of: (name: string) => decisions.find((one) => one.intent === name)! };
+}
+
+test("a waiting intent is promised the enforced end of what it waits for", async () => {
+  const state = snapshot([offer("a", 4, 0)], {
+    holdings: [holding("long", "a", 4, { until: at("14:00"), enforced: true })],
+  });
+  const { of } = await decide(state, [job("next", 4, 3600)]);
+  expect(of("next")).toMatchObject({
+    outcome: "waiting",
+    reason: "CAPACITY_BUSY",
+    expectedStart: at("14:00"),
+    wait: {
+      position: 1,
+      ahead: { own: [], others: 0 },
+      held: { start: at("14:00"), end: at("15:00"), basis: "promise", placements: [{ offer: "a", gpus: 4 }] },
+    },
+  });
+});
+
+test("an end that nobody enforces makes an estimate, no end at all no start", async () => {
+  const ends = [{ until: at("14:00") }, {}];
+  const held = [];
+  for (const end of ends) {
+    const state = snapshot([offer("a", 4, 0)], { holdings: [holding("long", "a", 4, end)] });
+    const { of } = await decide(state, [job("next", 4, 3600)]);
+    held.push(of("next").wait!.held?.basis ?? null);
+  }
+  expect(held).toEqual(["estimate", null]);
+});
+
+test("work that is late is expected to run on for as long again", async () => {
+  const state = snapshot([offer("a", 4, 0)], {
+    holdings: [holding("late", "a", 4, { until: at("11:00"), enforced: true })],
+  });
+  const { of } = await decide(state, [job("next", 4, 3600)]);
+  expect(of("next").wait!.held).toMatchObject({ start: at("13:00"), basis: "estimate" });
+});
+
+test("a small job runs in the gap before a gang's start only when it surely ends by then", async () => {
+  const state = snapshot([offer("a", 4, 1)], {
+    holdings: [holding("long", "a", 3, { until: at("14:00"), enforced: true })],
+  });
+  const gang = job("a-gang", 4, 3600);
+  const { of } = await decide(state, [gang, job("b-short", 1, 7200), job("c-long", 1, 7201)]);
+  expect(of("a-gang").wait!.held).toMatchObject({ start: at("14:00"), basis: "promise" });
+  expect(of("b-short").outcome).toBe("placed");
+  expect(of("c-long").wait!.held!.start).toBe(at("15:00"));
+
+  const open = await decide(state, [gang, job("b-open", 1, null)]);
+  expect(open.of("b-open")).toMatchObject({ outcome: "waiting", wait: { position: 2 } });
+});
+
+test("what would make it start now includes a shorter run that fits before the others", async () => {
+  const state = snapshot([offer("a", 4, 1)], {
+    holdings: [holding("long", "a", 3, { until: at("14:00"), enforced: true })],
+  });
+  const { of } = await decide(state, [job("a-gang", 4, 3600), job("b-long", 1, 8 * 3600)]);
+  const paths = of("b-long").counterfactuals.map(({ changes }) => changes.map(({ path, to }) => [path, to]));
+  expect(paths).toContainEqual([["workload.batch.timeout", "7200s"]]);
+});
+
+test("a later job of higher priority comes before a start held for others", async () => {
+  const held: Reservation = {
+    id: "hold-low",
+    tenant: "default",
+    intent: "low",
+    priority: 300,
+    offer: "a",
+    gpus: 4,
+    start: at("14:00"),
+    end: at("15:00"),
+  };
+  const state = snapshot([offer("a", 4, 0)], {
+    holdings: [holding("long", "a", 4, { until: at("14:00"), enforced: true })],
+    reservations: [held],
+  });
+  const low = job("low", 4, 3600, { priority: 300 });
+  const { of } = await decide(state, [low, job("high", 4, 3600, { priority: 900 })]);
+  expect(of("high").wait).toMatchObject({ position: 1, held: { start: at("14:00") } });
+  expect(of("low").wait).toMatchObject({
+    position: 2,
+    held: { start: at("15:00") },
+    moved: { from: at("14:00") },
+  });
+  const same = await decide(state, [low, job("a-same", 4, 3600, { priority: 300 })]);
+  expect(same.of("low").wait!.held!.start).toBe(at("14:00"));
+  expect(same.of("a-same").wait!.held!.start).toBe(at("15:00"));
+});
+
+test("reserved capacity is there for its tenant alone, and for others until its window begins", async () => {
+  const reserved: Reservation = {
+    id: "r1",
+    tenant: "research",
+    offer: "a",
+    gpus: 3,
+    start: at("13:00"),
+    end: at("16:00"),
+  };
+  const state = snapshot([offer("a", 4)], { reservations: [reserved] });
+  const of = async (tenant: string, seconds: number | null, gpus = 2) =>
+    (await decide(state, [{ ...job("j", gpus, seconds), tenant }])).of("j");
+  expect(await of("research", null)).toMatchObject({ outcome: "placed" });
+  expect(await of("sales", 3600)).toMatchObject({ outcome: "placed" });
+  expect(await of("sales", 3601)).toMatchObject({
+    outcome: "waiting",
+    rejections: { "offer.calendar": 1 },
+    wait: { held: { start: at("16:00"), basis: "promise" } },
+  });
+  expect(await of("sales", null, 1)).toMatchObject({ outcome: "placed" });
+});
+
+test("a tenant's own work on an offer counts as use of what is reserved for it there", async () => {
+  const state = snapshot([offer("a", 4, 2)], {
+    holdings: [holding("mine", "a", 2, { tenant: "research" })],
+    reservations: [
+      { id: "r1", tenant: "research", offer: "a", gpus: 3, start: at("11:00"), end: at("16:00") },
+    ],
+  });
+  const of = async (gpus: number) =>
+    (await decide(state, [{ ...job("j", gpus, 3600), tenant: "sales" }])).of("j").outcome;
+  expect([await of(1), await of(2)]).toEqual(["placed", "waiting"]);
+});
+
+test("a batch waits for maintenance that would interrupt it; a service only where its SLA forbids the pause", async () => {
+  const state = snapshot([offer("a", 4)], {
+    maintenance: [{ offer: "a", start: at("13:00"), end: at("14:00") }],
+  });
+  const fits = await decide(state, [job("j", 1, 3600)]);
+  expect(fits.of("j").outcome).toBe("placed");
+  const { of } = await decide(state, [job("j", 1, 3601)]);
+  expect(of("j")).toMatchObject({ outcome: "waiting", wait: { held: { start: at("14:00") } } });
+  const service = intent({ name: "s" });
+  expect((await decide(state, [service])).of("s").outcome).toBe("placed");
+  const strict = { ...service, sla: { maxInterruptionSeconds: 600 } };
+  expect((await decide(state, [strict])).of("s")).toMatchObject({
+    outcome: "waiting",
+    wait: { held: { start: at("14:00") } },
+  });
+});
+
+test("a gang over several offers starts when enough of them are free together", async () => {
+  const state = snapshot([offer("a", 2, 0), offer("b", 2, 0), offer("c", 2, 0)], {
+    holdings: ["a", "b", "c"].map((id, index) =>
+      holding(`on-${id}`, id, 2, { until: at(`1${3 + index}:00`), enforced: true }),
+    ),
+  });
+  const gang = job("gang", 2, 3600, {
+    workload: {
+      type: "batch",
+      communicationPattern: "all-reduce",
+      batch: { parallelTasks: 2, maxRetries: 0, completionPolicy: "All", timeoutSeconds: 3600 },
+    },
+  });
+  const { of } = await decide(state, [gang]);
+  expect(of("gang").wait!.held).toMatchObject({
+    start: at("14:00"),
+    placements: [{ offer: "a" }, { offer: "b" }],
+  });
+});
+
+test("an intent that misses its deadline at every known start keeps its place and is told so", async () => {
+  const state = snapshot([offer("a", 4, 0)], {
+    holdings: [holding("long", "a", 4, { until: at("14:00") })],
+  });
+  const { of } = await decide(state, [job("j", 4, 3600, { constraints: { deadline: at("14:30") } })]);
+  expect(of("j")).toMatchObject({ outcome: "waiting", reason: "DEADLINE_UNREACHABLE" });
+  expect(of("j").message).toContain("no known start meets its deadline");
+});
+
+test("a tenant is told its own intents ahead by name and of the others only how many", async () => {
+  const state = snapshot([offer("a", 1, 0)], { holdings: [holding("secret-run", "a", 1)] });
+  const named = (name: string, tenant: string) => ({ ...job(name, 1, 60), tenant });
+  const { of } = await decide(state, [
+    named("a-secret", "rivals"),
+    named("b-own", "default"),
+    named("c-own", "default"),
+  ]);
+  expect(of("c-own").wait).toMatchObject({ position: 3, ahead: { own: ["b-own"], others: 1 } });
+  expect(JSON.stringify(of("c-own"))).not.toMatch(/secret|rivals/);
+});
+
+test.for<{ name: string; entry: Partial<Reservation>; says: string }>([
+  { name: "in the past", entry: { start: at("10:00"), end: at("11:00") }, says: "lies in the past" },
+  { name: "that ends before it starts", entry: { end: at("12:30") }, says: "before its start" },
+  { name: "on an unknown offer", entry: { offer: "nowhere" }, says: "no offer has the id nowhere" },
+  { name: "larger than its offer", entry: { gpus: 9 }, says: "more than the 4" },
+  { name: "over what others reserved", entry: { gpus: 2 }, says: "already hold 3 of the 4" },
+])("a reservation $name is refused by itself, the rest is planned", async ({ entry, says }) => {
+  const good: Reservation = {
+    id: "a-good",
+    tenant: "t",
+    offer: "a",
+    gpus: 3,
+    start: at("13:00"),
+    end: at("15:00"),
+  };
+  const { of, warnings } = await decide(
+    snapshot([offer("a", 4)], { reservations: [good, { ...good, id: "z-bad", ...entry }] }),
+    [job("j", 4, 3600)],
+  );
+  expect(of("j").outcome).toBe("placed");
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toMatchObject({ path: "reservations (z-bad)", code: "skipped" });
+  expect(warnings[0]!.message).toContain(says);
+});
