@@ -6,7 +6,7 @@ import { openJournal } from "../adapters/federation/journal.ts";
 import type { Scenario } from "../adapters/federation/scenario.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
 import { keepAnchors } from "./control/anchors.ts";
-import { createControlLoop } from "./control/loop.ts";
+import { type ControlLoop, createControlLoop } from "./control/loop.ts";
 import { createOutbox } from "./control/outbox.ts";
 import { createPlanner } from "./control/planner.ts";
 import type { Env } from "./env.ts";
@@ -43,6 +43,8 @@ export interface ServeOptions {
   readonly rates?: Partial<Rates>;
   /** `silent`, or a level of pino; default `info`. */
   readonly logLevel?: string;
+  /** Accepts and answers, but decides and moves nothing: for maintenance of the federation, and for measuring. */
+  readonly hold?: boolean;
   /** Address to which every event is posted, at least once. */
   readonly eventSink?: string;
   /** See `OpenOptions`: anything but the default loses answered requests, which one test wants to see. */
@@ -134,6 +136,9 @@ async function openEnv(options: ServeOptions): Promise<Env> {
   };
 }
 
+/** A control loop that does nothing. */
+const holding: ControlLoop = { wake() {}, round: async () => {}, stop: async () => {} };
+
 /** What answers under way may take after the service was asked to stop. */
 const GRACE_MS = 8000;
 
@@ -168,7 +173,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
       ends.push(() => outbox.stop());
     }
     const planner = createPlanner(env);
-    const control = createControlLoop(env, planner);
+    const control = options.hold === true ? holding : createControlLoop(env, planner);
     ends.push(() => control.stop());
     const stop = new AbortController();
     const notReady = (): string | null => (stop.signal.aborted ? "the service is stopping" : null);

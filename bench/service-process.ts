@@ -7,8 +7,8 @@ import { createModelBuilder } from "../engine/milp/model.ts";
 /** What the bench asks of the process that it measures. */
 export type Question = "figures" | "solve" | "stop";
 
-/** Process entry of the measured service: data folder, number of offers. Questions and answers go over IPC. */
-const [data = "", offers = "1000"] = process.argv.slice(2);
+/** Process entry of the measured service: data folder, number of offers, `hold` to accept only. Questions and answers go over IPC. */
+const [data = "", offers = "1000", hold = ""] = process.argv.slice(2);
 
 const service = await serve({
   host: "127.0.0.1",
@@ -17,6 +17,7 @@ const service = await serve({
   snapshot: readSnapshot(generateSnapshot(Number(offers), 1), { at: "2026-03-01T00:00:00Z" }),
   adminTokenFile: `${data}.token`,
   logLevel: "error",
+  hold: hold === "hold",
   onFatal(message) {
     process.stderr.write(`fatal: ${message}\n`);
     process.exit(1);
