@@ -42,6 +42,8 @@ function noteUse({ store, log }: Env, id: string, atMs: number): void {
     .finally(() => pending.delete(id));
 }
 
+const invalidToken = (): ApiError => new ApiError("INVALID_TOKEN", "the token is not valid");
+
 /**
  * Opaque tokens of this service. That a token is expired or revoked is only told to who knows its secret; everything
  * else is one and the same answer.
@@ -50,11 +52,10 @@ export const tokenAuthenticator: Authenticator = async (env, header) => {
   const { store, clock } = env;
   const credentials = header("authorization");
   if (credentials === undefined) return null;
-  const invalid = new ApiError("INVALID_TOKEN", "the token is not valid");
-  if (!SCHEME.test(credentials)) throw invalid;
+  if (!SCHEME.test(credentials)) throw invalidToken();
   const parsed = parseToken(credentials.replace(SCHEME, "").trim());
   const row = parsed === null ? null : await store.system.tokenById(parsed.id);
-  if (parsed === null || row === null || !matchesHash(parsed.secret, row.hash)) throw invalid;
+  if (parsed === null || row === null || !matchesHash(parsed.secret, row.hash)) throw invalidToken();
   const now = clock.wallMs();
   if (row.revoked_ms !== null) throw new ApiError("TOKEN_REVOKED", "the token was revoked");
   if (row.expires_ms <= now) throw new ApiError("TOKEN_EXPIRED", "the token has expired");

@@ -13,9 +13,42 @@ export const systemTimers: Timers = {
   },
 };
 
-export const systemRandom: Random = { bytes: (count) => randomBytes(count) };
+/** Random bytes, drawn from the system in larger portions: asking it for a few at a time costs more than the bytes. */
+function createRandom(): Random {
+  let pool: Uint8Array = new Uint8Array(0);
+  let at = 0;
+  return {
+    bytes(count) {
+      if (at + count > pool.length) {
+        pool = randomBytes(Math.max(4096, count));
+        at = 0;
+      }
+      // a copy, and the pool forgets: what was handed out as a secret lies in one place only
+      const bytes = pool.slice(at, at + count);
+      pool.fill(0, at, at + count);
+      at += count;
+      return bytes;
+    },
+  };
+}
+
+export const systemRandom: Random = createRandom();
 
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/** Ten digits of a time. */
+function encodeTime(ms: number): string {
+  let text = "";
+  for (let left = ms, digit = 0; digit < 10; digit++, left = Math.floor(left / 32))
+    text = `${alphabet[left % 32]}${text}`;
+  return text;
+}
+
+function encodeTail(tail: Uint8Array): string {
+  let text = "";
+  for (const value of tail) text += alphabet[value];
+  return text;
+}
 
 /**
  * Ids of ten characters of time and sixteen of chance (Crockford's base 32, as in ULID), lower case so that they can
@@ -23,6 +56,8 @@ const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
  */
 export function createIds(clock: Clock, random: Random): Ids {
   let lastMs = 0;
+  let prefixMs = -1;
+  let time = "";
   let tail = new Uint8Array(16);
   const next = (): string => {
     const now = clock.wallMs();
@@ -35,10 +70,11 @@ export function createIds(clock: Clock, random: Random): Ids {
       if (index >= 0) tail[index] = (tail[index] ?? 0) + 1;
       else lastMs++;
     }
-    let time = "";
-    for (let left = lastMs, digit = 0; digit < 10; digit++, left = Math.floor(left / 32))
-      time = `${alphabet[left % 32]}${time}`;
-    return time + Array.from(tail, (value) => alphabet[value]).join("");
+    if (prefixMs !== lastMs) {
+      prefixMs = lastMs;
+      time = encodeTime(lastMs);
+    }
+    return time + encodeTail(tail);
   };
   return { next: (prefix) => `${prefix}-${next()}` };
 }

@@ -20,6 +20,16 @@ const MOST_WAITING = 4096;
 /** Writes in one transaction, unless said otherwise: bounds how long the last of them waits for the first. */
 const MOST_IN_GROUP = 256;
 
+/** Writes after which a token that was read may be another one. */
+const tokenWrites: ReadonlySet<string> = new Set([
+  "createToken",
+  "revokeToken",
+  "touchTokens",
+  "changeTenant",
+]);
+/** Tokens whose rows are kept. */
+const MOST_TOKENS = 10_000;
+
 /** Runs groups one after another; the store never sends a second before the first is answered. */
 interface Writer {
   run(commands: readonly Command[]): Promise<GroupResult>;
@@ -136,6 +146,8 @@ function createStore(
   const queue: Pending[] = [];
   const listeners = new Set<(lastSeq: number) => void>();
   const scopes = new Map<TenantId, TenantStore>();
+  /** Rows of tokens that were asked for: every request asks, and only writes that pass through here change them. */
+  const tokens = new Map<unknown, unknown>();
   let running: Promise<void> | null = null;
   let isClosed = false;
   let commits = 0;
@@ -144,6 +156,7 @@ function createStore(
   const settleGroup = (group: readonly Pending[], result: GroupResult): void => {
     commits++;
     writes += group.length;
+    if (group.some(({ command }) => tokenWrites.has(command.name))) tokens.clear();
     group.forEach(({ settle }, index) => {
       const reply = result.replies[index];
       if (reply !== undefined && "value" in reply) settle.resolve(reply.value);
@@ -178,8 +191,12 @@ function createStore(
   const call = async (command: Command): Promise<unknown> => {
     if (reader === null || operationOf(command).mode === "write") return submit(command);
     if (isClosed) throw new StoreError("unavailable", "the store is closed");
+    if (command.name === "tokenById" && tokens.has(command.input[0])) return tokens.get(command.input[0]);
     try {
-      return await perform({ db: reader.db, heads: new Map(), hasOutbox: false }, command);
+      const value = await perform({ db: reader.db, heads: new Map(), hasOutbox: false }, command);
+      if (command.name === "tokenById" && value !== null && tokens.size < MOST_TOKENS)
+        tokens.set(command.input[0], value);
+      return value;
     } catch (error) {
       throw toStoreError(error);
     }

@@ -56,3 +56,28 @@ test("a database of a newer version is refused", async () => {
   raw.exec(`insert into migrations values (${schemaVersion + 1}, 'future')`);
   await expect(migrate(db, sqliteDialect)).rejects.toThrow(/newer than this version/);
 });
+
+test("a token that was read before is read again after it was revoked", async () => {
+  const store = await openSqliteStore({ path: newPath(), onFatal });
+  const tenant = await tenantOf(store, "one");
+  const act = { actor: "x", atMs: 5, requestId: "r" };
+  await tenant.createToken({
+    ...act,
+    token: {
+      id: "t",
+      hash: "00",
+      permissions: "[]",
+      name: "n",
+      created_by: "x",
+      created_ms: 1,
+      expires_ms: 9,
+      revoked_ms: null,
+      last_used_ms: null,
+    },
+  });
+  for (let time = 0; time < 2; time++)
+    expect(await store.system.tokenById("t")).toMatchObject({ revoked_ms: null });
+  await tenant.revokeToken({ ...act, id: "t" });
+  expect(await store.system.tokenById("t")).toMatchObject({ revoked_ms: 5 });
+  await store.close();
+});
