@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { readSnapshot } from "../../adapters/json/snapshot.ts";
 import { createApp } from "../../api/http/app.ts";
 import { type Permission, permissions } from "../../api/http/permissions.ts";
 import { createProgram } from "../../cli/program.ts";
@@ -466,4 +467,43 @@ test("F-277: what waits for room starts when there is some, and an event tells",
   const kinds = (body["events"] as Loose[]).map(({ kind }) => String(kind));
   expect(kinds.at(-1)).toContain("running");
   expect(kinds.some((kind) => kind.includes("waiting"))).toBe(true);
+});
+
+test("F-282, F-284: when a provider fails, its work runs on elsewhere, and nobody else's is touched", async () => {
+  const offer = (id: string, provider: string, rate: string): object => ({
+    id,
+    provider,
+    region: "eu-west-1",
+    gpus: 2,
+    traits: { gpu: { model: "nvidia-l4" }, cost: { hourly_rate: rate, basis: "gpu" } },
+    capacity: { cpu: "64", memory: "512Gi", pods: 110 },
+  });
+  const snapshot = readSnapshot({
+    at: "2026-03-01T00:00:00Z",
+    offers: [offer("a", "alpha", "1"), offer("b", "beta", "2"), offer("c", "gamma", "3")],
+  });
+  const { service, call } = await start({
+    snapshot,
+    scenario: { events: [{ kind: "outage", at_ms: 10_000, provider: "alpha", until_ms: 1_000_000 }] },
+  });
+  const submit = async (name: string): Promise<string> =>
+    `/intents/${(await call("POST", "/intents", wish(name, 2))).body["intent_id"]}`;
+  const first = await submit("first");
+  const second = await submit("second");
+  await service.run(9000);
+  const at = async (path: string) => {
+    const { phase, allocation } = (await call("GET", path)).body as Loose;
+    return `${phase} ${allocation.map((one: Loose) => one.provider)}`;
+  };
+  expect([await at(first), await at(second)]).toEqual(["running alpha", "running beta"]);
+  const seen = async (path: string): Promise<number> =>
+    (
+      (await call("GET", `${path}/events`, undefined, { accept: "application/json" })).body[
+        "events"
+      ] as Loose[]
+    ).length;
+  const before = await seen(second);
+  await service.run(9000);
+  expect([await at(first), await at(second)]).toEqual(["running gamma", "running beta"]);
+  expect(await seen(second)).toBe(before);
 });

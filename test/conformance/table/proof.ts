@@ -67,6 +67,7 @@ export const negotiated: ByName = of("conformance/negotiation.test.ts");
 export const workload: ByName = of("conformance/workload.test.ts");
 export const defect: ByName = of("conformance/defects.test.ts");
 export const service: ByName = of("conformance/service.test.ts");
+export const reconciled: ByName = of("api/control/faults.test.ts");
 export const fixture: ByName = of("conformance/fixtures.test.ts");
 export const scenario: ByCase = tableOf(
   "golden/use-cases.test.ts",

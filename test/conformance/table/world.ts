@@ -8,6 +8,7 @@ import {
   later,
   prices,
   type Row,
+  reconciled,
   scenario,
   service,
   shown,
@@ -94,13 +95,18 @@ export const worldRows: readonly Row[] = [
     "who loses gets the next best",
     batch("$name", "an intent that can go elsewhere leaves the cheap offer to one that cannot"),
   ),
-  later(
+  shown(
     "F-282",
     "failover when a provider fails",
-    "re-planning: place what a lost provider ran elsewhere, everything else pinned",
+    service("F-282, F-284: when a provider fails, its work runs on elsewhere, and nobody else's is touched"),
   ),
   inService("F-283", "changes, webhooks, history", "PATCH, outbox and event log"),
-  inService("F-284", "self-healing by reconciliation", "compare observed with wanted state on every tick"),
+  shown(
+    "F-284",
+    "self-healing by reconciliation",
+    service("F-282, F-284: when a provider fails, its work runs on elsewhere, and nobody else's is touched"),
+    reconciled("what the federation holds and nobody owns is given back"),
+  ),
   shown("F-285", "use case: inference service", scenario('"F-285"'), notAnswer),
   shown(
     "F-286",
