@@ -29,6 +29,8 @@ export interface GeneratorOptions {
   readonly classes?: number;
   /** False leaves quotas, budgets and running work out. */
   readonly full?: boolean;
+  /** False leaves running work out: nothing may be evicted. */
+  readonly running?: boolean;
   /** Offers; absent: as many as the load needs. */
   readonly offers?: number;
 }
@@ -148,6 +150,7 @@ export function generateBatch({
   candidates = 16,
   classes = 0,
   full = true,
+  running: hasRunning = full,
   offers: wantedOffers,
 }: GeneratorOptions): GeneratedBatch {
   const draws = drawsOf(seed * 7919 + intents);
@@ -165,7 +168,7 @@ export function generateBatch({
   const items: ItemInput[] = [];
   const quotaRow = offers.length;
   const budgetRow = offers.length + tenants;
-  const running = full
+  const running = hasRunning
     ? runningOf(draws, offers, Math.round(intents / 4))
     : { items: [], held: new Float64Array(offers.length), worth: 0 };
   const noise = classes > 0 ? () => 1 : () => draws.uniform(0.95, 1.05);

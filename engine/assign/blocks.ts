@@ -1,4 +1,3 @@
-import type { DualBound } from "./dual.ts";
 import type { Instance } from "./instance.ts";
 
 /** Items that share one tenant's rows, at most two of which are kept exact; -1 is no row. */
@@ -84,7 +83,7 @@ interface Stage {
   readonly size: number;
 }
 
-interface BlockAnswer {
+export interface BlockAnswer {
   readonly bound: number;
   /** Options of the best choice, one per copy; null when the cut-off came first. */
   readonly options: readonly number[] | null;
@@ -100,20 +99,21 @@ function amountOf(instance: Instance, option: number, row: number): number {
 
 /**
  * Solves blocks exactly up to bucketing: labels in the same bucket of (quota, budget) are merged into one that is
- * at least as good as each, so the result is always an upper bound.
+ * at least as good as each, so the result is always an upper bound. A block is solved for prices of its own rows,
+ * which only order the search, and for what each unit of an option is charged for everything else.
  */
-function createBlockSolver(
+export function createBlockSolver(
   instance: Instance,
   labelLimit: number,
-): (block: Block, prices: Float64Array) => BlockAnswer {
+): (block: Block, prices: Float64Array, charge: Float64Array) => BlockAnswer {
   const size = 1 << 17;
   const labels = createLabels(size);
   const table = new Int32Array(quotaBuckets * budgetBuckets);
 
-  return (block, prices) => {
+  return (block, prices, charge) => {
     const quotaLimit = block.quota < 0 ? Infinity : instance.capacity[block.quota]!;
     const budgetLimit = block.budget < 0 ? Infinity : instance.capacity[block.budget]!;
-    const { stages, upper } = stagesOf(instance, block, prices);
+    const { stages, upper } = stagesOf(instance, block, prices, charge);
     let cutoff = 0.03 * upper + 1;
     const quotaScale = Number.isFinite(quotaLimit) ? quotaBuckets / (quotaLimit + 1) : 0;
     const budgetScale = Number.isFinite(budgetLimit) ? budgetBuckets / (budgetLimit + 1) : 0;
@@ -208,8 +208,9 @@ function stagesOf(
   instance: Instance,
   { items, quota, budget }: Block,
   prices: Float64Array,
+  charge: Float64Array,
 ): { readonly stages: Stage[]; readonly upper: number } {
-  const { optionStart, useStart, useRow, useAmount, cost, covers, copies, worth } = instance;
+  const { optionStart, useStart, useRow, useAmount, covers, copies, worth } = instance;
   let upper = 0;
   for (const row of [quota, budget]) if (row >= 0) upper += prices[row]! * instance.capacity[row]!;
   const stages = items.map((item): Stage => {
@@ -218,15 +219,12 @@ function stagesOf(
     const gains: number[] = [];
     let best = -Infinity;
     for (let option = optionStart[item]!; option < optionStart[item + 1]!; option++) {
-      let charge = cost[option]!;
       let local = 0;
       for (let use = useStart[option]!; use < useStart[option + 1]!; use++) {
         const row = useRow[use]!;
-        const price = prices[row]! * useAmount[use]!;
-        if (row === quota || row === budget) local += price;
-        else charge += price;
+        if (row === quota || row === budget) local += prices[row]! * useAmount[use]!;
       }
-      const gain = share - charge / covers[option]!;
+      const gain = share - charge[option]! / covers[option]!;
       gains.push(gain);
       reduced.push(gain - local / covers[option]!);
       best = Math.max(best, reduced.at(-1)!);
@@ -253,113 +251,4 @@ function stagesOf(
   });
   stages.sort((a, b) => b.size - a.size);
   return { stages, upper };
-}
-
-export interface BlockAscentOptions {
-  /** Work to spend, in labels pushed; also sets how many labels a state space keeps. */
-  readonly work: number;
-  readonly known: number;
-  readonly from: DualBound;
-}
-
-/**
- * Second bound: only capacity rows are priced, every tenant's quota and budget is kept in a dynamic program. Much
- * tighter than the LP where a few indivisible gangs fill a quota. Prices move by the subgradient of the
- * programs' choices.
- */
-export function ascendBlocks(instance: Instance, { work, known, from }: BlockAscentOptions): DualBound {
-  const blocks = blocksOf(instance);
-  if (blocks.length === 0) return from;
-  const labelLimit = Math.max(40, Math.min(1000, Math.floor(work / Math.max(1, instance.options))));
-  const solve = createBlockSolver(instance, labelLimit);
-  const exact = new Uint8Array(instance.rows);
-  const inBlock = new Uint8Array(instance.items);
-  for (const { items, quota, budget } of blocks) {
-    for (const row of [quota, budget]) if (row >= 0) exact[row] = 1;
-    for (const item of items) inBlock[item] = 1;
-  }
-  const prices = from.prices.slice();
-  const usage = new Float64Array(instance.rows);
-  const direction = new Float64Array(instance.rows);
-  let best: DualBound = from;
-  let spent = 0;
-  let step = 0.5;
-  let idle = 0;
-  while (spent < work) {
-    usage.fill(0);
-    let bound = 0;
-    for (let row = 0; row < instance.rows; row++)
-      if (exact[row] === 0) bound += prices[row]! * instance.capacity[row]!;
-    bound += freeItems(instance, inBlock, prices, usage);
-    for (const block of blocks) {
-      const answer = solve(block, prices);
-      bound += answer.bound;
-      spent += answer.work + block.items.length * 16;
-      if (answer.options === null) usePriced(instance, block, prices, usage);
-      else for (const option of answer.options) addUse(instance, option, 1 / instance.covers[option]!, usage);
-    }
-    if (bound < best.bound) {
-      idle = bound < best.bound - 1e-4 * Math.abs(best.bound - known) ? 0 : idle + 1;
-      best = { bound, prices: prices.slice() };
-    } else idle++;
-    if (idle > 3) {
-      step *= 0.7;
-      idle = 0;
-    }
-    let norm = 0;
-    for (let row = 0; row < instance.rows; row++) {
-      if (exact[row] === 1) continue;
-      let next = instance.capacity[row]! - usage[row]! + 0.5 * direction[row]!;
-      if (prices[row]! <= 0 && next > 0) next = 0;
-      direction[row] = next;
-      norm += next * next;
-    }
-    if (norm < 1e-9) break;
-    const length = (step * Math.max(bound - known, 1e-5 * Math.abs(bound))) / norm;
-    for (let row = 0; row < instance.rows; row++)
-      if (exact[row] === 0) prices[row] = Math.max(0, prices[row]! - length * direction[row]!);
-  }
-  return best;
-}
-
-function addUse(instance: Instance, option: number, units: number, usage: Float64Array): void {
-  for (let use = instance.useStart[option]!; use < instance.useStart[option + 1]!; use++)
-    usage[instance.useRow[use]!]! += units * instance.useAmount[use]!;
-}
-
-/** Reduced gain and use of one item at `prices`; 0 when it does not pay. */
-function pricedItem(instance: Instance, item: number, prices: Float64Array, usage: Float64Array): number {
-  let least = Infinity;
-  let chosen = -1;
-  for (let option = instance.optionStart[item]!; option < instance.optionStart[item + 1]!; option++) {
-    let charge = instance.cost[option]!;
-    for (let use = instance.useStart[option]!; use < instance.useStart[option + 1]!; use++)
-      charge += prices[instance.useRow[use]!]! * instance.useAmount[use]!;
-    charge /= instance.covers[option]!;
-    if (charge >= least) continue;
-    least = charge;
-    chosen = option;
-  }
-  const gain = instance.worth[item]! - instance.copies[item]! * least;
-  if (chosen < 0 || gain <= 0) return 0;
-  addUse(instance, chosen, instance.copies[item]! / instance.covers[chosen]!, usage);
-  return gain;
-}
-
-/** Items outside all blocks, each on its own. */
-function freeItems(
-  instance: Instance,
-  inBlock: Uint8Array,
-  prices: Float64Array,
-  usage: Float64Array,
-): number {
-  let bound = 0;
-  for (let item = 0; item < instance.items; item++)
-    if (inBlock[item] === 0) bound += pricedItem(instance, item, prices, usage);
-  return bound;
-}
-
-/** Where a block's program gave no choice, its items by price show the direction. */
-function usePriced(instance: Instance, block: Block, prices: Float64Array, usage: Float64Array): void {
-  for (const item of block.items) pricedItem(instance, item, prices, usage);
 }

@@ -12,7 +12,9 @@ export interface Formulation {
   readonly optionColumn: Int32Array;
   /** Per class: column of the number of members placed, or -1 for one-copy classes. */
   readonly placedColumn: Int32Array;
-  /** Rows of the instance in order, then one row per class (two for classes with copies). */
+  /** Per class: its row. */
+  readonly classRow: Int32Array;
+  /** Rows of the instance in order, then one row per class. */
   readonly instanceRows: number;
 }
 
@@ -60,12 +62,14 @@ export function formulate(
     builder.addRow(-Infinity, instance.capacity[row]! / amountScale[row]!);
   const optionColumn = new Int32Array(classes.count);
   const placedColumn = new Int32Array(classes.count).fill(-1);
+  const classRow = new Int32Array(classes.count);
   for (let index = 0; index < classes.count; index++) {
     const item = classes.member[classes.start[index]!]!;
     const members = classes.start[index + 1]! - classes.start[index]!;
     const isInteger = integer !== undefined && integer[item] === 1;
     const isSingle = copies[item] === 1;
     const row = isSingle ? builder.addRow(-Infinity, members) : builder.addRow(0, Infinity);
+    classRow[index] = row;
     if (!isSingle) {
       const placed = builder.addColumn(-worth[item]! / scale, 0, members, isInteger);
       builder.put(row, placed, -copies[item]!);
@@ -85,7 +89,15 @@ export function formulate(
         builder.put(useRow[use]!, column, useAmount[use]! / amountScale[useRow[use]!]!);
     }
   }
-  return { model: builder.build(), classes, scale, optionColumn, placedColumn, instanceRows: instance.rows };
+  return {
+    model: builder.build(),
+    classes,
+    scale,
+    optionColumn,
+    placedColumn,
+    classRow,
+    instanceRows: instance.rows,
+  };
 }
 
 /** An assignment as a point of the model. */

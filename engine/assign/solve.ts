@@ -1,18 +1,20 @@
-import type { LinearModel } from "../milp/model.ts";
 import { recordingSolver } from "../milp/record.ts";
 import type { Solver } from "../milp/solver.ts";
-import { solveVerified } from "../milp/verify.ts";
+import { solveVerified, type VerifiedAnswer } from "../milp/verify.ts";
 import { assert } from "../model/errors.ts";
 import type { RecordedAnswer } from "../model/plan.ts";
-import { ascendBlocks } from "./blocks.ts";
+import { type Carry, reduceCarry, restoreBasis } from "./carry.ts";
 import { checkAssignment } from "./check.ts";
-import { type Classes, classesOf, inClassOrder } from "./classes.ts";
-import { greedy, roundRelaxation } from "./construct.ts";
-import { ascend, boundAt } from "./dual.ts";
-import { type Formulation, formulate, pointOf, pricesOf, relaxedUnits, wholeUnits } from "./formulate.ts";
-import { gainOf, type Instance, preprocess, restore, type Units } from "./instance.ts";
-import { placeLargest } from "./largest.ts";
-import { type Neighborhood, neighborhoodOf, search } from "./search.ts";
+import { classesOf, inClassOrder } from "./classes.ts";
+import { greedy } from "./construct.ts";
+import { boundAt } from "./dual.ts";
+import { type Formulation, formulate, pointOf, wholeUnits } from "./formulate.ts";
+import { gainOf, type Instance, preprocess, type Reduced, restore, type Units } from "./instance.ts";
+import { boundByParts, boundByPrices, construct, searchFromLargest, searchMore } from "./own.ts";
+import { polish } from "./polish.ts";
+import { gapOf, isDone, note, offer, offerState, type Run, type Stage, tighten } from "./progress.ts";
+import { deadlineOf, type SolverStage, solveRelaxation, useRelaxation } from "./relax.ts";
+import { neighborhoodOf, search } from "./search.ts";
 import { createState, load } from "./state.ts";
 import { compareAssignments, tierCount, tierInstance, tierViolations } from "./tiers.ts";
 
@@ -31,15 +33,10 @@ export interface AssignOptions {
   readonly baseline?: number;
   /** A former assignment in this instance's indices, need not be feasible any more. */
   readonly start?: Units;
-  /** Former prices in this instance's rows. */
-  readonly prices?: Float64Array;
-}
-
-/** One step of the pipeline, for reports. */
-export interface Stage {
-  readonly name: "greedy" | "lagrangian" | "lp" | "blocks" | "rounding" | "search" | "mip" | "tiers";
-  readonly gain: number;
-  readonly bound: number;
+  /** What the last assignment of almost the same batch left, in this instance's indices. */
+  readonly warm?: Carry;
+  /** Called between steps of own work, so that a host's event loop breathes; changes nothing. */
+  readonly pause?: () => Promise<void>;
 }
 
 export interface AssignOutcome {
@@ -58,151 +55,28 @@ export interface AssignOutcome {
   /** The solver's answers in order, for replay. */
   readonly answers: readonly RecordedAnswer[];
   readonly stages: readonly Stage[];
+  /** For the next assignment of almost the same batch. */
+  readonly carry: Carry;
   /** Items served out of tier order by the weighted solve and repaired tier by tier. */
   readonly tierRepairs: number;
 }
 
 /** LPs above this many columns are left to the Lagrangian bound, which is within 0.1 % there. */
 const lpColumnLimit = 60_000;
-/**
- * A MIP of more columns than this, or than the deadline's milliseconds times 6, does not finish its root relaxation
- * in time: then only the columns of the most valuable items are integer, which still is a valid bound.
- */
-const fullyIntegerColumns = 9_000;
-const columnsPerMillisecond = 6;
-const integerItems = 150;
-
-/** Best answer and bound so far, and what the stages share. */
-interface Run {
-  readonly instance: Instance;
-  readonly neighborhood: Neighborhood;
-  readonly options: Required<Pick<AssignOptions, "work" | "seed" | "gap" | "baseline">> & AssignOptions;
-  readonly stages: Stage[];
-  units: Units;
-  gain: number;
-  bound: number;
-  prices: Float64Array;
-  pricesFrom: "lp" | "lagrangian";
-  isLate: boolean;
-}
-
-const gapOf = (bound: number, gain: number, baseline: number): number =>
-  bound <= gain ? 0 : (bound - gain) / Math.max(1, Math.abs(gain - baseline));
-
-const isDone = (run: Run): boolean =>
-  gapOf(run.bound, run.gain, run.options.baseline) <= run.options.gap || run.instance.options === 0;
-
-const offer = (run: Run, units: Units, gain: number): void => {
-  if (gain <= run.gain) return;
-  run.gain = gain;
-  run.units = units;
-};
-
-/** A bound below a known assignment is wrong, whoever says it: it is left out. */
-const tighten = (run: Run, bound: number): void => {
-  // gains are integers; the rest is for the rounding of sums
-  const rounded = Math.floor(bound + 1e-9 * Math.abs(bound));
-  if (rounded < run.bound && rounded >= run.gain) run.bound = rounded;
-  else if (rounded < run.gain && run.gain - rounded <= 1e-7 * Math.abs(run.gain)) run.bound = run.gain;
-};
-
-const note = (run: Run, name: Stage["name"]): void => {
-  run.stages.push({ name, gain: run.gain, bound: run.bound });
-};
-
-/** Searches with the present prices, in slices so that a proven gap ends it early. */
-function searchMore(run: Run, work: number, seed: number, fromBest: boolean): void {
-  const slices = 4;
-  for (let slice = 0; slice < slices && !isDone(run); slice++) {
-    const { units, gain } = search(run.instance, run.neighborhood, {
-      work: work / slices,
-      seed: run.options.seed * 1009 + seed * 31 + slice,
-      prices: run.prices,
-      ...(fromBest || slice > 0 ? { start: run.units } : {}),
-      ...(fromBest || slice > 0 ? {} : { warm: 0.15 }),
-    });
-    offer(run, units, gain);
-  }
-  note(run, "search");
-}
-
-/** Large items first, then one long annealing over all, then once more from the best. */
-function searchFromLargest(run: Run, work: number, seed: number): void {
-  if (isDone(run)) return;
-  const { instance, neighborhood, prices } = run;
-  const base = run.options.seed * 1009 + seed * 31;
-  const start = placeLargest(instance, { work: work * 0.08, seed: base, prices });
-  const annealed = search(instance, neighborhood, {
-    work: work * 0.62,
-    seed: base,
-    prices,
-    start,
-    warm: 0.15,
-  });
-  offer(run, annealed.units, annealed.gain);
-  searchMore(run, work * 0.3, seed, true);
-}
-
-/** Lagrangian bound and prices; rounds follow from the work allowed. */
-function lagrangian(run: Run, work: number): void {
-  const perRound = Math.max(1, run.instance.useRow.length / 5);
-  const { prices: from } = run.options;
-  const wanted = from === undefined ? 300 : 60;
-  const rounds = Math.max(20, Math.min(wanted, Math.floor(work / perRound)));
-  const dual = ascend(run.instance, { rounds, known: run.gain, ...(from === undefined ? {} : { from }) });
-  run.prices = dual.prices;
-  tighten(run, dual.bound);
-  note(run, "lagrangian");
-}
-
-/** Everything the solver is asked about one instance. */
-interface SolverStage {
-  readonly solver: Solver;
-  readonly classes: Classes;
-  readonly relaxation: Formulation;
-  /** One clock for all solves of the run. */
-  readonly clock: object;
-}
-
-const deadlineOf = (run: Run, share: number): { deadlineMs?: number } =>
-  run.options.deadlineMs === undefined ? {} : { deadlineMs: run.options.deadlineMs * share };
+/** Columns that a MIP proves much about per millisecond; within the first bound always. */
+const fullyIntegerColumns = 3_000;
+const columnsPerMillisecond = 1.6;
+/** Items that are integer in a MIP that is too large to be so entirely: the most valuable ones. */
+const integerItems = 100;
 
 /**
- * The LP's capacities are a hair larger than the instance's: of all optimal duals this singles out the ones with
- * the least total price, so degenerate prices follow one rule whichever solver finds them.
+ * Which items are integer in the MIP. A large MIP does not finish its root in time; with only the most valuable items
+ * integer it does, and its bound still holds: a few indivisible gangs make most of the LP's looseness.
  */
-function leastPriceModel({ model, instanceRows }: Formulation): LinearModel {
-  const rowUpper = model.rowUpper.map((limit, row) => (row < instanceRows ? limit * (1 + 1e-5) : limit));
-  return { ...model, rowUpper };
-}
-
-/** Takes an LP's prices and roundings. */
-function useRelaxation(run: Run, stage: SolverStage, lp: Awaited<ReturnType<typeof solveVerified>>): void {
-  if (lp.values === null) {
-    run.isLate ||= lp.status !== "failed" && lp.status !== "infeasible";
-    return;
-  }
-  if (lp.rowDuals !== null) {
-    run.prices = pricesOf(run.instance, stage.relaxation, lp.rowDuals);
-    run.pricesFrom = "lp";
-    // an optimum that is only claimed proves nothing; duals do
-    tighten(run, boundAt(run.instance, run.prices));
-  }
-  note(run, "lp");
-  const { prices } = run;
-  const values = relaxedUnits(run.instance, stage.relaxation, lp.values);
-  for (const order of ["fraction", "value", "product"] as const) {
-    const state = roundRelaxation(run.instance, { values, prices, order });
-    offer(run, state.units(), state.gain);
-  }
-  note(run, "rounding");
-}
-
-/** Which items are integer in the MIP; fewer is a weaker bound that is proven sooner. */
-function integerItemsOf({ instance, options }: Run, { relaxation }: SolverStage): Uint8Array {
+function integerItemsOf({ instance, options }: Run, columns: number): Uint8Array {
   const chosen = new Uint8Array(instance.items);
   const inTime = (options.deadlineMs ?? Number.POSITIVE_INFINITY) * columnsPerMillisecond;
-  if (relaxation.model.cols <= Math.max(fullyIntegerColumns, inTime)) return chosen.fill(1);
+  if (columns <= Math.max(fullyIntegerColumns, inTime)) return chosen.fill(1);
   const order = Array.from({ length: instance.items }, (_, item) => item).sort(
     (a, b) => instance.worth[b]! - instance.worth[a]! || a - b,
   );
@@ -210,50 +84,16 @@ function integerItemsOf({ instance, options }: Run, { relaxation }: SolverStage)
   return chosen;
 }
 
-/** The bound that keeps quotas and budgets exact. A label costs about five work units. */
-function tenantBound(run: Run, work: number): void {
-  const { instance, gain: known, prices } = run;
-  if (isDone(run)) return;
-  const from = { bound: run.bound, prices };
-  tighten(run, ascendBlocks(instance, { work: work / 5, known, from }).bound);
-  note(run, "blocks");
-}
-
-/** LP, then a MIP from the best answer, with own search beside both. */
-async function solverStages(run: Run, stage: SolverStage): Promise<void> {
+/** Takes a MIP's bound and, made whole and polished, its answer. */
+async function useMip(run: Run, formulation: Formulation, mip: VerifiedAnswer): Promise<void> {
   const { instance, options } = run;
-  const { solver, clock } = stage;
-  const lpPending = solveVerified(solver, {
-    model: leastPriceModel(stage.relaxation),
-    clock,
-    ...deadlineOf(run, 0.85),
-  });
-  lagrangian(run, options.work * 0.15);
-  searchMore(run, options.work * 0.1, 1, options.start !== undefined);
-  useRelaxation(run, stage, await lpPending);
-  if (isDone(run)) return;
-
-  const integer = integerItemsOf(run, stage);
-  const formulation = formulate(instance, stage.classes, { integer });
-  // a solver without integers rejects the model, and own search goes on alone
-  const mipPending = solveVerified(solver, {
-    model: formulation.model,
-    gap: options.gap / 2,
-    focus: "bound",
-    start: pointOf(instance, formulation, run.units),
-    clock,
-    ...deadlineOf(run, 0.85),
-  });
-  tenantBound(run, options.work * 0.1);
-  if (options.start === undefined) searchFromLargest(run, options.work * 0.5, 2);
-  else searchMore(run, options.work * 0.5, 2, true);
-  const mip = await mipPending;
   tighten(run, -mip.bound * formulation.scale);
   if (mip.values !== null) {
     const state = createState(instance);
     load(state, wholeUnits(instance, formulation, mip.values));
+    polish(state, state.work + options.work * 0.02);
     const units = state.units();
-    offer(run, units, state.gain);
+    offerState(run, state);
     const polished = search(instance, run.neighborhood, {
       work: options.work * 0.05,
       seed: options.seed * 1009 + 97,
@@ -264,12 +104,51 @@ async function solverStages(run: Run, stage: SolverStage): Promise<void> {
     offer(run, polished.units, polished.gain);
   }
   run.isLate ||= mip.status === "feasible" || mip.status === "unknown";
-  note(run, "mip");
-  searchMore(run, options.work * 0.1, 3, true);
+  await note(run, "mip");
+}
+
+/** LP, then a MIP from the best answer, with own search beside both. */
+async function solverStages(run: Run, stage: SolverStage): Promise<void> {
+  const { instance, options, warm } = run;
+  const { solver, clock, classes } = stage;
+  await boundByPrices(run, options.work * 0.08);
+  const relaxing = solveRelaxation(run, stage);
+  await construct(run, options.work * 0.07);
+  await useRelaxation(run, await relaxing);
+  if (isDone(run)) return;
+
+  const columns = classes.count === instance.items ? instance.options : columnsOf(instance, classes);
+  const formulation = formulate(instance, classes, { integer: integerItemsOf(run, columns) });
+  const isAggregated = classes.count < instance.items * 0.8;
+  // a solver without integers rejects the model, and own search goes on alone
+  const solving = solveVerified(solver, {
+    model: formulation.model,
+    gap: options.gap / 2,
+    // few classes with many members: the solver's own heuristics find what moves of single members do not
+    ...(isAggregated ? {} : { focus: "bound" }),
+    start: pointOf(instance, formulation, run.units),
+    clock,
+    ...deadlineOf(run, 0.85),
+  });
+  await boundByParts(run, options.work * 0.15);
+  if (warm === null && options.start === undefined) await searchFromLargest(run, options.work * 0.5, 2);
+  else await searchMore(run, { work: options.work * 0.5, seed: 2, fromBest: true });
+  await useMip(run, formulation, await solving);
+  await searchMore(run, { work: options.work * 0.1, seed: 3, fromBest: true });
+}
+
+/** Columns of the aggregated model. */
+function columnsOf(instance: Instance, { count, start, member }: SolverStage["classes"]): number {
+  let columns = 0;
+  for (let index = 0; index < count; index++) {
+    const item = member[start[index]!]!;
+    columns += instance.optionStart[item + 1]! - instance.optionStart[item]!;
+  }
+  return columns;
 }
 
 /** Replaces an answer that breaks the order of tiers by one solved tier by tier, if that is better. */
-function repairTiers(run: Run, fallback: Units): number {
+async function repairTiers(run: Run, fallback: Units): Promise<number> {
   const { instance, options } = run;
   const violations = tierViolations(instance, run.units);
   let best = run.units;
@@ -292,7 +171,7 @@ function repairTiers(run: Run, fallback: Units): number {
   if (best !== run.units) {
     run.units = best;
     run.gain = gainOf(instance, best);
-    note(run, "tiers");
+    await note(run, "tiers");
   }
   return violations.length;
 }
@@ -314,28 +193,41 @@ export async function assign(original: Instance, options: AssignOptions = {}): P
     instance,
     neighborhood: neighborhoodOf(instance),
     options: { work: 4e6, seed: 1, gap: 1e-4, baseline: 0, ...options },
+    warm: options.warm === undefined ? null : reduceCarry(options.warm, reduced),
     stages: [],
     units: first,
     gain: checked.gain,
     bound: boundAt(instance, new Float64Array(instance.rows)),
     prices: new Float64Array(instance.rows),
     pricesFrom: "lagrangian",
+    values: null,
+    basis: null,
     isLate: false,
   };
-  if (options.start !== undefined) {
+  for (const start of [options.start, options.warm?.units]) {
+    if (start === undefined) continue;
     const state = createState(instance);
     load(
       state,
-      Int32Array.from(reduced.option, (option) => options.start![option]!),
+      Int32Array.from(reduced.option, (option) => start[option]!),
     );
-    const units = state.units();
-    offer(run, units, state.gain);
+    offerState(run, state);
   }
-  note(run, "greedy");
+  await note(run, "greedy");
   const answers: (RecordedAnswer | null)[] = [];
   if (!isDone(run)) await improve(run, answers);
-  const tierRepairs = repairTiers(run, first);
+  const tierRepairs = await repairTiers(run, first);
+  return { ...outcomeOf(original, reduced, run, answers), tierRepairs };
+}
 
+/** The checked end of a run, in the original's indices. */
+function outcomeOf(
+  original: Instance,
+  reduced: Reduced,
+  run: Run,
+  answers: readonly (RecordedAnswer | null)[],
+): Omit<AssignOutcome, "tierRepairs"> {
+  const { instance } = reduced;
   const units = restore(original, reduced, inClassOrder(instance, classesOf(instance), run.units));
   const report = checkAssignment(original, units);
   assert(report.violations.length === 0, `assignment: ${report.violations[0]?.message}`);
@@ -353,26 +245,29 @@ export async function assign(original: Instance, options: AssignOptions = {}): P
     stoppedBy: isDone(run) ? "completed" : run.isLate ? "time" : "work",
     answers: recorded,
     stages: run.stages,
-    tierRepairs,
+    carry: {
+      units,
+      prices: run.prices,
+      values: run.values ?? new Float64Array(instance.items).fill(Number.NaN),
+      basis: run.basis === null ? null : restoreBasis(run.basis, original, reduced),
+    },
   };
 }
 
 /** Everything after greedy. */
 async function improve(run: Run, answers: (RecordedAnswer | null)[]): Promise<void> {
-  const { instance, options } = run;
+  const { instance, options, warm } = run;
   const { solver } = options;
-  if (solver !== undefined && instance.options <= Math.min(lpColumnLimit, solver.limits.maxCols)) {
-    const classes = classesOf(instance);
-    await solverStages(run, {
+  if (solver !== undefined && instance.options <= Math.min(lpColumnLimit, solver.limits.maxCols))
+    return solverStages(run, {
       solver: recordingSolver(solver, answers),
-      classes,
-      relaxation: formulate(instance, classes),
+      classes: classesOf(instance),
       clock: {},
     });
-    return;
-  }
-  lagrangian(run, options.work * 0.4);
-  tenantBound(run, options.work * 0.1);
-  if (options.start === undefined) searchFromLargest(run, options.work * 0.5, 1);
-  else searchMore(run, options.work * 0.5, 1, true);
+  await boundByPrices(run, options.work * 0.15);
+  await construct(run, options.work * 0.15);
+  await boundByParts(run, options.work * 0.4);
+  if (warm === null && options.start === undefined && instance.items < 5_000)
+    await searchFromLargest(run, options.work * 0.3, 1);
+  else await searchMore(run, { work: options.work * 0.3, seed: 1, fromBest: true });
 }

@@ -1,0 +1,136 @@
+import type { Basis } from "../milp/solver.ts";
+import type { Formulation } from "./formulate.ts";
+import type { Instance, Reduced, Units } from "./instance.ts";
+
+/** Statuses in a basis, as HiGHS numbers them. */
+const atLower = 0;
+const basic = 1;
+
+/** The linear program's basis in the indices of the instance it came from. */
+export interface KeptBasis {
+  /** Per option: status of its column. */
+  readonly options: Int8Array;
+  /** Per item: status of its row, and of the column that counts it where it has several copies. */
+  readonly items: Int8Array;
+  readonly placed: Int8Array;
+  /** Per row of the instance. */
+  readonly rows: Int8Array;
+}
+
+/** What one assignment leaves for the next of almost the same batch. */
+export interface Carry {
+  readonly units: Units;
+  /** Per row. */
+  readonly prices: Float64Array;
+  /** Per item: worth of a copy to the offers, from the decomposition; NaN is unknown. */
+  readonly values: Float64Array;
+  readonly basis: KeptBasis | null;
+}
+
+/** Names of an instance's parts that stay the same from tick to tick; each unique in its list. */
+export interface Keys {
+  readonly items: readonly string[];
+  readonly options: readonly string[];
+  readonly rows: readonly string[];
+}
+
+/** A finished tick. */
+export interface Tick {
+  readonly keys: Keys;
+  readonly carry: Carry;
+}
+
+/** Position in `from` of every key of `to`, or -1. */
+function matches(from: readonly string[], to: readonly string[]): Int32Array {
+  const at = new Map(from.map((key, index) => [key, index]));
+  return Int32Array.from(to, (key) => at.get(key) ?? -1);
+}
+
+const picked = (source: Int8Array, from: Int32Array, otherwise: number): Int8Array =>
+  Int8Array.from(from, (at) => (at < 0 ? otherwise : source[at]!));
+
+/**
+ * A former tick in the indices of a new batch: what is new is unplaced, unpriced and out of the basis. The units need
+ * not fit any more; whoever loads them takes what does.
+ */
+export function carryOver({ keys, carry }: Tick, to: Keys): Carry {
+  const options = matches(keys.options, to.options);
+  const items = matches(keys.items, to.items);
+  const rows = matches(keys.rows, to.rows);
+  const { basis } = carry;
+  return {
+    units: Int32Array.from(options, (at) => (at < 0 ? 0 : carry.units[at]!)),
+    prices: Float64Array.from(rows, (at) => (at < 0 ? 0 : carry.prices[at]!)),
+    values: Float64Array.from(items, (at) => (at < 0 ? Number.NaN : carry.values[at]!)),
+    basis:
+      basis === null
+        ? null
+        : {
+            options: picked(basis.options, options, atLower),
+            items: picked(basis.items, items, basic),
+            placed: picked(basis.placed, items, atLower),
+            rows: picked(basis.rows, rows, basic),
+          },
+  };
+}
+
+/** A carry of the original in the indices of its reduced instance. */
+export function reduceCarry(carry: Carry, { option }: Reduced): Carry {
+  const { units, basis } = carry;
+  return {
+    ...carry,
+    units: Int32Array.from(option, (at) => units[at]!),
+    basis: basis === null ? null : { ...basis, options: Int8Array.from(option, (at) => basis.options[at]!) },
+  };
+}
+
+/** The other way; options that were dropped are out of the basis. */
+export function restoreBasis(basis: KeptBasis, original: Instance, { option }: Reduced): KeptBasis {
+  const options = new Int8Array(original.options).fill(atLower);
+  for (const [index, at] of option.entries()) options[at] = basis.options[index]!;
+  return { ...basis, options };
+}
+
+/** Writes a program's basis down per item and option; members of a class share their class's statuses. */
+export function keepBasis(
+  instance: Instance,
+  { classes, optionColumn, placedColumn, instanceRows, classRow }: Formulation,
+  { columns, rows }: Basis,
+): KeptBasis {
+  const kept: KeptBasis = {
+    options: new Int8Array(instance.options),
+    items: new Int8Array(instance.items),
+    placed: new Int8Array(instance.items),
+    rows: Int8Array.from(rows.subarray(0, instanceRows)),
+  };
+  for (let index = 0; index < classes.count; index++)
+    for (let at = classes.start[index]!; at < classes.start[index + 1]!; at++) {
+      const item = classes.member[at]!;
+      const first = instance.optionStart[item]!;
+      kept.items[item] = rows[classRow[index]!]!;
+      if (placedColumn[index]! >= 0) kept.placed[item] = columns[placedColumn[index]!]!;
+      for (let option = first; option < instance.optionStart[item + 1]!; option++)
+        kept.options[option] = columns[optionColumn[index]! + option - first]!;
+    }
+  return kept;
+}
+
+/** A kept basis for a program of this instance. The solver mends what does not add up to a basis. */
+export function basisFor(
+  instance: Instance,
+  { model, classes, optionColumn, placedColumn, instanceRows, classRow }: Formulation,
+  kept: KeptBasis,
+): Basis {
+  const columns = new Int32Array(model.cols);
+  const rows = new Int32Array(model.rows);
+  for (let row = 0; row < instanceRows; row++) rows[row] = kept.rows[row]!;
+  for (let index = 0; index < classes.count; index++) {
+    const item = classes.member[classes.start[index]!]!;
+    const first = instance.optionStart[item]!;
+    rows[classRow[index]!] = kept.items[item]!;
+    if (placedColumn[index]! >= 0) columns[placedColumn[index]!] = kept.placed[item]!;
+    for (let option = first; option < instance.optionStart[item + 1]!; option++)
+      columns[optionColumn[index]! + option - first] = kept.options[option]!;
+  }
+  return { columns, rows };
+}

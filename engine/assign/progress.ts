@@ -1,0 +1,75 @@
+import type { Carry, KeptBasis } from "./carry.ts";
+import type { Instance, Units } from "./instance.ts";
+import type { Neighborhood } from "./search.ts";
+import type { AssignOptions } from "./solve.ts";
+import type { State } from "./state.ts";
+
+/** One step of the pipeline, for reports. */
+export interface Stage {
+  readonly name:
+    | "greedy"
+    | "lagrangian"
+    | "construction"
+    | "lp"
+    | "decomposition"
+    | "rounding"
+    | "search"
+    | "mip"
+    | "neighborhood"
+    | "tiers";
+  readonly gain: number;
+  readonly bound: number;
+}
+
+/** Best answer and bound so far, and what the stages share. */
+export interface Run {
+  readonly instance: Instance;
+  readonly neighborhood: Neighborhood;
+  readonly options: Required<Pick<AssignOptions, "work" | "seed" | "gap" | "baseline">> & AssignOptions;
+  /** The former tick in this instance's indices. */
+  readonly warm: Carry | null;
+  readonly stages: Stage[];
+  units: Units;
+  gain: number;
+  bound: number;
+  prices: Float64Array;
+  pricesFrom: "lp" | "lagrangian";
+  /** Per item, for the next tick. */
+  values: Float64Array | null;
+  basis: KeptBasis | null;
+  isLate: boolean;
+}
+
+/** Proven distance to the best possible, relative to what is gained on top of leaving everything as it is. */
+export const gapOf = (bound: number, gain: number, baseline: number): number =>
+  bound <= gain ? 0 : (bound - gain) / Math.max(1, Math.abs(gain - baseline));
+
+/** True once the proven gap is small enough to stop. */
+export const isDone = (run: Run): boolean =>
+  gapOf(run.bound, run.gain, run.options.baseline) <= run.options.gap || run.instance.options === 0;
+
+/** Keeps an answer that gains more than the best so far. */
+export function offer(run: Run, units: Units, gain: number): void {
+  if (gain <= run.gain) return;
+  run.gain = gain;
+  run.units = units;
+}
+
+/** The same for an answer under construction. */
+export function offerState(run: Run, state: State): void {
+  if (state.gain > run.gain) offer(run, state.units(), state.gain);
+}
+
+/** Keeps a tighter bound. One below a known assignment is wrong, whoever says it: it is left out. */
+export function tighten(run: Run, bound: number): void {
+  // gains are integers; the rest is for the rounding of sums
+  const rounded = Math.floor(bound + 1e-9 * Math.abs(bound));
+  if (rounded < run.bound && rounded >= run.gain) run.bound = rounded;
+  else if (rounded < run.gain && run.gain - rounded <= 1e-7 * Math.abs(run.gain)) run.bound = run.gain;
+}
+
+/** Notes where a stage left things, and lets the host breathe. */
+export async function note(run: Run, name: Stage["name"]): Promise<void> {
+  run.stages.push({ name, gain: run.gain, bound: run.bound });
+  await run.options.pause?.();
+}
