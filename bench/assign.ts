@@ -2,9 +2,10 @@ import { parseArgs } from "node:util";
 import { createWorkerSolver, type WorkerSolver } from "../adapters/solver/worker-solver.ts";
 import { type CaseResult, contendedCases, type Limits } from "./assign-contended.ts";
 import { singleCase } from "./assign-single.ts";
+import { warmCase } from "./assign-warm.ts";
 import { machine, print } from "./report.ts";
 
-const groups = ["full", "classes", "capacity", "single"] as const;
+const groups = ["full", "classes", "capacity", "single", "warm"] as const;
 
 function numbers(text: string, flag: string): number[] {
   return text.split(",").map((part) => {
@@ -19,7 +20,7 @@ function numbers(text: string, flag: string): number[] {
  * Many intents at once: certified gap against the clock, beside greedy, first match and HiGHS alone with the same time;
  * one arrival among many prepared offers; a tick after a small change against a fresh plan.
  *
- * `--seeds 1,2,3`, `--sizes 50,100,200,500,1000,2000` (full model), `--seconds 1,5`, `--only full,classes,capacity,single`,
+ * `--seeds 1,2,3`, `--sizes 50,100,200,500,1000,2000` (full model), `--seconds 1,5`, `--only full,classes,capacity,single,warm`,
  * `--offers 100000` (single).
  */
 export async function bench(args: readonly string[]): Promise<void> {
@@ -48,6 +49,7 @@ export async function bench(args: readonly string[]): Promise<void> {
   const results: CaseResult[] = [];
   try {
     if (only.has("single")) results.push(await singleCase(numbers(values.offers, "offers")[0]!));
+    if (only.has("warm")) results.push(await warmCase(solver, limits.seeds));
     for (const group of ["full", "classes", "capacity"] as const)
       if (only.has(group)) for await (const one of contendedCases(group, solver, limits)) results.push(one);
   } finally {

@@ -1,5 +1,6 @@
 import { copyAccounts, openAccounts } from "./assign/accounts.ts";
 import { admit } from "./assign/admit.ts";
+import type { Tick } from "./assign/carry.ts";
 import type { Placed } from "./assign/check-placements.ts";
 import { checkPlan } from "./assign/check-plan.ts";
 import { contend } from "./assign/contend.ts";
@@ -27,6 +28,11 @@ export interface PlanTools {
   readonly solver?: Solver;
   /** Limits, fairness floors and evictable work that bind a batch; default none. */
   readonly terms?: Terms;
+  /** What the last of a row of similar batches left, and where to put what this one leaves. */
+  readonly previous?: Tick;
+  readonly onTick?: (tick: Tick) => void;
+  /** Called between steps of own work, so that the host's event loop breathes. */
+  readonly pause?: () => Promise<void>;
   /** Receives what makes a batch's gap recomputable by others. */
   readonly observe?: (dump: () => BatchDump) => void;
 }

@@ -5,6 +5,7 @@ import { endByMs, interruptionFactor, taskSeconds } from "../compile/need.ts";
 import type { ScarcityPrice } from "../model/plan.ts";
 import { noTerms, type Running, type Terms } from "../model/terms.ts";
 import { weightOf } from "../score/objective.ts";
+import type { Keys } from "./carry.ts";
 import { createInstance, type Instance, type ItemInput, type OptionInput, type Units } from "./instance.ts";
 import type { Candidate, Ranking } from "./rank.ts";
 import { billedShare, type Share, slotsNow } from "./replicas.ts";
@@ -38,6 +39,8 @@ export interface Batch {
   readonly running: readonly Running[];
   /** Per option of the contenders. */
   readonly unit: readonly Unit[];
+  /** What stays the same from batch to batch. */
+  readonly keys: Keys;
   /** Per row: offer and resource, or null where the row is an intent's own. */
   readonly rowOf: readonly (Pick<ScarcityPrice, "offer" | "resource"> | null)[];
   /** Regret per copy at which options beyond the listed ones would begin; Infinity where all are listed. */
@@ -146,7 +149,7 @@ function itemOf(contender: Contender, tier: number, weight: number, rows: Rows):
   const gang = isGang(contender);
   const units = gang ? gangUnits(contender) : singleUnits(contender);
   const copies = gang ? need.replicas : 1;
-  const capRow = gang && need.capMicro != null ? rows.own(need.capMicro) : -1;
+  const capRow = gang && need.capMicro != null ? rows.own(`cap ${need.intent.name}`, need.capMicro) : -1;
   const perCopy = units.map(({ replicas, regret }) => regret / (gang ? replicas : 1));
   const most = perCopy.reduce((largest, cost) => Math.max(largest, cost), 0) * copies;
   const value = Math.max(1, Math.round(servingFactor * candidates[0]!.billedMicro + most)) * weight;
@@ -162,7 +165,8 @@ function itemOf(contender: Contender, tier: number, weight: number, rows: Rows):
     };
     const uses = [...rows.offerUses(need, flavor, replicas), ...rows.limitUses(take)];
     if (capRow >= 0) uses.push([capRow, billedMicro]);
-    if (gang && need.apart && flavor.divisible) uses.push([rows.own(1), 1]);
+    if (gang && need.apart && flavor.divisible)
+      uses.push([rows.own(`apart ${need.intent.name} ${flavor.id}`, 1), 1]);
     return { unit: { cost: regret, covers: gang ? replicas : 1, uses }, floor: rows.floorUse(take) };
   });
   const hasFloor = laidOut.some(({ floor }) => floor !== null);
@@ -175,6 +179,19 @@ function itemOf(contender: Contender, tier: number, weight: number, rows: Rows):
     units: split.flatMap((options, index) => options.map(() => units[index]!)),
     restRegret: contender.isComplete ? Number.POSITIVE_INFINITY : perCopy.at(-1)!,
   };
+}
+
+/** Intent, offer, price kind and replicas of each option; a second one of the same counts towards no floor. */
+function optionKeys({ scope }: Contender, units: readonly Unit[]): string[] {
+  const { options, snapshot } = scope.catalog;
+  const seen = new Map<string, number>();
+  return units.map(({ candidate: { row }, replicas }) => {
+    const offer = snapshot.offers[options.flavor[row]!]!.id;
+    const key = `${scope.need.intent.name} ${offer} ${options.spot[row]} ${replicas}`;
+    const count = seen.get(key) ?? 0;
+    seen.set(key, count + 1);
+    return `${key} ${count}`;
+  });
 }
 
 /** Running work may stay, which is worth what its eviction would lose. */
@@ -206,6 +223,17 @@ export function compileBatch(contenders: readonly Contender[], terms: Terms = no
   const stays = running.map((one) => runningItem(one, ...ranked(one.priority), rows));
   return {
     instance: createInstance(rows.rows, [...built.map(({ item }) => item), ...stays]),
+    keys: {
+      items: [
+        ...contenders.map(({ scope }) => `intent ${scope.need.intent.name}`),
+        ...running.map(({ intent }) => `running ${intent}`),
+      ],
+      options: [
+        ...built.flatMap(({ units }, index) => optionKeys(contenders[index]!, units)),
+        ...running.map(({ intent }) => `stay ${intent}`),
+      ],
+      rows: rows.keys,
+    },
     contenders,
     running,
     unit: built.flatMap(({ units }) => units),

@@ -5,6 +5,7 @@ import type { BatchReport, ScarcityPrice, TenantShare } from "../model/plan.ts";
 import { noTerms, type Running, type Terms } from "../model/terms.ts";
 import { type Accounts, copyAccounts, enter, isWithinQuota, leave, scopeIn } from "./accounts.ts";
 import { type Batch, type Contender, compileBatch, sharesOf, unitsOf } from "./batch.ts";
+import { carryOver, type Tick } from "./carry.ts";
 import { boundAt } from "./dual.ts";
 import { type BatchDump, dumpBatch } from "./dump.ts";
 import { type Fairness, fairnessOf, shortfallOf } from "./fairness.ts";
@@ -23,6 +24,10 @@ export interface ContendOptions extends AssignOptions {
   readonly k: number;
   /** Limits, floors and running work that bind the batch; default none. */
   readonly terms?: Terms;
+  /** What the last batch left, if it was almost the same. */
+  readonly previous?: Tick;
+  /** Receives what this batch leaves for the next. */
+  readonly onTick?: (tick: Tick) => void;
   /** Receives what makes the gap recomputable; writing it down costs, so only when called. */
   readonly observe?: (dump: () => BatchDump) => void;
   /** Intents that keep what they were served in turn, because a price was paid for it; default none. */
@@ -100,7 +105,7 @@ function freedFor(accounts: Accounts, { priority }: Intent, { running }: Terms):
 export async function contend(
   accounts: Accounts,
   servedInTurn: readonly Served[],
-  { k, terms = noTerms, pinned = new Set(), observe, ...options }: ContendOptions,
+  { k, terms = noTerms, pinned = new Set(), observe, previous, onTick, ...options }: ContendOptions,
 ): Promise<Contended> {
   const inTurn = withinLimits(terms.limits, servedInTurn);
   const alone = inTurn.map(({ stated }) => serve(scopeIn(freedFor(accounts, stated, terms), stated), k));
@@ -110,11 +115,13 @@ export async function contend(
   const members = alone.flatMap((one, index) => (isAssignable(one, pinned) ? [index] : []));
   const most = Math.max(fewestCandidates, Math.floor(optionBudget / Math.max(1, members.length)));
   const contenders = members.map((index) => contenderOf(alone[index]!, most));
-  const first = await attempt({ accounts, contenders, members, inTurn, terms, k }, options);
+  const setting = { accounts, contenders, members, inTurn, k };
+  const first = await attempt({ ...setting, terms, ...(previous && { previous }) }, options);
   const tenants = new Set(contenders.map(({ scope }) => scope.need.intent.tenant));
   const better = betterOutcome(first, inTurn);
   const finish = (outcome: Outcome, attempts: readonly Attempt[], fairness: Fairness | null): Contended => {
     const { batch, outcome: assigned } = outcome.made;
+    onTick?.(outcome.made.tick);
     observe?.(() => dumpBatch(batch, batch.instance, assigned));
     return contended(outcome, attempts, fairness);
   };
@@ -125,7 +132,7 @@ export async function contend(
   if (terms.floors.length > 0 || shortfallOf(fairness.sharesOf(better.served)) === 0)
     return finish(better, [first], fairness);
   const floored = { ...terms, floors: fairness.floors };
-  const second = await attempt({ accounts, contenders, members, inTurn, terms: floored, k }, options);
+  const second = await attempt({ ...setting, terms: floored, previous: first.tick }, options);
   return finish(fairest([second, first], inTurn, fairness), [first, second], fairness);
 }
 
@@ -160,16 +167,18 @@ interface Attempt extends Pick<Again, "batch" | "members"> {
   readonly served: readonly Served[];
   readonly evicted: readonly Running[];
   readonly outcome: AssignOutcome;
+  readonly tick: Tick;
 }
 
 interface Setting extends Pick<Again, "members" | "inTurn" | "terms" | "k"> {
   readonly accounts: Accounts;
   readonly contenders: readonly Contender[];
+  readonly previous?: Tick;
 }
 
 /** Assigns the contenders under these terms and serves everybody accordingly. */
 async function attempt(
-  { accounts, contenders, members, inTurn, terms, k }: Setting,
+  { accounts, contenders, members, inTurn, terms, k, previous }: Setting,
   options: AssignOptions,
 ): Promise<Attempt> {
   const compiled = compileBatch(contenders, terms);
@@ -179,11 +188,12 @@ async function attempt(
   for (const [index, one] of inTurn.entries()) if (!isMember.has(index)) enter(fixed, one);
   const batch = { ...compiled, instance: withoutFixed(compiled, fixed) };
   const start = startOf(compiled, members, inTurn);
-  const outcome = await assign(batch.instance, { ...options, start });
+  const warm = previous === undefined ? {} : { warm: carryOver(previous, batch.keys) };
+  const outcome = await assign(batch.instance, { ...options, start, ...warm });
   const evicted = batch.running.filter((_, index) => outcome.units[stayOf(batch, index)] === 0);
   for (const one of evicted) release(fixed.usage, accounts.catalog, one);
   const served = serveAgain({ batch, members, inTurn, outcome, fixed, k, terms });
-  return { batch, members, served, evicted, outcome };
+  return { batch, members, served, evicted, outcome, tick: { keys: batch.keys, carry: outcome.carry } };
 }
 
 /** A way to serve everybody, and the attempt whose bound it is measured by. */

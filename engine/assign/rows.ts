@@ -15,8 +15,10 @@ export interface Rows {
   readonly rows: RowInput[];
   /** Per row: offer and resource that it prices, or null. */
   readonly priced: (Pick<ScarcityPrice, "offer" | "resource"> | null)[];
-  /** A row of one intent's own. */
-  own(capacity: number): number;
+  /** Per row: a name that stays the same from batch to batch. */
+  readonly keys: string[];
+  /** A row of one intent's own; its key is unique. */
+  own(key: string, capacity: number): number;
   /** What `replicas` of a need take from an offer. */
   offerUses(need: Need, flavor: Flavor, replicas: number): Use[];
   /** What running work holds. */
@@ -63,6 +65,7 @@ const amountsOf = (
 export function createRows(terms: Terms, find: (offer: string) => Flavor): Rows {
   const rows: RowInput[] = [];
   const priced: Rows["priced"] = [];
+  const keys: string[] = [];
   const known = new Map<string, number>();
   const runningOn = Map.groupBy(terms.running, ({ offer }) => offer);
   const row = (key: string, kind: RowInput["kind"], capacity: number, of: Rows["priced"][number]): number => {
@@ -71,6 +74,7 @@ export function createRows(terms: Terms, find: (offer: string) => Flavor): Rows 
     known.set(key, rows.length);
     rows.push({ kind, capacity });
     priced.push(of);
+    keys.push(key);
     return rows.length - 1;
   };
   const held = (flavor: Flavor, resource: Resource, below: number): number => {
@@ -116,11 +120,8 @@ export function createRows(terms: Terms, find: (offer: string) => Flavor): Rows 
   return {
     rows,
     priced,
-    own(capacity) {
-      rows.push({ kind: "cap", capacity });
-      priced.push(null);
-      return rows.length - 1;
-    },
+    keys,
+    own: (key, capacity) => row(key, "cap", capacity, null),
     offerUses({ gpus, cpuMilli, memoryMib, intent }, flavor, replicas) {
       const all = {
         gpus: gpus * replicas,

@@ -1,0 +1,136 @@
+import type { WorkerSolver } from "../adapters/solver/worker-solver.ts";
+import { carryOver, type Keys } from "../engine/assign/carry.ts";
+import { createInstance, type Instance, type ItemInput, preprocess } from "../engine/assign/instance.ts";
+import { type AssignOutcome, assign } from "../engine/assign/solve.ts";
+import { type CaseResult, workPerMs } from "./assign-contended.ts";
+import { generateBatch } from "./assign-instances.ts";
+import { aim } from "./report.ts";
+
+const intents = 500;
+/** Of the intents, how many leave and as many others arrive. */
+const change = 0.05;
+
+/** Items of an instance as inputs, with uses in place. */
+function itemsOf(instance: Instance): ItemInput[] {
+  const { optionStart, useStart, useRow, useAmount, cost, covers, copies, worth, tier } = instance;
+  return Array.from({ length: instance.items }, (_, item) => ({
+    copies: copies[item]!,
+    worth: worth[item]!,
+    tier: tier[item]!,
+    options: Array.from({ length: optionStart[item + 1]! - optionStart[item]! }, (_, at) => {
+      const option = optionStart[item]! + at;
+      const uses = Array.from(
+        { length: useStart[option + 1]! - useStart[option]! },
+        (_, use) => [useRow[useStart[option]! + use]!, useAmount[useStart[option]! + use]!] as const,
+      );
+      return { cost: cost[option]!, covers: covers[option]!, uses };
+    }),
+  }));
+}
+
+/** The first items but some, and the held-back ones in their place: two ticks over the same rows. */
+function ticksOf(seed: number) {
+  // a few more intents than one tick has: those that arrive later
+  const later = Math.round(intents * change);
+  const { instance, baseline } = generateBatch({ intents: intents + later, seed });
+  const all = itemsOf(instance);
+  const rows = instance.rowKind.map((kind, row) => ({ kind, capacity: instance.capacity[row]! }));
+  const part = (isHere: (item: number) => boolean) => {
+    const members = Array.from(all.keys()).filter(isHere);
+    const keys: Keys = {
+      items: members.map((item) => `${item}`),
+      options: members.flatMap((item) => all[item]!.options.map((_, option) => `${item} ${option}`)),
+      rows: rows.map((_, row) => `${row}`),
+    };
+    return {
+      instance: createInstance(
+        rows,
+        members.map((item) => all[item]!),
+      ),
+      keys,
+    };
+  };
+  return {
+    baseline,
+    before: part((item) => item < intents || item >= intents + later),
+    after: part((item) => item >= later),
+  };
+}
+
+interface WarmSeed {
+  readonly seed: number;
+  readonly gap: number;
+  readonly warmMs: number;
+  readonly freshMs: number;
+  readonly freshGap: number;
+}
+
+async function runSeed(solver: WorkerSolver, seed: number): Promise<WarmSeed> {
+  const { before, after, baseline } = ticksOf(seed);
+  const rate = workPerMs(preprocess(before.instance).instance);
+  const first = await assign(before.instance, {
+    solver,
+    baseline,
+    seed,
+    deadlineMs: 5000,
+    work: 5000 * rate,
+  });
+  const warmBudget = 250;
+  const timed = async (run: () => Promise<AssignOutcome>) => {
+    const start = performance.now();
+    const outcome = await run();
+    return { outcome, ms: performance.now() - start };
+  };
+  const warm = await timed(() =>
+    assign(after.instance, {
+      solver,
+      baseline,
+      seed,
+      deadlineMs: warmBudget,
+      work: warmBudget * rate,
+      warm: carryOver({ keys: before.keys, carry: first.carry }, after.keys),
+    }),
+  );
+  // a fresh plan with ever more time, until it proves as much
+  let freshMs = Number.POSITIVE_INFINITY;
+  let freshGap = Number.POSITIVE_INFINITY;
+  for (const budget of [0.5, 1, 2, 4, 8, 16, 32].map((factor) => factor * warmBudget)) {
+    const fresh = await timed(() =>
+      assign(after.instance, {
+        solver,
+        baseline,
+        seed,
+        deadlineMs: budget,
+        work: budget * rate,
+        gap: Math.max(1e-4, warm.outcome.gap),
+      }),
+    );
+    freshGap = fresh.outcome.gap;
+    freshMs = fresh.ms;
+    if (freshGap <= warm.outcome.gap) break;
+  }
+  return { seed, gap: warm.outcome.gap, warmMs: warm.ms, freshMs, freshGap };
+}
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/**
+ * A plan after one intent in twenty was replaced, from what the last plan left, against the time a fresh one needs to
+ * prove as much.
+ */
+export async function warmCase(solver: WorkerSolver, seeds: readonly number[]): Promise<CaseResult> {
+  const runs: WarmSeed[] = [];
+  for (const seed of seeds) runs.push(await runSeed(solver, seed));
+  const warmMs = mean(runs.map((run) => run.warmMs));
+  const freshMs = mean(runs.map((run) => run.freshMs));
+  const gap = mean(runs.map((run) => run.gap));
+  return {
+    name: "warm-tick",
+    figures: { intents, change, seeds: runs, ratio: freshMs / warmMs },
+    aims: [aim("warm-tick", freshMs / warmMs, { least: 3 }, "x faster than fresh")],
+    lines: [
+      `warm-tick          gap ${(100 * gap).toFixed(2)} % in ${Math.round(warmMs)} ms after a change of ${100 * change} %; fresh needs ${Math.round(freshMs)} ms for as much`,
+    ],
+  };
+}
