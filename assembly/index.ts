@@ -1,2 +1,3 @@
 export { encode } from "./encode";
+export { dualBound, packKnapsacks } from "./relax";
 export { run } from "./select";

@@ -1,7 +1,8 @@
 import { blocksOf, createBlockSolver } from "./blocks.ts";
 import type { DualBound } from "./dual.ts";
 import type { Instance } from "./instance.ts";
-import { createKnapsackSolver, type Knapsacks, knapsacksOf } from "./knapsacks.ts";
+import type { Knapsacks } from "./knapsacks.ts";
+import type { Relaxer } from "./relaxer.ts";
 
 /** A bound by decomposition, and what the parts would choose in their best round: a guide, no assignment. */
 export interface Decomposition {
@@ -21,6 +22,7 @@ export interface DecomposeOptions {
   readonly from: DualBound;
   /** Per item: values of a former decomposition; absent or NaN: from the prices. */
   readonly values?: Float64Array;
+  readonly relaxer: Relaxer;
 }
 
 /** Shared parts of both ascents. */
@@ -37,16 +39,15 @@ interface Parts {
   readonly round: number;
 }
 
-function partsOf(instance: Instance, prices: Float64Array): Parts {
+function partsOf(instance: Instance, prices: Float64Array, { knapsacks }: Relaxer): Parts {
   const { optionStart, useStart, useRow, useAmount, cost, rows, capacity } = instance;
-  const knapsacks = knapsacksOf(instance);
   const charge = cost.slice();
   const itemOf = new Int32Array(instance.options);
   let fixed = 0;
   let round = instance.options;
   for (let row = 0; row < rows; row++)
     if (knapsacks.isExact[row] === 0) fixed += prices[row]! * capacity[row]!;
-    else round += ((knapsacks.start[row + 1]! - knapsacks.start[row]!) * capacity[row]!) / 4;
+    else round += ((knapsacks.start[row + 1]! - knapsacks.start[row]!) * capacity[row]!) / 16;
   for (let item = 0; item < instance.items; item++)
     for (let option = optionStart[item]!; option < optionStart[item + 1]!; option++) {
       itemOf[option] = item;
@@ -94,10 +95,9 @@ function ceilingsOf({ instance, charge, knapsacks }: Parts): Float64Array {
  *
  * @see Fisher, "The Lagrangian relaxation method for solving integer programming problems" (1981)
  */
-function ascendValues(parts: Parts, { work, known, values }: DecomposeOptions): Decomposition {
+function ascendValues(parts: Parts, { work, known, values, relaxer }: DecomposeOptions): Decomposition {
   const { instance, knapsacks, charge, itemOf } = parts;
   const { items, options, covers, copies, worth } = instance;
-  const solver = createKnapsackSolver(instance, knapsacks);
   const value = valuesAt(parts);
   for (const [item, known] of (values ?? []).entries()) if (!Number.isNaN(known)) value[item] = known;
   const ceiling = ceilingsOf(parts);
@@ -114,7 +114,7 @@ function ascendValues(parts: Parts, { work, known, values }: DecomposeOptions): 
     for (let option = 0; option < options; option++)
       gains[option] =
         knapsacks.rowOf[option]! < 0 ? 0 : value[itemOf[option]!]! * covers[option]! - charge[option]!;
-    let bound = parts.fixed + solver.solve(gains, chosen);
+    let bound = parts.fixed + relaxer.packKnapsacks(gains, chosen);
     spent += parts.round;
     usage.fill(0);
     for (let option = 0; option < options; option++)
@@ -150,13 +150,16 @@ function ascendValues(parts: Parts, { work, known, values }: DecomposeOptions): 
  * Second half: offers' knapsacks and tenants' programs both exact, linked by what one unit of each option costs in its
  * offer. Starts where the first half ended, which alone joins the strength of both.
  */
-function ascendCharges(parts: Parts, first: Decomposition, { work, known }: DecomposeOptions): Decomposition {
+function ascendCharges(
+  parts: Parts,
+  first: Decomposition,
+  { work, known, relaxer }: DecomposeOptions,
+): Decomposition {
   const { instance, knapsacks, charge, itemOf, prices } = parts;
   const { options, covers, rows, capacity, useStart, useRow, useAmount } = instance;
   const blocks = blocksOf(instance);
   const labelLimit = Math.max(40, Math.min(1000, Math.floor(work / Math.max(1, options))));
   const solveBlock = createBlockSolver(instance, labelLimit);
-  const offers = createKnapsackSolver(instance, knapsacks);
   const isOwn = new Uint8Array(rows);
   const inBlock = new Uint8Array(instance.items);
   for (const { items, quota, budget } of blocks) {
@@ -191,7 +194,7 @@ function ascendCharges(parts: Parts, first: Decomposition, { work, known }: Deco
       total[option] = priced[option]! - own[option]!;
     }
     wanted.fill(0);
-    let bound = fixed + offers.solve(toOffer, chosen);
+    let bound = fixed + relaxer.packKnapsacks(toOffer, chosen);
     spent += parts.round;
     for (let item = 0; item < instance.items; item++)
       if (inBlock[item] === 0) bound += takeBest(instance, item, total, wanted);
@@ -249,7 +252,7 @@ function takeBest(instance: Instance, item: number, total: Float64Array, wanted:
  * exact, what links them is priced. Valid whatever the prices.
  */
 export function decompose(instance: Instance, options: DecomposeOptions): Decomposition {
-  const parts = partsOf(instance, options.from.prices);
+  const parts = partsOf(instance, options.from.prices, options.relaxer);
   const hasBlocks = blocksOf(instance).length > 0;
   const first = ascendValues(parts, { ...options, work: options.work * (hasBlocks ? 0.4 : 1) });
   const left = options.work - first.work;

@@ -60,6 +60,8 @@ export interface AscentOptions {
   readonly known: number;
   /** Prices to start from; absent: 0. */
   readonly from?: Float64Array;
+  /** Evaluates the bound; absent: `boundAt`. */
+  readonly evaluate?: (prices: Float64Array, usage: Float64Array) => number;
 }
 
 /**
@@ -68,7 +70,7 @@ export interface AscentOptions {
  *
  * @see Held, Wolfe, Crowder, "Validation of subgradient optimization" (1974)
  */
-export function ascend(instance: Instance, { rounds, known, from }: AscentOptions): DualBound {
+export function ascend(instance: Instance, { rounds, known, from, evaluate }: AscentOptions): DualBound {
   const { rows, capacity } = instance;
   const scales = rowScales(instance);
   const prices = from === undefined ? new Float64Array(rows) : from.slice();
@@ -78,7 +80,7 @@ export function ascend(instance: Instance, { rounds, known, from }: AscentOption
   let step = from === undefined ? 1.5 : 0.6;
   let idle = 0;
   for (let round = 0; round < rounds && step > 1e-4; round++) {
-    const bound = boundAt(instance, prices, usage);
+    const bound = evaluate === undefined ? boundAt(instance, prices, usage) : evaluate(prices, usage);
     if (bound < best.bound) {
       idle = bound < best.bound - 1e-5 * Math.abs(best.bound) ? 0 : idle + 1;
       best = { bound, prices: prices.slice() };

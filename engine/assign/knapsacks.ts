@@ -54,64 +54,59 @@ export function knapsacksOf(instance: Instance): Knapsacks {
   return { rowOf, isExact, start, option, weight };
 }
 
-/** Solves all knapsacks of an instance again and again, for changing gains. */
-export interface KnapsackSolver {
-  /**
-   * The sum of the knapsacks' optima, and in `chosen` the units per option that give it.
-   *
-   * @param gains per option, of one unit; what is not positive is never chosen
-   */
-  solve(gains: Float64Array, chosen: Int32Array): number;
-}
-
-/** Exact knapsacks by dynamic programming; cost per solve: entries times capacity. */
-export function createKnapsackSolver(
+/**
+ * The sum of the knapsacks' optima, and in `chosen` the units per option that give it; cost: entries with a gain times
+ * capacity. The twin of `packKnapsacks` in assembly/relax.ts.
+ *
+ * @param gains per option, of one unit; what is not positive is never chosen
+ */
+export function packKnapsacks(
   { rows, capacity }: Instance,
-  { isExact, start, option: list, weight }: Knapsacks,
-): KnapsackSolver {
-  let widest = 1;
-  for (let row = 0; row < rows; row++)
-    if (isExact[row] === 1) widest = Math.max(widest, (start[row + 1]! - start[row]!) * (capacity[row]! + 1));
-  const states = new Float64Array(mostStates + 1);
-  const taken = new Uint8Array(widest);
-
-  const fill = (row: number, gains: Float64Array): void => {
+  { start, option: options, weight: weights }: Knapsacks,
+  gains: Float64Array,
+  chosen: Int32Array,
+): number {
+  chosen.fill(0);
+  let sum = 0;
+  const list: number[] = [];
+  for (let row = 0; row < rows; row++) {
     const size = capacity[row]!;
+    list.length = 0;
+    let total = 0;
+    let all = 0;
+    for (let entry = start[row]!; entry < start[row + 1]!; entry++) {
+      const gain = gains[options[entry]!]!;
+      if (!(gain > 0) || weights[entry]! > size) continue;
+      list.push(entry);
+      total += weights[entry]!;
+      all += gain;
+    }
+    if (total <= size) {
+      sum += all;
+      for (const entry of list) chosen[options[entry]!]! += 1;
+      continue;
+    }
     const width = size + 1;
-    const first = start[row]!;
-    states.fill(0, 0, width);
-    for (let at = first; at < start[row + 1]!; at++) {
-      const gain = gains[list[at]!]!;
-      const need = weight[at]!;
-      const base = (at - first) * width;
-      taken.fill(0, base, base + width);
-      if (gain <= 0) continue;
-      for (let room = size; room >= need; room--) {
-        const other = states[room - need]! + gain;
-        if (other <= states[room]!) continue;
+    const states = new Float64Array(width);
+    const taken = new Uint8Array(list.length * width);
+    for (const [index, entry] of list.entries()) {
+      const gain = gains[options[entry]!]!;
+      const weight = weights[entry]!;
+      for (let room = size; room >= weight; room--) {
+        const other = states[room - weight]! + gain;
+        if (!(other > states[room]!)) continue;
         states[room] = other;
-        taken[base + room] = 1;
+        taken[index * width + room] = 1;
       }
     }
-  };
-  return {
-    solve(gains, chosen) {
-      let sum = 0;
-      chosen.fill(0);
-      for (let row = 0; row < rows; row++) {
-        if (isExact[row] === 0) continue;
-        fill(row, gains);
-        let room = capacity[row]!;
-        const width = room + 1;
-        const first = start[row]!;
-        sum += states[room]!;
-        for (let at = start[row + 1]! - 1; at >= first; at--)
-          if (taken[(at - first) * width + room] === 1) {
-            chosen[list[at]!]! += 1;
-            room -= weight[at]!;
-          }
-      }
-      return sum;
-    },
-  };
+    let room = size;
+    for (let index = list.length - 1; index >= 0; index--) {
+      if (taken[index * width + room] === 0) continue;
+      const entry = list[index]!;
+      chosen[options[entry]!]! += 1;
+      room -= weights[entry]!;
+    }
+    sum += states[size]!;
+  }
+  return sum;
 }

@@ -7,16 +7,24 @@ import { isDone, note, offer, offerState, type Run, tighten } from "./progress.t
 import { search } from "./search.ts";
 import { createState, type State, unplaced } from "./state.ts";
 
-/** Slices of a search between which the host may breathe and a proven gap ends it: each about 0.05 s at most. */
-const sliceWork = 2e6;
+/**
+ * Slices of a search, between which the host may breathe and a proven gap ends it: about 0.05 s each, longer where
+ * setting a search up already takes that long.
+ */
+const sliceOf = (run: Run): number => Math.max(2e6, run.instance.options * 50);
 
 /** Lagrangian bound and prices; rounds follow from the work allowed. */
 export async function boundByPrices(run: Run, work: number): Promise<void> {
-  const perRound = Math.max(1, run.instance.useRow.length / 5);
+  const perRound = Math.max(1, run.instance.useRow.length / (run.relaxer.backend === "wasm" ? 10 : 5));
   const from = run.warm?.prices;
   const wanted = from === undefined ? 300 : 60;
   const rounds = Math.max(20, Math.min(wanted, Math.floor(work / perRound)));
-  const dual = ascend(run.instance, { rounds, known: run.gain, ...(from === undefined ? {} : { from }) });
+  const dual = ascend(run.instance, {
+    rounds,
+    known: run.gain,
+    evaluate: run.relaxer.dualBound,
+    ...(from === undefined ? {} : { from }),
+  });
   run.prices = dual.prices;
   tighten(run, dual.bound);
   await note(run, "lagrangian");
@@ -63,15 +71,16 @@ export async function boundByParts(run: Run, work: number): Promise<void> {
   if (isDone(run)) return;
   const { instance, gain: known, prices } = run;
   const found = decompose(instance, {
-    work: work * 0.7,
+    work: work * 0.85,
     known,
     from: { bound: run.bound, prices },
+    relaxer: run.relaxer,
     ...(run.warm === null ? {} : { values: run.warm.values }),
   });
   run.values = found.value;
   tighten(run, found.bound);
   const state = fromKnapsacks(run, found.chosen);
-  polish(state, state.work + work * 0.3);
+  polish(state, state.work + work * 0.15);
   offerState(run, state);
   await note(run, "decomposition");
 }
@@ -85,7 +94,7 @@ export interface SearchShare {
 
 /** Searches with the present prices, in slices. */
 export async function searchMore(run: Run, { work, seed, fromBest }: SearchShare): Promise<void> {
-  const slices = Math.max(4, Math.ceil(work / sliceWork));
+  const slices = Math.max(1, Math.ceil(work / sliceOf(run)));
   for (let slice = 0; slice < slices && !isDone(run); slice++) {
     const { units, gain } = search(run.instance, run.neighborhood, {
       work: work / slices,

@@ -18,28 +18,32 @@ function netsOf({ items, options, optionStart, worth, cost }: Instance): Nets {
   return { net, most };
 }
 
-/** What the search for one item's best move found: an option, whom it throws out, and where that one goes. */
-interface Move {
-  option: number;
-  gain: number;
-  victim: number;
-  victimTo: number;
-}
+/** A pass that gains less than this share is the last: the next ones would cost as much and find next to nothing. */
+const leastGain = 1e-4;
 
 /**
  * Local search by single moves: an item goes where it gains more; or it throws somebody out, who goes elsewhere or
- * stays out. Every move gains, so it ends by itself; items of several copies stay where they are. Returns whether a
- * whole pass found nothing more.
+ * stays out. Every move gains, so it ends by itself; items of several copies stay where they are.
  *
  * Cost: per pass about one look at every option, and at the occupants of its first full row.
  *
  * @param work bound on the state's work counter
  */
-export function polish(state: State, work: number): boolean {
+export function polish(state: State, work: number): void {
   const { instance, choice, occupants, free } = state;
   const { optionStart, useStart, useRow, useAmount, copies } = instance;
   const { net, most } = netsOf(instance);
-  const move: Move = { option: -1, gain: 0, victim: -1, victimTo: -1 };
+  // the best move of one item so far: its option, what is gained, whom it throws out, and where that one goes
+  let bestOption = -1;
+  let bestGain = 0;
+  let victim = -1;
+  let victimTo = -1;
+  const keep = (option: number, gain: number, out: number, to: number): void => {
+    bestOption = option;
+    bestGain = gain;
+    victim = out;
+    victimTo = to;
+  };
 
   const use = (option: number, row: number): number => {
     for (let at = useStart[option]!; at < useStart[option + 1]!; at++)
@@ -69,44 +73,42 @@ export function polish(state: State, work: number): boolean {
       if (from < 0 || copies[other] !== 1) continue;
       const base = net[option]! - net[from]!;
       state.work++;
-      if (base + most[other]! <= move.gain || !fitsThen(option, from, -1)) continue;
-      if (base > move.gain) Object.assign(move, { option, gain: base, victim: other, victimTo: -1 });
+      if (base + most[other]! <= bestGain || !fitsThen(option, from, -1)) continue;
+      if (base > bestGain) keep(option, base, other, -1);
       for (let to = optionStart[other]!; to < optionStart[other + 1]!; to++) {
-        if (base + net[to]! <= move.gain || to === from) continue;
+        if (base + net[to]! <= bestGain || to === from) continue;
         state.work++;
-        if (fitsThen(to, from, option))
-          Object.assign(move, { option, gain: base + net[to]!, victim: other, victimTo: to });
+        if (fitsThen(to, from, option)) keep(option, base + net[to]!, other, to);
       }
     }
   };
-  const improve = (item: number): boolean => {
+  const improve = (item: number): void => {
     const from = choice[item]!;
     const now = from >= 0 ? net[from]! : 0;
-    if (copies[item] !== 1 || most[item]! <= now) return false;
+    if (copies[item] !== 1 || most[item]! <= now) return;
     if (from >= 0) state.remove(item);
-    Object.assign(move, { option: -1, gain: now, victim: -1, victimTo: -1 });
+    keep(-1, now, -1, -1);
     for (let option = optionStart[item]!; option < optionStart[item + 1]!; option++) {
       // whoever is thrown out may find an even better place, so less than now is worth a look only when it fits
-      if (net[option]! <= move.gain) continue;
+      if (net[option]! <= bestGain) continue;
       state.work++;
       const row = firstFull(option);
-      if (row < 0) Object.assign(move, { option, gain: net[option]!, victim: -1, victimTo: -1 });
+      if (row < 0) keep(option, net[option]!, -1, -1);
       else ejectFor(option, row);
     }
-    if (move.option < 0) {
+    if (bestOption < 0) {
       if (from >= 0) state.put(item, from);
-      return false;
+      return;
     }
-    if (move.victim >= 0) state.remove(move.victim);
-    state.put(item, move.option);
-    if (move.victimTo >= 0) state.put(move.victim, move.victimTo);
-    return true;
+    if (victim >= 0) state.remove(victim);
+    state.put(item, bestOption);
+    if (victimTo >= 0) state.put(victim, victimTo);
   };
 
-  for (;;) {
-    let moves = 0;
+  let before = Number.NEGATIVE_INFINITY;
+  while (state.work < work && state.gain - before > leastGain * Math.abs(state.gain)) {
+    before = state.gain;
     for (let item = 0; item < instance.items && state.work < work; item++)
-      if (choice[item]! >= unplaced && improve(item)) moves++;
-    if (moves === 0 || state.work >= work) return state.work < work;
+      if (choice[item]! >= unplaced) improve(item);
   }
 }

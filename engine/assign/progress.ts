@@ -1,5 +1,6 @@
 import type { Carry, KeptBasis } from "./carry.ts";
 import type { Instance, Units } from "./instance.ts";
+import type { Relaxer } from "./relaxer.ts";
 import type { Neighborhood } from "./search.ts";
 import type { AssignOptions } from "./solve.ts";
 import type { State } from "./state.ts";
@@ -25,6 +26,7 @@ export interface Stage {
 export interface Run {
   readonly instance: Instance;
   readonly neighborhood: Neighborhood;
+  readonly relaxer: Relaxer;
   readonly options: Required<Pick<AssignOptions, "work" | "seed" | "gap" | "baseline">> & AssignOptions;
   /** The former tick in this instance's indices. */
   readonly warm: Carry | null;

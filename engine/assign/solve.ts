@@ -14,6 +14,7 @@ import { boundByParts, boundByPrices, construct, searchFromLargest, searchMore }
 import { polish } from "./polish.ts";
 import { gapOf, isDone, note, offer, offerState, type Run, type Stage, tighten } from "./progress.ts";
 import { deadlineOf, type SolverStage, solveRelaxation, useRelaxation } from "./relax.ts";
+import { createRelaxer } from "./relaxer.ts";
 import { neighborhoodOf, search } from "./search.ts";
 import { createState, load } from "./state.ts";
 import { compareAssignments, tierCount, tierInstance, tierViolations } from "./tiers.ts";
@@ -192,6 +193,7 @@ export async function assign(original: Instance, options: AssignOptions = {}): P
   const run: Run = {
     instance,
     neighborhood: neighborhoodOf(instance),
+    relaxer: createRelaxer(instance),
     options: { work: 4e6, seed: 1, gap: 1e-4, baseline: 0, ...options },
     warm: options.warm === undefined ? null : reduceCarry(options.warm, reduced),
     stages: [],
@@ -264,10 +266,10 @@ async function improve(run: Run, answers: (RecordedAnswer | null)[]): Promise<vo
       classes: classesOf(instance),
       clock: {},
     });
-  await boundByPrices(run, options.work * 0.15);
-  await construct(run, options.work * 0.15);
-  await boundByParts(run, options.work * 0.4);
+  await boundByPrices(run, options.work * 0.12);
+  await construct(run, options.work * 0.08);
+  await boundByParts(run, options.work * 0.55);
   if (warm === null && options.start === undefined && instance.items < 5_000)
-    await searchFromLargest(run, options.work * 0.3, 1);
-  else await searchMore(run, { work: options.work * 0.3, seed: 1, fromBest: true });
+    await searchFromLargest(run, options.work * 0.25, 1);
+  else await searchMore(run, { work: options.work * 0.25, seed: 1, fromBest: true });
 }
