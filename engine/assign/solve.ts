@@ -10,6 +10,7 @@ import { greedy } from "./construct.ts";
 import { boundAt } from "./dual.ts";
 import { type Formulation, formulate, pointOf, wholeUnits } from "./formulate.ts";
 import { gainOf, type Instance, preprocess, type Reduced, restore, type Units } from "./instance.ts";
+import { improveByPrograms } from "./neighborhoods.ts";
 import { boundByParts, boundByPrices, construct, searchFromLargest, searchMore } from "./own.ts";
 import { polish } from "./polish.ts";
 import { gapOf, isDone, note, offer, offerState, type Run, type Stage, tighten } from "./progress.ts";
@@ -129,12 +130,13 @@ async function solverStages(run: Run, stage: SolverStage): Promise<void> {
     ...(isAggregated ? {} : { focus: "bound" }),
     start: pointOf(instance, formulation, run.units),
     clock,
-    ...deadlineOf(run, 0.85),
+    ...deadlineOf(run, 0.8),
   });
   await boundByParts(run, options.work * 0.15);
   if (warm === null && options.start === undefined) await searchFromLargest(run, options.work * 0.5, 2);
   else await searchMore(run, { work: options.work * 0.5, seed: 2, fromBest: true });
   await useMip(run, formulation, await solving);
+  await improveByPrograms(run, stage);
   await searchMore(run, { work: options.work * 0.1, seed: 3, fromBest: true });
 }
 

@@ -186,3 +186,19 @@ test("prices are the least ones among optimal duals", async () => {
   expect(outcome.pricesFrom).toBe("lp");
   expect(outcome.prices[0]).toBeCloseTo(4, 6);
 });
+
+test("exact programs over neighborhoods improve what one MIP left, and are recorded for replay", async () => {
+  let integers = 0;
+  const lazy = fake(async (request) => {
+    // the first MIP hands its start back: no bound, nothing better
+    if (request.model.integer !== undefined && integers++ === 0)
+      return { status: "feasible", values: request.start!, bound: -Infinity, rowDuals: null, basis: null };
+    return highs.solve(request);
+  });
+  const outcome = await assign(contended, { solver: lazy, work: 1, gap: 0 });
+  expect(integers).toBeGreaterThan(1);
+  expect(outcome.gain).toBe(bruteForce(contended).gain);
+  expect(outcome.stages.map(({ name }) => name)).toContain("neighborhood");
+  const again = await assign(contended, { solver: replaySolver(outcome.answers), work: 1, gap: 0 });
+  expect(again.units).toEqual(outcome.units);
+});
