@@ -1,6 +1,7 @@
 import { Argument, Command, Option } from "commander";
 import { type SchemaName, schemaNames } from "../adapters/json/schema.ts";
 import { solverNames } from "../adapters/solver/choose.ts";
+import { policyNames } from "../engine/pack/session.ts";
 import { version } from "../engine/version.ts";
 import { type AdviseFlags, adviseCommand } from "./advise.ts";
 import { type AnnotateFlags, annotate } from "./annotate.ts";
@@ -13,6 +14,7 @@ import { type ExportFlags, exportSolvers } from "./export.ts";
 import { type GapFlags, gaps } from "./gaps.ts";
 import { readTime } from "./input.ts";
 import { offers } from "./offers.ts";
+import { type PackFlags, pack, readSeed } from "./pack.ts";
 import { type PlaceFlags, place } from "./place.ts";
 import { queue } from "./queue.ts";
 import { replay } from "./replay.ts";
@@ -258,6 +260,24 @@ export function createProgram(done: (code: number) => void): Command {
     .description("print the JSON Schema of a document that is read")
     .addArgument(new Argument("<document>", "which one").choices(schemaNames))
     .action((name: SchemaName) => run(() => schema(name)));
+  packing(program, run);
   for (const command of program.commands) command.exitOverride();
   return program;
+}
+
+/** Adds the command that packs pods onto the GPUs of nodes. */
+function packing(program: Command, run: (action: () => Promise<number>) => Promise<void>): void {
+  program
+    .command("pack")
+    .description("share the GPUs of nodes among pods, one by one in their order")
+    .addOption(
+      new Option("--policy <name>", "how nodes and devices are chosen").choices(policyNames).default("flare"),
+    )
+    .option("--nodes <file>", "CSV: sn,cpu_milli,memory_mib,gpu,model")
+    .option("--pods <file>", "CSV in order of arrival: name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec")
+    .option("--trace <file>", "CSV of pods like those to come, for their distribution (flare, fgd)")
+    .option("--seed <number>", "seed of everything drawn", readSeed, 1)
+    .option("--out <file>", "where to write pod,node,gpus; standard output when absent")
+    .option("--online", "speak line by line on standard input and output instead of files")
+    .action((flags: PackFlags) => run(() => pack(flags)));
 }

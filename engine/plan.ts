@@ -4,6 +4,7 @@ import type { Tick } from "./assign/carry.ts";
 import type { Placed } from "./assign/check-placements.ts";
 import { checkPlan } from "./assign/check-plan.ts";
 import { contend } from "./assign/contend.ts";
+import { withDevices } from "./assign/device-indices.ts";
 import type { BatchDump } from "./assign/dump.ts";
 import { preempt } from "./assign/preempt.ts";
 import type { Served } from "./assign/serve.ts";
@@ -70,12 +71,13 @@ export async function plan(
   const claims = { k, running, known: kept, pinned };
   const { evicting, preemptions, ...claimed } = preempt(start, batch?.served ?? inTurn.served, claims);
   const ends = { evicting, ended, released: batch?.evicted ?? [] };
-  const settled = settle(start, inPrecedence(claimed.served, inTurn.served), {
+  const inCalendar = settle(start, inPrecedence(claimed.served, inTurn.served), {
     ...ends,
     k,
     pinned,
     limits: terms.limits,
   });
+  const settled = { ...inCalendar, served: withDevices(inCalendar.served) };
   const evictions = evictionsOf(evicting, settled.served);
   checkPlan(catalog, { ...ends, placed: settled.served.map(placedOf), evictions });
   const served = [...settled.served, ...refused];

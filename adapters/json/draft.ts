@@ -171,6 +171,10 @@ function completePrice(draft: OfferDraft, path: string, notes: Notes): Flavor["p
   };
 }
 
+/** Free altogether: neither shared nor cut into MIG instances. */
+const isWholeDevice = ({ freeMilli, migInUse }: Device): boolean =>
+  freeMilli === 1000 && (migInUse ?? []).length === 0;
+
 function completeCapacity(draft: OfferDraft, path: string, notes: Notes): Capacity | null {
   const { count, devices } = draft;
   if (count === undefined) {
@@ -181,7 +185,7 @@ function completeCapacity(draft: OfferDraft, path: string, notes: Notes): Capaci
     });
     return null;
   }
-  const whole = devices === undefined ? count : devices.filter((device) => device.freeMilli === 1000).length;
+  const whole = devices === undefined ? count : devices.filter(isWholeDevice).length;
   const free = draft.free ?? Math.min(count, whole);
   const over = (name: string, part: number | undefined, total: number | undefined): void => {
     if (part !== undefined && total !== undefined && part > total)

@@ -3,8 +3,4 @@
  * warning that names it. A path covers everything below it. Remove an entry when its constraint takes
  * effect, and run `npm run golden` for the reference page.
  */
-export const notEffective: readonly string[] = [
-  "intent.constraints.negotiation.timeout_seconds",
-  "intent.workload.resources.gpu.fraction",
-  "intent.workload.resources.gpu.mig_profile",
-];
+export const notEffective: readonly string[] = ["intent.constraints.negotiation.timeout_seconds"];

@@ -34,6 +34,8 @@ function choiceOf(accounts: Accounts, intent: Intent): Choice | null {
   const [share, ...others] = result.shares;
   const { need, catalog } = scope;
   if (share === undefined || others.length > 0 || verdict.relaxations.length > 0) return null;
+  // whole GPUs are auctioned: parts take an ordinary turn
+  if (need.part !== undefined) return null;
   if (!flavorOf(catalog, share.candidate.row).divisible || share.replicas !== need.replicas) return null;
   const gpus = need.gpus * share.replicas;
   const most = need.capMicro == null ? Number.POSITIVE_INFINITY : Math.floor(need.capMicro / gpus);

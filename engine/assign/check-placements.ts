@@ -1,10 +1,11 @@
 import type { Placement } from "../model/decision.ts";
 import { assert } from "../model/errors.ts";
 import type { Flavor } from "../model/flavor.ts";
-import { type Intent, replicasOf } from "../model/intent.ts";
+import { type GpuNeed, type Intent, replicasOf } from "../model/intent.ts";
 import { convert } from "../model/money.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { Running } from "../model/terms.ts";
+import { asksPart, billedMilli, checkDevices, type DeviceCheck } from "./check-devices.ts";
 import { type Facts, failedConstraints, hosting } from "./eligible.ts";
 
 /** One placed intent as the checker sees it. */
@@ -14,7 +15,7 @@ export interface Placed {
 }
 
 /** Billed micro-units per hour of a placement, recomputed from the flavor. */
-function recount(snapshot: Snapshot, flavor: Flavor, placement: Placement): number {
+function recount(snapshot: Snapshot, flavor: Flavor, gpu: GpuNeed, placement: Placement): number {
   const money = placement.spot ? flavor.price.spot : flavor.price.onDemand;
   assert(money !== undefined, `offer ${flavor.id} is not sold ${placement.spot ? "on spot" : "on demand"}`);
   const price = convert(money, snapshot.currency, snapshot.rates);
@@ -22,7 +23,8 @@ function recount(snapshot: Snapshot, flavor: Flavor, placement: Placement): numb
   const { gpus } = flavor.capacity;
   if (placement.clearingMicro !== undefined) return placement.clearingMicro * placement.gpus;
   if (!flavor.divisible) return flavor.price.basis === "gpu" ? price * gpus : price;
-  return (flavor.price.basis === "gpu" ? price : Math.ceil(price / gpus)) * placement.gpus;
+  const perGpu = flavor.price.basis === "gpu" ? price : Math.ceil(price / gpus);
+  return Math.ceil((perGpu * billedMilli(gpu, flavor)) / 1000) * placement.replicas;
 }
 
 /** The flavor with what evicted work gives back. */
@@ -44,7 +46,7 @@ function checkClearing(snapshot: Snapshot, intent: Intent, flavor: Flavor, place
   const price = placement.clearingMicro;
   if (price === undefined) return;
   const { clearingMicro: _set, ...atList } = placement;
-  const least = recount(snapshot, flavor, atList);
+  const least = recount(snapshot, flavor, intent.workload.resources.gpu, atList);
   const bid = intent.bidPerGpuHour;
   const most = bid === undefined ? null : convert(bid, snapshot.currency, snapshot.rates);
   assert(flavor.divisible, `${intent.name}: ${flavor.id} is sold whole, but cleared by the GPU`);
@@ -70,7 +72,14 @@ export function checkPlacements(
 ): void {
   const taken = new Map<
     string,
-    { gpus: number; cpuMilli: number; memoryMib: number; pods: number; intents: Set<string> }
+    {
+      gpus: number;
+      cpuMilli: number;
+      memoryMib: number;
+      pods: number;
+      intents: Set<string>;
+      devices: DeviceCheck;
+    }
   >();
   for (const { intent, placements } of placed.filter((one) => one.placements.length > 0)) {
     const { count } = intent.workload.resources.gpu;
@@ -97,7 +106,7 @@ export function checkPlacements(
         scope,
       );
       assert(failed.length === 0, `${intent.name} at ${flavor.id} fails ${failed.join(", ")}`);
-      const cost = recount(snapshot, flavor, placement);
+      const cost = recount(snapshot, flavor, intent.workload.resources.gpu, placement);
       assert(
         cost === placement.costMicro,
         `${intent.name} at ${flavor.id} costs ${cost}, not ${placement.costMicro}`,
@@ -105,8 +114,16 @@ export function checkPlacements(
       checkClearing(snapshot, intent, flavor, placement);
       billed += cost;
       grams += facts(intent, flavor).carbonGramsPerGpuHour * placement.gpus;
-      const use = taken.get(flavor.id) ?? { gpus: 0, cpuMilli: 0, memoryMib: 0, pods: 0, intents: new Set() };
-      use.gpus += placement.gpus;
+      const use = taken.get(flavor.id) ?? {
+        gpus: 0,
+        cpuMilli: 0,
+        memoryMib: 0,
+        pods: 0,
+        intents: new Set(),
+        devices: checkDevices(flavor),
+      };
+      if (!asksPart(intent.workload.resources.gpu)) use.gpus += placement.gpus;
+      use.devices.add(intent, placement);
       use.cpuMilli += (intent.workload.resources.cpuMilli ?? 0) * placement.replicas;
       use.memoryMib += (intent.workload.resources.memoryMib ?? 0) * placement.replicas;
       use.pods += placement.replicas;
@@ -139,7 +156,8 @@ export function checkPlacements(
   }
   for (const [id, use] of taken) {
     const { capacity, divisible } = find(id)!;
-    assert(use.gpus <= capacity.gpusFree, `${id} gives ${use.gpus} of ${capacity.gpusFree} free GPUs`);
+    const gpus = use.gpus + use.devices.finish();
+    assert(gpus <= capacity.gpusFree, `${id} gives ${gpus} of ${capacity.gpusFree} free GPUs`);
     assert(
       divisible || use.intents.size === 1,
       `${id} is sold whole but given to ${[...use.intents].join(", ")}`,

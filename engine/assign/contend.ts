@@ -67,9 +67,13 @@ const uncontended = (items: number): BatchReport => ({
   answers: [],
 });
 
-/** Spread over failure domains is no row of the instance: such intents keep what they were served in turn. */
+/**
+ * Spread over failure domains and parts of devices are no rows of the instance: such intents keep what they were served
+ * in turn.
+ */
 const isAssignable = ({ scope: { need }, verdict }: Served, pinned: ReadonlySet<string>): boolean =>
   verdict.outcome === "placed" &&
+  need.part === undefined &&
   !pinned.has(need.intent.name) &&
   (need.intent.constraints.spread?.minDomains ?? 1) <= 1;
 

@@ -3,6 +3,7 @@ import { allowsSpot, type Intent, type Place, replicasOf } from "../model/intent
 import { convert } from "../model/money.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { parseTime } from "../model/time.ts";
+import { asksPart } from "./check-devices.ts";
 import { mayRunAt } from "./window.ts";
 
 /**
@@ -38,7 +39,8 @@ function gpuChecks(flavor: Flavor, intent: Intent, spot: boolean, hostedHere: nu
   const link =
     need.interconnect === "nvlink" && gpu.interconnect === "nvswitch" ? "nvlink" : gpu.interconnect;
   return [
-    ["gpu.count", flavor.capacity.gpusFree < need.count * hostedHere],
+    // parts of devices are recounted device by device, over the whole plan
+    ["gpu.count", !asksPart(need) && flavor.capacity.gpusFree < need.count * hostedHere],
     ["gpu.model", need.model !== undefined && gpu.model !== need.model && !gpu.families.includes(need.model)],
     ["gpu.memory_min", below(gpu.memoryMib, need.memoryMibMin)],
     ["gpu.memory_max", above(gpu.memoryMib, need.memoryMibMax)],
@@ -54,7 +56,10 @@ function gpuChecks(flavor: Flavor, intent: Intent, spot: boolean, hostedHere: nu
     ["gpu.topology", differs(gpu.topology, need.topology)],
     ["gpu.vendor", differs(gpu.vendor, need.vendor)],
     ["gpu.dedicated", missing(gpu.dedicated, need.dedicated)],
-    ["gpu.multi_instance", missing(gpu.migCapable, need.multiInstance)],
+    [
+      "gpu.multi_instance",
+      missing(gpu.migCapable, need.multiInstance === true || need.migProfile !== undefined),
+    ],
     ["gpu.shared", missing(gpu.sharing, need.fractionMilli !== undefined)],
     ["preemptible", spot && !allowsSpot(intent)],
   ];

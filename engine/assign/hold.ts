@@ -172,17 +172,22 @@ function bookingsOf(
       replicas,
     }),
   );
-  return shares.map(({ candidate: { row }, replicas }) => {
+  return shares.map(({ candidate: { row }, replicas, parts }) => {
     const { expectedMs, mostMs } = lastingOf(catalog, need, row, rounds);
+    const flavor = flavorOf(catalog, row);
+    // a GPU is gone with the first part on it
+    const opened = parts?.filter(({ opens }) => opens).length;
+    const amounts = amountsOf(catalog, need, row, replicas);
+    if (opened !== undefined && flavor.divisible) amounts[0] = opened;
     return {
       offer: catalog.options.flavor[row]!,
       tenant: viewer.tenant,
       intent: viewer.intent,
-      gpus: flavorOf(catalog, row).divisible ? need.gpus * replicas : flavorOf(catalog, row).capacity.gpus,
+      gpus: flavor.divisible ? (opened ?? need.gpus * replicas) : flavor.capacity.gpus,
       from: need.atMs,
       to: need.atMs + expectedMs,
       sureTo: sure ? need.atMs + mostMs : Number.POSITIVE_INFINITY,
-      amounts: amountsOf(catalog, need, row, replicas),
+      amounts,
       isPromise: sure,
     };
   });

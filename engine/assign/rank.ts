@@ -122,7 +122,13 @@ function soleCriterion(weights: Weights, need: Need): CriterionName | null {
 const order = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Total order of candidates: the objective, its tie-breaks, then the row (offer id, on demand first). */
-export function comparator(
+export function comparator(scope: Scope, ranking: Ranking): (a: Candidate, b: Candidate) => number {
+  const compare = objectiveOrder(scope, ranking);
+  return (a, b) => compare(a, b) || order(a.row, b.row);
+}
+
+/** The same without the row: 0 where the objective and its tie-breaks cannot tell two candidates apart. */
+export function objectiveOrder(
   { catalog, need }: Scope,
   ranking: Ranking,
 ): (a: Candidate, b: Candidate) => number {
@@ -137,6 +143,6 @@ export function comparator(
           : order(a.values[tie], b.values[tie]);
       if (next !== 0) return next;
     }
-    return order(a.row, b.row);
+    return 0;
   };
 }

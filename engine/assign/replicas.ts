@@ -1,8 +1,10 @@
 import { flavorOf } from "../compile/catalog.ts";
+import { partsIn } from "../compile/constraints/parts.ts";
 import { quotaSlots } from "../compile/constraints/quota.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
+import type { DevicePart } from "../compile/devices.ts";
 import { slotsOver } from "../compile/horizon.ts";
-import { interruptionFactor } from "../compile/need.ts";
+import { billedByGpu, interruptionFactor } from "../compile/need.ts";
 import { exactScore } from "../compile/score-columns.ts";
 import { weightOf } from "../score/objective.ts";
 import type { Candidate, Ranking } from "./rank.ts";
@@ -15,6 +17,10 @@ export interface Share {
   readonly billedMicro: number;
   /** Price per GPU and hour where an auction set it; `billedMicro` follows it. */
   readonly clearingMicro?: number;
+  /** The part of a device that each replica gets, where they ask for parts. */
+  readonly parts?: readonly DevicePart[];
+  /** Device indices per replica, once the plan is settled and where the offer lists devices. */
+  readonly devices?: readonly (readonly number[])[];
 }
 
 /** Why replicas could not be spread although single offers pass every filter. */
@@ -46,7 +52,9 @@ export function slotsNow(scope: Scope, row: number, rounds = 1): number {
   const limit = (free: number | undefined, taken: number, each: number): number =>
     each === 0 || free === undefined ? Number.POSITIVE_INFINITY : Math.floor((free - taken) / each);
   const slots = Math.min(
-    limit(asIfFree ? capacity.gpus : capacity.gpusFree, used?.gpus ?? 0, need.gpus),
+    need.part === undefined
+      ? limit(asIfFree ? capacity.gpus : capacity.gpusFree, used?.gpus ?? 0, need.gpus)
+      : partsIn(scope, row, need.replicas).length,
     limit(room.cpuMilli, used?.cpuMilli ?? 0, need.cpuMilli),
     limit(room.memoryMib, used?.memoryMib ?? 0, need.memoryMib),
     limit(room.pods, used?.pods ?? 0, 1),
@@ -60,7 +68,7 @@ export function slotsNow(scope: Scope, row: number, rounds = 1): number {
 /** Billed price of `replicas` in one offer, which can host them. */
 export function billedShare({ catalog, need }: Scope, row: number, replicas: number): number {
   const unit = catalog.options.unitMicro[row]!;
-  return Number.isNaN(unit) ? catalog.options.wholeMicro[row]! : unit * need.gpus * replicas;
+  return Number.isNaN(unit) ? catalog.options.wholeMicro[row]! : billedByGpu(catalog, need, row, replicas);
 }
 
 /** Partial answer: `hosted` replicas so far, their objective and price, and how we came here. */

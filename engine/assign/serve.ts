@@ -1,5 +1,6 @@
 import { type Catalog, offerIndexOf } from "../compile/catalog.ts";
 import type { Scope, Usage } from "../compile/constraints/spec.ts";
+import { type DevicePart, openedBy } from "../compile/devices.ts";
 import { needOf } from "../compile/need.ts";
 import { nextPeriods } from "../compile/open-periods.ts";
 import type { Change, Outcome } from "../model/decision.ts";
@@ -46,32 +47,52 @@ const nothing: Usage = { gpus: 0, cpuMilli: 0, memoryMib: 0, pods: 0 };
 /** What a served intent takes, by offer index. */
 export function takenBy({ scope, result }: Served): (readonly [offer: number, amount: Usage])[] {
   const { need, catalog } = scope;
-  return result.shares.map(({ candidate, replicas }) => {
+  return result.shares.map(({ candidate, replicas, parts }) => {
     const offer = catalog.options.flavor[candidate.row]!;
     const { capacity, divisible } = catalog.snapshot.offers[offer]!;
     return [
       offer,
       {
         // an offer sold whole is gone, however few of its GPUs are needed
-        gpus: divisible ? need.gpus * replicas : capacity.gpus,
+        gpus: !divisible ? capacity.gpus : parts === undefined ? need.gpus * replicas : 0,
         cpuMilli: need.cpuMilli * replicas,
         memoryMib: need.memoryMib * replicas,
         pods: replicas,
+        ...(parts === undefined || !divisible ? {} : { parts }),
       },
     ];
   });
 }
 
+/** Parts in use after some more, or without some of them. */
+function partsAfter(
+  before: readonly DevicePart[],
+  change: readonly DevicePart[],
+  sign: 1 | -1,
+): readonly DevicePart[] {
+  if (sign === 1) return [...before, ...change];
+  return before.filter((part) => !change.includes(part));
+}
+
 /** Adds to what is in use of an offer, or takes away; an untouched offer is absent. */
 export function addUsage(ledger: Ledger, offer: number, change: Usage, sign: 1 | -1): void {
   const before = ledger.get(offer) ?? nothing;
+  const parts = partsAfter(before.parts ?? [], change.parts ?? [], sign);
   const after: Usage = {
-    gpus: before.gpus + sign * change.gpus,
+    // devices that parts open are gone as whole ones, once each
+    gpus: before.gpus + sign * change.gpus + openedBy(parts) - openedBy(before.parts ?? []),
     cpuMilli: before.cpuMilli + sign * change.cpuMilli,
     memoryMib: before.memoryMib + sign * change.memoryMib,
     pods: before.pods + sign * change.pods,
+    ...(parts.length > 0 ? { parts } : {}),
   };
-  if (after.gpus === 0 && after.cpuMilli === 0 && after.memoryMib === 0 && after.pods === 0)
+  if (
+    parts.length === 0 &&
+    after.gpus === 0 &&
+    after.cpuMilli === 0 &&
+    after.memoryMib === 0 &&
+    after.pods === 0
+  )
     ledger.delete(offer);
   else ledger.set(offer, after);
 }

@@ -224,9 +224,12 @@ function serveAgain(run: Run, index: number): void {
   else if (mayHold(one)) hold(run, index, search(run, one));
 }
 
-/** True when time may end the wait; a quota that is used up has no known end. */
-const mayHold = ({ verdict }: Served): boolean =>
-  verdict.outcome === "waiting" && timely.has(verdict.reason) && verdict.quota === undefined;
+/** True when time may end the wait; a quota that is used up has no known end, and parts of GPUs have no timeline. */
+const mayHold = ({ verdict, scope: { need } }: Served): boolean =>
+  need.part === undefined &&
+  verdict.outcome === "waiting" &&
+  timely.has(verdict.reason) &&
+  verdict.quota === undefined;
 
 /** Passes in which starts move up into room that was given back; more than two are rare. */
 const mostPasses = 8;

@@ -1,3 +1,4 @@
+import { partsIn } from "../compile/constraints/parts.ts";
 import { replicasWithinCarbon } from "../compile/constraints/policy.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
 import { type Encoded, encode } from "../compile/encode.ts";
@@ -5,11 +6,13 @@ import { roundsOf } from "../compile/horizon.ts";
 import { endByMs, taskSeconds } from "../compile/need.ts";
 import type { Answer } from "../kernel/query.ts";
 import { goalOf } from "../score/objective.ts";
+import { byPacking } from "./packing.ts";
 import {
   type Candidate,
   candidateOf,
   comparator,
   hasPreferences,
+  objectiveOrder,
   type Range,
   type Ranking,
   rangeOf,
@@ -64,10 +67,12 @@ function waves(scope: Scope, ranked: readonly Candidate[]): Share[] {
 function rankAnswer(scope: Scope, ranking: Ranking, encoded: Encoded, answer: Answer): readonly Candidate[] {
   const { catalog, need } = scope;
   const spread = need.replicas > 1 && need.perOffer === 1;
-  const all = encoded.rescoreAll || spread || hasPreferences(need);
+  const all = encoded.rescoreAll || spread || hasPreferences(need) || need.part !== undefined;
   const rows = all ? catalog.table.feasible(encoded.query) : answer.rows;
   const worst = encoded.rescoreAll ? rangeOf(catalog, need, rows).worst : noRange;
-  return Array.from(rows, (row) => candidateOf(scope, ranking, row, worst)).sort(comparator(scope, ranking));
+  const compare = comparator(scope, ranking);
+  const ranked = Array.from(rows, (row) => candidateOf(scope, ranking, row, worst)).sort(compare);
+  return need.part === undefined ? ranked : byPacking(scope, ranked, objectiveOrder(scope, ranking));
 }
 
 /**
@@ -76,6 +81,16 @@ function rankAnswer(scope: Scope, ranking: Ranking, encoded: Encoded, answer: An
  * @param k options to look at exactly, at least 1
  */
 export function placeSingle(scope: Scope, k: number): SingleResult {
+  const found = findSingle(scope, k);
+  if (scope.need.part === undefined || found.shares.length === 0) return found;
+  const shares = found.shares.map((share) => ({
+    ...share,
+    parts: partsIn(scope, share.candidate.row, share.replicas),
+  }));
+  return { ...found, shares };
+}
+
+function findSingle(scope: Scope, k: number): SingleResult {
   const { need } = scope;
   const goal = goalOf(need.intent);
   const encoded = encode(scope, goal.weights, k);

@@ -4,10 +4,14 @@ import { type Catalog, flavorOf } from "./catalog.ts";
 import type { Scope } from "./constraints/spec.ts";
 import { type Need, taskSeconds } from "./need.ts";
 
-/** What one replica takes of the offer of a row, in the calendar's order. An offer sold whole is taken whole. */
+/**
+ * What one replica takes of the offer of a row, in the calendar's order. An offer sold whole is taken whole. A part of a
+ * GPU takes none by itself: the calendar knows whole ones, the part's devices are looked up where it is placed.
+ */
 export function demandOf(catalog: Catalog, need: Need, row: number): Demand {
   const { divisible } = flavorOf(catalog, row);
-  return [need.gpus, need.cpuMilli, need.memoryMib, 1, divisible ? 0 : 1];
+  const gpus = need.part !== undefined && divisible ? 0 : need.gpus;
+  return [gpus, need.cpuMilli, need.memoryMib, 1, divisible ? 0 : 1];
 }
 
 /** What `replicas` in the offer of a row take of it together. */

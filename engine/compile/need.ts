@@ -6,6 +6,7 @@ import { parseTime } from "../model/time.ts";
 import type { LatencyOrigin } from "../score/latency.ts";
 import { type SpotExposure, spotFactor } from "../score/spot.ts";
 import { type Catalog, flavorOf } from "./catalog.ts";
+import { type PartNeed, partMilli, partOfNeed } from "./devices.ts";
 import { type OpenPeriod, periodAt } from "./open-periods.ts";
 import { speedsOf } from "./speeds.ts";
 
@@ -15,8 +16,10 @@ const ASSUMED_RUNTIME_SECONDS = 3600;
 /** What an intent asks of a catalogue, in the catalogue's units: the numbers every later stage works with. */
 export interface Need {
   readonly intent: Intent;
-  /** GPUs of one replica or task. */
+  /** GPUs of one replica or task; 1 for a part of one. */
   readonly gpus: number;
+  /** Part of one GPU that each replica or task asks for instead of whole ones. */
+  readonly part?: PartNeed;
   /** Replicas or tasks. */
   readonly replicas: number;
   /** Replicas that must run at the same time: all, or one where tasks may run in waves. */
@@ -88,12 +91,14 @@ export function needOf(
   const checkpoint = workload.batch?.checkpointIntervalSeconds;
   const segmentHours =
     hours === undefined ? undefined : Math.min(hours, (checkpoint ?? runtimeSeconds(runtime)) / 3600);
+  const part = partOfNeed(workload.resources.gpu);
   const { origin } = constraints;
   const hub = catalog.snapshot.hub?.coordinates;
   const coordinates = origin?.coordinates ?? hub;
   return {
     intent,
     gpus: workload.resources.gpu.count,
+    ...(part === undefined ? {} : { part }),
     replicas,
     together: waves ? 1 : replicas,
     perOffer: workload.deploymentStrategy === "colocated" ? replicas : 1,
@@ -160,12 +165,22 @@ export function slotsWhenFree(catalog: Catalog, need: Need, row: number): number
 }
 
 /**
+ * Billed micro-units per hour of `replicas` replicas in a divisible offer: by the GPU, parts of one pro rata and rounded
+ * up.
+ */
+export function billedByGpu(catalog: Catalog, need: Need, row: number, replicas: number): number {
+  const unit = catalog.options.unitMicro[row]!;
+  if (need.part === undefined) return unit * need.gpus * replicas;
+  return Math.ceil((unit * partMilli(need.part, flavorOf(catalog, row))) / 1000) * replicas;
+}
+
+/**
  * Billed micro-units per hour of `replicas` replicas in the offer of a row: divisible offers by the GPU, whole offers
  * once per started node (as if there were as many equal nodes as needed).
  */
 export function billedMicro(catalog: Catalog, need: Need, row: number, replicas: number): number {
   const unit = catalog.options.unitMicro[row]!;
-  if (!Number.isNaN(unit)) return unit * need.gpus * replicas;
+  if (!Number.isNaN(unit)) return billedByGpu(catalog, need, row, replicas);
   const slots = Math.max(1, slotsWhenFree(catalog, need, row));
   return catalog.options.wholeMicro[row]! * Math.ceil(replicas / slots);
 }

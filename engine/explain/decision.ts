@@ -17,7 +17,7 @@ import { criteriaOf, runnersUpOf, tradeoffsOf } from "./options.ts";
 
 /** Placements of the shares, by offer id. */
 export function placementsOf({ catalog, need }: Scope, shares: readonly Share[]): Placement[] {
-  return shares.map(({ candidate, replicas, billedMicro, clearingMicro }) => {
+  return shares.map(({ candidate, replicas, billedMicro, clearingMicro, devices }) => {
     const flavor = flavorOf(catalog, candidate.row);
     return {
       offer: flavor.id,
@@ -29,6 +29,7 @@ export function placementsOf({ catalog, need }: Scope, shares: readonly Share[])
       costMicro: billedMicro,
       spot: catalog.options.spot[candidate.row] === 1,
       ...(clearingMicro === undefined ? {} : { clearingMicro }),
+      ...(devices === undefined ? {} : { devices }),
     };
   });
 }

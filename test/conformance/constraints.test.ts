@@ -347,6 +347,7 @@ test.for(cases.filter(({ unknownFails }) => unknownFails === false))(
 /** Constraints that need more than one field or a snapshot of their own, and the file of this folder that tests them. */
 const elsewhere: Readonly<Record<string, string>> = {
   "gpu.shared": "workload.test.ts",
+  "gpu.mig_profile": "../engine/plan/parts.test.ts",
   "offer.available": "time.test.ts",
   "offer.currency": "constraints.test.ts",
   "offer.pods": "../engine/plan/pods.test.ts",

@@ -54,6 +54,14 @@ const hourly: ConstraintSpec = {
     if (cap === undefined) return null;
     if (cap === null) return nothingPasses(scope);
     const { numeric, options } = catalog;
+    // parts are billed by the offer's own share of a GPU: judged row by row
+    if (need.part !== undefined)
+      return [
+        {
+          kind: "bitmap",
+          failed: bitmapOf(options.count, (row) => leastHourlyMicro(scope, row) > cap),
+        },
+      ];
     const perGpu = Math.floor(cap / (need.gpus * need.perOffer));
     const unit = { kind: "range", column: numeric.unitMicro, max: perGpu, unknown: "pass" } as const;
     if (need.perOffer === 1) {

@@ -1,3 +1,4 @@
+import { migGeometry, slicesOf } from "../../catalog/mig.ts";
 import type { Predicate } from "../../kernel/query.ts";
 import { allowsSpot, type Intent } from "../../model/intent.ts";
 import { flavorOf } from "../catalog.ts";
@@ -9,7 +10,8 @@ import {
   numberConstraint,
   quantityOfMib,
 } from "./forms.ts";
-import { bitmapOf, type ConstraintSpec, frees, type Scope, type Usage, withField } from "./spec.ts";
+import { partsIn } from "./parts.ts";
+import { bitmapOf, type ConstraintSpec, frees, type Scope, withField } from "./spec.ts";
 
 const gpuField = (name: string): readonly string[] => ["workload", "resources", "gpu", name];
 const gpuPath = (name: string): string => `workload.resources.gpu.${name}`;
@@ -76,7 +78,7 @@ const exact = (json: "tier" | "architecture" | "interconnect" | "topology" | "ve
 function room(
   { catalog, usage }: Pick<Scope, "catalog" | "usage">,
   column: "gpusFree" | "cpuMilliFree" | "memoryMibFree" | "podsFree",
-  field: keyof Usage,
+  field: "gpus" | "cpuMilli" | "memoryMib" | "pods",
   wanted: number,
   unknown: "fail" | "pass" = "fail",
 ): Predicate {
@@ -92,10 +94,38 @@ function room(
     : { kind: "bitmap", failed, unknown: bitmapOf(count, (row) => Number.isNaN(free[row]!)) };
 }
 
+/** Offers without room for the parts of GPUs that one offer must host. */
+function partsPredicate(scope: Scope): Predicate {
+  const { catalog, need, usage } = scope;
+  const failed = bitmapOf(catalog.options.count, (row) => {
+    const used = usage.get(catalog.options.flavor[row]!);
+    if (used !== undefined && used.gpus > 0 && !flavorOf(catalog, row).divisible) return true;
+    return partsIn(scope, row, need.perOffer).length < need.perOffer;
+  });
+  return { kind: "bitmap", failed };
+}
+
+/** MIG profiles only where the GPU's geometry has them. */
+const migProfile: ConstraintSpec = {
+  name: "gpu.mig_profile",
+  predicates: ({ catalog, need }) => {
+    const name = need.intent.workload.resources.gpu.migProfile;
+    if (name === undefined) return null;
+    const failed = bitmapOf(catalog.options.count, (row) => {
+      const geometry = migGeometry(flavorOf(catalog, row).gpu);
+      return geometry === null || slicesOf(geometry, name) === 0;
+    });
+    return [{ kind: "bitmap", failed }];
+  },
+  relax: () => null,
+};
+
 /** Free GPUs of an offer for this plan: what is free now less what the plan already gave away. */
 const count: ConstraintSpec = {
   name: "gpu.count",
-  predicates: ({ catalog, need, usage, asIfFree }) => {
+  predicates: (scope) => {
+    const { catalog, need, usage, asIfFree } = scope;
+    if (need.part !== undefined) return [partsPredicate(scope)];
     const wanted = need.gpus * need.perOffer;
     const column = asIfFree ? catalog.numeric.gpusTotal : catalog.numeric.gpusFree;
     const free = { kind: "range", column, min: wanted, unknown: "fail" } as const;
@@ -110,6 +140,7 @@ const count: ConstraintSpec = {
     return [free, { kind: "bitmap", failed }];
   },
   relax: ({ catalog, need }, rows) => {
+    if (need.part !== undefined) return null;
     const free = catalog.values.get("gpusFree")!;
     const most = rows.reduce((best, row) => Math.max(best, free[row]!), 0);
     const to = Math.floor(most / need.perOffer);
@@ -178,7 +209,8 @@ export const gpuConstraints: readonly ConstraintSpec[] = [
   flagConstraint({
     name: "gpu.multi_instance",
     column: "mig",
-    required: (intent) => intent.workload.resources.gpu.multiInstance,
+    required: ({ workload: { resources } }) =>
+      resources.gpu.migProfile !== undefined || resources.gpu.multiInstance,
     field: gpuField("multiInstance"),
     path: gpuPath("multi_instance"),
   }),
@@ -189,6 +221,7 @@ export const gpuConstraints: readonly ConstraintSpec[] = [
     field: gpuField("fractionMilli"),
     path: gpuPath("fraction"),
   }),
+  migProfile,
   preemptible,
 ];
 

@@ -5,6 +5,7 @@ import type { Intent } from "../../model/intent.ts";
 import type { Standing } from "../../model/quota.ts";
 import type { ConstraintName } from "../../model/reason.ts";
 import type { Catalog } from "../catalog.ts";
+import type { DevicePart } from "../devices.ts";
 import type { Need } from "../need.ts";
 
 /**
@@ -16,6 +17,8 @@ export interface Usage {
   readonly cpuMilli: number;
   readonly memoryMib: number;
   readonly pods: number;
+  /** Parts of devices; a device that a part opens counts in `gpus`. */
+  readonly parts?: readonly DevicePart[];
 }
 
 /** True where a plan frees capacity: then more is there than the columns say. */
