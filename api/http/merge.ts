@@ -77,5 +77,8 @@ export function amendDocument(document: unknown, patch: unknown): unknown {
   checkChangeable(change);
   if (notes.problems.length > 0)
     throw new EngineError("conflicting_fields", "the patch contradicts itself", notes.problems);
-  return merge(canonical(document, createNotes()), change);
+  // labels stay beside the intent as they are
+  const { labels, ...rest } = isRecord(document) ? document : { intent: document };
+  const merged = merge(canonical(labels === undefined ? document : rest, createNotes()), change);
+  return labels === undefined ? merged : { ...(merged as object), labels };
 }

@@ -79,6 +79,7 @@ export function showIntent({ intent, allocations }: IntentView, nowMs: number): 
   const currency = allocations[0]?.currency ?? null;
   const serviceUrl = held.find(({ service_url }) => service_url !== null)?.service_url ?? null;
   const endMs = intent.terminal_ms ?? nowMs;
+  const document = JSON.parse(intent.document) as { readonly labels?: object };
   const hourMicro = held.reduce((sum, { cost_micro }) => sum + cost_micro, 0);
   const { batch } = intent.kind === "batch" ? intentOf(intent).workload : {};
   return {
@@ -118,6 +119,7 @@ export function showIntent({ intent, allocations }: IntentView, nowMs: number): 
     },
     gpu_utilization: null,
     generation: intent.generation,
-    intent: JSON.parse(intent.document) as unknown,
+    labels: document.labels ?? {},
+    intent: document,
   };
 }

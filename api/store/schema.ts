@@ -59,6 +59,14 @@ interface IntentTable {
   terminal_ms: number | null;
 }
 
+/** Labels of an intent, for finding it again. */
+interface LabelTable {
+  intent_id: string;
+  tenant_id: TenantId;
+  key: string;
+  value: string;
+}
+
 /** What an intent holds or held in one offer: one key of the federation. */
 interface AllocationTable {
   /** The key in the federation. */
@@ -210,6 +218,7 @@ interface MetaTable {
 export interface Database {
   tenants: TenantTable;
   intents: IntentTable;
+  labels: LabelTable;
   allocations: AllocationTable;
   events: EventTable;
   audit: AuditTable;

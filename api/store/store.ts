@@ -45,6 +45,8 @@ export interface AcceptIntent extends Act {
   readonly document: string;
   readonly spec: string;
   readonly message: string;
+  /** What the tenant finds it by. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** The answer that is given, kept under the idempotency key when there is one. */
   readonly answer: KeptAnswer;
   readonly idempotency?: IdempotencyKey;
@@ -66,6 +68,7 @@ export interface IntentFilter {
   readonly untilMs?: number;
   /** The workload's name. */
   readonly name?: string;
+  readonly label?: { readonly key: string; readonly value: string };
   /** Rows before this id. */
   readonly before?: string;
   readonly limit: number;

@@ -8,6 +8,7 @@ import type { KeptAnswer } from "../../store/store.ts";
 import { type Body, readBody } from "../body.ts";
 import { checkMatch, idempotencyOf, tagOf } from "../condition.ts";
 import { costOf, type Estimate, estimateOf, refusal } from "../judge.ts";
+import { isLabelKey, isLabelValue, splitLabels } from "../labels.ts";
 import { ApiError } from "../problem.ts";
 import { flag, paging, queried, time, word, words } from "../query.ts";
 import { json, type Route, type TenantScope } from "../route.ts";
@@ -30,7 +31,7 @@ export const notFound = (): ApiError => new ApiError("NOT_FOUND", "there is no s
  * @throws {ApiError} 400
  */
 export function acceptable(document: unknown, tenant: string, strict: boolean): Intent {
-  const intent = readIntent(document, { strict, tenant });
+  const intent = readIntent(splitLabels(document).rest, { strict, tenant });
   if (intent.warnings.length > MOST_WARNINGS)
     throw new ApiError("INVALID_FORMAT", `more than ${MOST_WARNINGS} fields are unknown or without effect`);
   const { scaling, batch } = intent.workload;
@@ -119,6 +120,7 @@ async function submit(
     document: body.text,
     spec: JSON.stringify({ ...intent, name: id, submittedAt: formatTime(act.atMs) }),
     message: answer.message,
+    labels: splitLabels(body.document).labels,
     answer: { status: 202, response },
   });
   if (accepted.kind === "mismatch") throw mismatch();
@@ -146,6 +148,23 @@ function phasesOf(
 }
 
 const PAGE = 50;
+
+const labelQuery = z
+  .string()
+  .transform((text, context) => {
+    const at = text.indexOf("=");
+    const [key, value] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
+    if (at > 0 && isLabelKey(key) && isLabelValue(value)) return { key, value };
+    context.addIssue({ code: "custom", message: "accepted: key=value" });
+    return z.NEVER;
+  })
+  .optional()
+  .openapi({
+    type: "string",
+    pattern:
+      "^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?=([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$",
+    description: "A label, key=value.",
+  });
 
 /** Intents: submit, list, read, cancel. */
 export const intentRoutes: readonly Route[] = [
@@ -192,11 +211,12 @@ export const intentRoutes: readonly Route[] = [
         since: time.describe("Accepted at this time or later."),
         until: time.describe("Accepted before this time."),
         name: word.describe("The workload's name."),
+        label: labelQuery,
         compat: z.literal("flare").optional().describe("Adds the list under the original's key `tokens`."),
       }),
       async (
         { tenant, tenantId, tools },
-        { limit = PAGE, cursor, status, phase, since, until, name, compat },
+        { limit = PAGE, cursor, status, phase, since, until, name, label, compat },
       ) => {
         const wanted = phasesOf(phase, status);
         const rows = await tenant.intents({
@@ -204,6 +224,7 @@ export const intentRoutes: readonly Route[] = [
           ...(since === undefined ? {} : { sinceMs: since }),
           ...(until === undefined ? {} : { untilMs: until }),
           ...(name === undefined ? {} : { name }),
+          ...(label === undefined ? {} : { label }),
           ...(cursor === undefined ? {} : { before: await tools.cursors.read(tenantId, "intents", cursor) }),
           limit: limit + 1,
         });

@@ -52,6 +52,19 @@ export async function up(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
     db,
   );
   await sql`create index intents_alive on intents (phase, id) where terminal_ms is null`.execute(db);
+  await table("labels", (t) =>
+    t
+      .addColumn("intent_id", text, (c) => c.notNull().references("intents.id"))
+      .addColumn("tenant_id", text, (c) => c.notNull())
+      .addColumn("key", text, (c) => c.notNull())
+      .addColumn("value", text, (c) => c.notNull())
+      .addPrimaryKeyConstraint("labels_pk", ["intent_id", "key"] as never),
+  );
+  await db.schema
+    .createIndex("labels_by_value")
+    .on("labels")
+    .columns(["tenant_id", "key", "value", "intent_id"])
+    .execute();
   await table("allocations", (t) =>
     t
       .addColumn("id", text, (c) => c.primaryKey())

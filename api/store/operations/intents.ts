@@ -84,6 +84,12 @@ export async function acceptIntent(tx: Tx, tenant: TenantId, input: AcceptIntent
       terminal_ms: null,
     })
     .execute();
+  const labels = Object.entries(input.labels ?? {});
+  if (labels.length > 0)
+    await db
+      .insertInto("labels")
+      .values(labels.map(([key, value]) => ({ intent_id: input.id, tenant_id: tenant, key, value })))
+      .execute();
   await note(tx, tenant, input, {
     kind: "intent.queued",
     action: "intent.create",
@@ -260,6 +266,16 @@ export async function intentPage(
   if (filter.phases !== undefined) query = query.where("phase", "in", filter.phases);
   if (filter.sinceMs !== undefined) query = query.where("created_ms", ">=", filter.sinceMs);
   if (filter.untilMs !== undefined) query = query.where("created_ms", "<", filter.untilMs);
+  const { label } = filter;
+  if (label !== undefined)
+    query = query.where("id", "in", (inner) =>
+      inner
+        .selectFrom("labels")
+        .select("intent_id")
+        .where("tenant_id", "=", tenant)
+        .where("key", "=", label.key)
+        .where("value", "=", label.value),
+    );
   if (filter.name !== undefined) query = query.where("name", "=", filter.name);
   if (filter.before !== undefined) query = query.where("id", "<", filter.before);
   return query.orderBy("id", "desc").limit(filter.limit).execute();

@@ -272,3 +272,25 @@ test("a simulation of many intents sees them compete and stores nothing", async 
   expect(elsewhere.body).toMatchObject({ placed: 2, snapshot: { version: "mine", offers: 1 } });
   expect((await ask("GET", "/intents")).body["intents"]).toEqual([]);
 });
+
+test("labels find intents again, survive a change, and are words and nothing else", async () => {
+  const { ask } = await started();
+  const labelled = (name: string, labels: object) => ({ ...wish(name, 1), labels });
+  const first = await ask("POST", "/intents?strict=true", labelled("a", { team: "ml", stage: "" }));
+  expect([first.status, first.body["warnings"]]).toEqual([202, []]);
+  await ask("POST", "/intents", labelled("b", { team: "web" }));
+  const named = async (query: string): Promise<unknown> =>
+    ((await ask("GET", `/intents?label=${query}`)).body["intents"] as { name: string }[]).map(
+      ({ name }) => name,
+    );
+  expect(await named("team=ml")).toEqual(["a"]);
+  expect(await named("team%3Dweb")).toEqual(["b"]);
+  expect(await named("stage=")).toEqual(["a"]);
+  expect(await named("team=ops")).toEqual([]);
+  expect((await ask("GET", "/intents?label=team")).status).toBe(400);
+  const path = `/intents/${String(first.body["intent_id"])}`;
+  expect((await ask("PATCH", path, { priority: "high" })).status).toBe(200);
+  expect((await ask("GET", path)).body).toMatchObject({ labels: { team: "ml", stage: "" }, priority: 700 });
+  for (const labels of [{ "a b": "c" }, { a: 5 }, { a: "x y" }, [], { a: null }])
+    expect((await ask("POST", "/intents", labelled("c", labels))).status, JSON.stringify(labels)).toBe(400);
+});
