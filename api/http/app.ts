@@ -163,7 +163,8 @@ function answer(service: Service, tools: Tools, gate: Gate, route: Route, http: 
       return NAME.test(value) ? value : "";
     },
   };
-  if (route.query === undefined && route.permission === "open") readQuery(http, undefined);
+  if (route.query === undefined && (route.permission === "open" || route.permission === "loopback"))
+    readQuery(http, undefined);
   const action = `${route.method} ${route.path}`;
   if (route.permission === "open") return route.handle(scope);
   if (route.permission === "loopback")

@@ -84,6 +84,8 @@ export function parseJson(text: string): unknown {
   return document;
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** A body as it came and as it reads. */
 export interface Body {
   readonly text: string;
@@ -106,7 +108,7 @@ export async function readBody(http: Context): Promise<Body> {
   const bytes = new Uint8Array(await http.req.arrayBuffer());
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    text = decoder.decode(bytes);
   } catch {
     return refuse("the body is not UTF-8");
   }

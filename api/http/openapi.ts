@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import type { JsonObject } from "../../adapters/json/decision.ts";
 import { forgeJsonSchema } from "../../adapters/json/schema.ts";
 import { version } from "../../engine/version.ts";
 import type { Route } from "./route.ts";
@@ -21,6 +22,14 @@ const bodied: Readonly<Record<number, string>> = {
 };
 
 const tagOf = (path: string): string => path.split("/")[1] ?? "";
+
+/** Forms of request headers. */
+const headerForms: Readonly<Record<string, string>> = {
+  "Flare-Tenant": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+  "Idempotency-Key": "^[\\x21-\\x7e]{1,255}$",
+  "If-Match": '^(\\*|"[0-9]{1,15}")$',
+  "Last-Event-ID": "^[0-9]{1,15}$",
+};
 
 /** Enters a route into the OpenAPI document. */
 export function documentRoute(app: OpenAPIHono, route: Route): void {
@@ -46,7 +55,9 @@ export function documentRoute(app: OpenAPIHono, route: Route): void {
     return [status, { description: text, ...content }];
   });
   const allHeaders = {
-    ...(isOpen ? {} : { "Flare-Tenant": "Acts for this tenant; for administrators alone." }),
+    ...(isOpen || permission === "loopback"
+      ? {}
+      : { "Flare-Tenant": "Acts for this tenant; for administrators alone." }),
     ...headers,
   };
   app.openAPIRegistry.registerPath(
@@ -56,7 +67,7 @@ export function documentRoute(app: OpenAPIHono, route: Route): void {
       operationId: `${method}${path.replaceAll(/[/{}_-]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
       summary,
       description: [description, isOpen ? "" : `Permission: \`${permission}\`.`].filter(Boolean).join(" "),
-      security: isOpen ? [] : [{ bearer: [] }],
+      security: isOpen ? [] : permission === "loopback" ? [{}, { bearer: [] }] : [{ bearer: [] }],
       tags: [tagOf(path)],
       request: {
         ...(query === undefined ? {} : { query }),
@@ -71,12 +82,28 @@ export function documentRoute(app: OpenAPIHono, route: Route): void {
           in: "header",
           required: false,
           description: text,
-          schema: { type: "string" },
+          schema: { type: "string", pattern: headerForms[name] },
         })),
       ],
       responses: Object.fromEntries(responses),
     } as never),
   );
+}
+
+/** The published schema of an intent's document, and the labels that the service takes beside it. */
+function withLabels(schema: JsonObject): JsonObject {
+  const labels: JsonObject = {
+    type: "object",
+    description: "Words of your own to find it by; they decide nothing.",
+    maxProperties: 32,
+    additionalProperties: {
+      type: "string",
+      maxLength: 63,
+      pattern: "^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$",
+    },
+    propertyNames: { pattern: "^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$" },
+  };
+  return { ...schema, properties: { ...(schema["properties"] as JsonObject), labels } };
 }
 
 /** The OpenAPI 3.1 document of what is registered. */
@@ -98,7 +125,7 @@ export function forgeDocument(app: OpenAPIHono, base: string): string {
     ...document,
     components: {
       ...document.components,
-      schemas: { ...document.components?.schemas, Intent: intent, Snapshot: snapshot },
+      schemas: { ...document.components?.schemas, Intent: withLabels(intent), Snapshot: snapshot },
       securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
     },
   });

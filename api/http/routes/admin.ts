@@ -130,9 +130,14 @@ export const adminRoutes: readonly Route[] = [
     permission: "admin:*",
     summary: "Change a tenant's weight, cohort or status; a suspended tenant's tokens no longer work",
     body: change,
-    answers: { 200: { description: "The tenant", schema: tenantSchema } },
-    async handle({ env, act, param, http, control }) {
+    answers: {
+      200: { description: "The tenant", schema: tenantSchema },
+      409: { description: "It is the caller's own, and would be suspended" },
+    },
+    async handle({ env, act, param, http, control, principal }) {
       const body = readShape(change, (await readBody(http)).document);
+      if (body.status === "suspended" && param("id") === principal.tenant)
+        throw new ApiError("CONFLICT", "nobody suspends the tenant that their own token belongs to");
       const set = Object.fromEntries(
         Object.entries(body).filter(([, value]) => value !== undefined),
       ) as TenantChange;

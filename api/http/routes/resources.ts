@@ -178,7 +178,11 @@ export const resourceRoutes: readonly Route[] = [
         const now = env.clock.wallMs();
         const { until = now, since = until - 24 * HOUR_MS, points = 48 } = query;
         if (since >= until)
-          throw new ApiError("INVALID_FORMAT", "query.since: accepted: a time before query.until");
+          throw new ApiError("INVALID_FORMAT", "query.since: accepted: a time before query.until", {
+            problems: [
+              { path: "query.since", code: "out_of_range", message: "accepted: a time before query.until" },
+            ],
+          });
         const { offers, at } = await planner.snapshot();
         const rows = await env.store.system.allocationsIn({ fromMs: since, toMs: until });
         const total = offers.reduce((sum, { capacity }) => sum + capacity.gpus, 0);

@@ -49,7 +49,9 @@ const wanted = z.strictObject({
     .string()
     .min(1)
     .max(100)
-    .regex(/^[^\p{Cc}\p{Cf}]*$/u, { error: () => "accepted: text without control characters" }),
+    .refine((text) => !/[\p{Cc}\p{Cf}]/u.test(text) && text.isWellFormed(), {
+      error: () => "accepted: text without control characters",
+    }),
   expires_in: expiresIn.optional(),
   permissions: z.array(z.enum(permissions)).min(1).max(permissions.length).optional(),
 });

@@ -149,6 +149,7 @@ test("tenants, quotas and suspension belong to administrators, and money is whol
     { tenant: "acme", quotas, cohort: "labs", status: "active" },
   ]);
   expect((await ask("POST", "/admin/tenants", { tenant: "acme" })).status).toBe(409);
+  expect((await ask("PATCH", "/admin/tenants/default", { status: "suspended" })).status).toBe(409);
   expect((await ask("POST", "/admin/tenants", { tenant: "Acme Corp" })).status).toBe(400);
   expect((await ask("PUT", "/admin/quotas/acme", { quotas: [{ nominal: 1 }] })).status).toBe(400);
   expect(
