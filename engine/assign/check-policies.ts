@@ -91,11 +91,11 @@ function nodeState(
   };
 }
 
-/** Nodes from a tenant up to its root. */
-function wayUp(name: string, tenants: readonly Tenant[]): string[] {
+/** Nodes from a tenant up to its root; null where the way comes back to itself. */
+function wayUp(name: string, tenants: readonly Tenant[]): string[] | null {
   const path = [name];
   for (let at = tenants.find((one) => one.name === name)?.cohort; at !== undefined; ) {
-    assert(!path.includes(at), `${name} is planned although its cohorts form a cycle`);
+    if (path.includes(at)) return null;
     path.push(at);
     const next: string = at;
     at = tenants.find((one) => one.name === next)?.cohort;
@@ -103,11 +103,31 @@ function wayUp(name: string, tenants: readonly Tenant[]): string[] {
   return path;
 }
 
+/** Entries that mean something, with everything above them: the others bind nobody, their intents are refused. */
+function soundTenants(tenants: readonly Tenant[]): Tenant[] {
+  const isAmount = (value: number | undefined): boolean =>
+    value === undefined || (Number.isSafeInteger(value) && value >= 0);
+  const isSound = ({ name, weight, quotas, problem }: Tenant): boolean =>
+    problem === undefined &&
+    weight > 0 &&
+    Number.isFinite(weight) &&
+    tenants.filter((one) => one.name === name).length === 1 &&
+    new Set(quotas.map(key)).size === quotas.length &&
+    quotas.every(
+      (quota) =>
+        (quota.money === true) !== (quota.gpuClass !== undefined) &&
+        [quota.nominal, quota.borrowing, quota.lending].every(isAmount) &&
+        (quota.lending ?? 0) <= quota.nominal,
+    );
+  const broken = new Set(tenants.filter((tenant) => !isSound(tenant)).map(({ name }) => name));
+  return tenants.filter(({ name }) => wayUp(name, tenants)?.every((node) => !broken.has(node)) === true);
+}
+
 /** Everything that the tree of a tenant states a quota for. */
 function resourcesOf(root: string, tenants: readonly Tenant[]): Quota[] {
   const found = new Map<string, Quota>();
   for (const tenant of tenants)
-    if (wayUp(tenant.name, tenants).at(-1) === root)
+    if (wayUp(tenant.name, tenants)!.at(-1) === root)
       for (const quota of tenant.quotas) found.set(key(quota), quota);
   return [...found.values()];
 }
@@ -117,8 +137,14 @@ function checkQuotas(
   find: (offer: string) => Flavor | undefined,
   plan: PolicyCase,
 ): void {
-  const { tenants } = snapshot;
+  const tenants = soundTenants(snapshot.tenants);
   const added = plan.placed.filter(({ placements }) => placements.length > 0);
+  for (const { intent } of added)
+    assert(
+      tenants.some(({ name }) => name === intent.tenant) ||
+        !snapshot.tenants.some(({ name }) => name === intent.tenant),
+      `${intent.name} is placed although the quotas of ${intent.tenant} mean nothing`,
+    );
   const concerned = [...new Set(added.map(({ intent }) => intent.tenant))].filter((name) =>
     tenants.some((tenant) => tenant.name === name),
   );
@@ -137,7 +163,7 @@ function checkQuotas(
   const before = usageOf(held(snapshot.holdings));
   const after = usageOf([...held(snapshot.holdings.filter((one) => !plan.ended.includes(one))), ...given]);
   for (const tenant of concerned) {
-    const path = wayUp(tenant, tenants);
+    const path = wayUp(tenant, tenants)!;
     for (const resource of resourcesOf(path.at(-1)!, tenants))
       for (const node of path) {
         const then = nodeState(node, resource, tenants, after);

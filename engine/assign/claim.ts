@@ -115,18 +115,24 @@ function isAdmitted(claim: Claim, row: number, replicas: number, gone: readonly 
   );
 }
 
-/** Blockers that could help at an offer: those on it, and those of the same cohorts whose quota is missing. */
+/** Blockers elsewhere that can help a quota, the cheapest of them: enough for one intent. */
+const mostHelpers = 12;
+
+/** Blockers that could help at an offer: those on it, and of those whose quota is missing the cheapest. */
 function helpful(claim: Claim, row: number, asked: readonly Resource[], quotaIsShort: boolean): Blocker[] {
   const { accounts, scope, blockers } = claim;
   const { tenant: claimant } = scope.need.intent;
   const offer = scope.catalog.options.flavor[row]!;
-  return blockers.filter(
-    ({ frees, amounts, tenant }) =>
-      frees.some(([at]) => at === offer) ||
-      (quotaIsShort &&
-        accounts.books.isSameTree(tenant, claimant) &&
-        asked.some((resource) => (amounts.get(resource) ?? 0) > 0)),
+  const isHere = ({ frees }: Blocker): boolean => frees.some(([at]) => at === offer);
+  const here = blockers.filter(isHere);
+  if (!quotaIsShort) return here;
+  const helpers = blockers.filter(
+    (blocker) =>
+      !isHere(blocker) &&
+      accounts.books.isSameTree(blocker.tenant, claimant) &&
+      asked.some((resource) => (blocker.amounts.get(resource) ?? 0) > 0),
   );
+  return [...here, ...helpers.sort((a, b) => a.cost - b.cost).slice(0, mostHelpers)];
 }
 
 /** The cheapest way into one offer, if it costs less than `most`. */

@@ -91,7 +91,7 @@ interface Claimed {
 }
 
 /** Places a claimant over the heads of others; null when that cannot be. */
-function claimAs(
+function claim(
   run: Run,
   claimant: Served,
   { owns, sparesFresh }: Pick<ClaimRules, "owns" | "sparesFresh">,
@@ -113,14 +113,6 @@ function claimAs(
     spared.add(victim.intent);
   }
   return null;
-}
-
-/** As an owner where its tenant has quota left, else with the rights of a borrower. */
-function claim(run: Run, claimant: Served, sparesFresh: boolean): Claimed | null {
-  const asOwner = mayReclaim(run, claimant.stated.tenant)
-    ? claimAs(run, claimant, { owns: true, sparesFresh })
-    : null;
-  return asOwner ?? claimAs(run, claimant, { owns: false, sparesFresh });
 }
 
 /** True when somebody could have to make way at all. */
@@ -244,14 +236,22 @@ function settle(run: Run, claimant: Served, won: Claimed, queue: Served[]): void
 }
 
 /**
- * Everybody without a place, in order of precedence. Whoever was barred once comes last, and then leaves alone what the
+ * Everybody without a place, in order of precedence: owners of quota first, then those who would borrow. Whoever was barred once comes last, and then leaves alone what the
  * plan has just given away; whoever was barred twice claims nothing.
  */
 interface Turns {
-  next(): Served | undefined;
+  next(): Turn | undefined;
   readonly queue: Served[];
+  /** Lets an intent try again with the rights of a borrower, after all owners. */
+  postpone(one: Served): void;
   /** Intents whose claims are used up: one each. */
   readonly claimed: Set<string>;
+}
+
+/** Whose turn it is, and whether it may claim as an owner only. */
+interface Turn {
+  readonly one: Served;
+  readonly asOwner: boolean;
 }
 
 /**
@@ -264,7 +264,14 @@ function askAgain(run: Run, { placed, way }: Claimed, done: Map<string, Served>,
   const isTakenBack = pieces.some(({ cause }) => cause === "reclaim");
   for (const [name, one] of done) {
     const { tenant } = one.stated;
-    const mayOwn = pieces.some((piece) => books.isSameTree(piece.tenant, tenant)) && mayReclaim(run, tenant);
+    const hasLost = pieces.some((piece) => piece.tenant === tenant);
+    const hasBorrower = books
+      .standing(tenant)
+      .some(
+        ({ resource, nominal, used }) =>
+          nominal > used && books.borrowsFrom(placed.stated.tenant, tenant, resource),
+      );
+    const mayOwn = mayReclaim(run, tenant) && (hasLost || hasBorrower);
     if (!mayOwn && !(isTakenBack && priorityOf(one) > priorityOf(placed))) continue;
     done.delete(name);
     queueIn(queue, one);
@@ -277,11 +284,20 @@ type Barred = ReadonlyMap<string, number>;
 function turnsOf(unplaced: readonly Served[], barred: Barred): Turns {
   const queue: Served[] = [];
   const late: Served[] = [];
+  const borrowers: Served[] = [];
   for (const one of unplaced) queueIn(barred.get(one.stated.name) === 1 ? late : queue, one);
   const claimed = new Set([...barred].filter(([, count]) => count > 1).map(([name]) => name));
   return {
     queue,
-    next: () => queue.shift() ?? late.shift(),
+    next() {
+      const owner = queue.shift();
+      if (owner !== undefined) return { one: owner, asOwner: true };
+      const borrower = borrowers.shift();
+      if (borrower !== undefined) return { one: borrower, asOwner: false };
+      const last = late.shift();
+      return last === undefined ? undefined : { one: last, asOwner: true };
+    },
+    postpone: (one) => queueIn(borrowers, one),
     claimed,
   };
 }
@@ -311,17 +327,23 @@ function pass(
   );
   const done = new Map<string, Served>();
   let isMoved = false;
-  for (let next = turns.next(); next !== undefined; next = turns.next()) {
-    const { name } = next.stated;
-    const now = isMoved ? withEviction(serve(scopeIn(run.accounts, next.stated), k), next) : next;
+  for (let turn = turns.next(); turn !== undefined; turn = turns.next()) {
+    const { one, asOwner } = turn;
+    const { name, tenant } = one.stated;
+    const now = isMoved ? withEviction(serve(scopeIn(run.accounts, one.stated), k), one) : one;
     if (isMoved && isPlaced(now)) {
       enter(run.accounts, now);
       run.placed.set(name, now);
       continue;
     }
-    const won = !turns.claimed.has(name) && isPossible(run, now) ? claim(run, now, barred.has(name)) : null;
+    // without any quota around there is nothing to own, and nobody to borrow from
+    const hasQuota = run.accounts.books.resourcesOf(tenant).length > 0;
+    const owns = hasQuota && asOwner;
+    const mayClaim = !turns.claimed.has(name) && isPossible(run, now) && (!owns || mayReclaim(run, tenant));
+    const won = mayClaim ? claim(run, now, { owns, sparesFresh: barred.has(name) }) : null;
     if (won === null) {
-      done.set(name, now);
+      if (owns) turns.postpone(now);
+      else done.set(name, now);
       continue;
     }
     for (const { fresh } of won.way.cover.pieces)

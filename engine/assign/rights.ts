@@ -38,7 +38,7 @@ interface Holder {
 
 /**
  * By what right a claimant may take a place, or null. Higher priority takes from lower. A claimant that would borrow
- * quota takes only from its own tenant and from other borrowers: what it took from anybody else might be taken right
+ * quota takes only from borrowers, its own tenant's or others': what it took from anybody else might be taken right
  * back, and the circle would never end. A claimant within its tenant's quota takes back what that lends, whatever the
  * priority.
  */
@@ -51,11 +51,10 @@ function rightOver(
   const resources = books.resourcesOf(tenant);
   const borrows = resources.some((resource) => books.borrowsFrom(holder.tenant, tenant, resource));
   if (holder.priority < priority && holder.isEvictable) {
-    if (owns || resources.length === 0 || holder.tenant === tenant)
-      return { cause: "priority", whileBorrowing: false };
+    if (owns || resources.length === 0) return { cause: "priority", whileBorrowing: false };
     if (borrows) return { cause: "priority", whileBorrowing: true };
   }
-  return owns && borrows ? { cause: "reclaim", whileBorrowing: true } : null;
+  return owns && borrows && holder.tenant !== tenant ? { cause: "reclaim", whileBorrowing: true } : null;
 }
 
 /**

@@ -35,7 +35,7 @@ export interface Books {
   isWithinNominal(tenant: string, amounts: Amounts): boolean;
   /**
    * True when the tenant exceeds its quota, and so does every cohort above it below the first that it shares with
-   * `other`: what it has too much comes from where `other` lends.
+   * `other`: what it has too much comes from where `other` lends. Of a tenant itself: that it exceeds its quota.
    */
   borrowsFrom(tenant: string, other: string, resource: Resource): boolean;
   /** True when both share a root: what one lends, the other may borrow. */
@@ -164,7 +164,8 @@ function booksOf(tree: QuotaTree, accounts: Accounts): Books {
     borrowsFrom(tenant, other, resource) {
       const from = index.get(tenant);
       const to = index.get(other);
-      if (from === undefined || to === undefined || from === to) return false;
+      if (from === undefined || to === undefined || !resourcesOf(tenant).includes(resource)) return false;
+      if (from === to) return accountOf(from, resource).used > accountOf(from, resource).quota;
       if (nodes[from]!.root !== nodes[to]!.root || !resourcesOf(tenant).includes(resource)) return false;
       const shared = new Set(wayUp(to));
       if (shared.has(from)) return false;

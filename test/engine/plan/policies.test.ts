@@ -10,6 +10,8 @@ import { plan } from "../../../engine/plan.ts";
 import { eur, flavor, intent, snapshot } from "../builders.ts";
 
 const highs = await createHighsSolver();
+/** Nightly runs look at thirty times as many histories. */
+const times = process.env["FLARE_NIGHTLY"] === undefined ? 1 : 30;
 const noon = "2026-01-05T12:00:00Z";
 /** Hours before noon, as a time. */
 const ago = (hours: number): string => `2026-01-05T${String(12 - hours).padStart(2, "0")}:00:00Z`;
@@ -186,7 +188,7 @@ test("the plan of a plan changes nothing: no thrash, no preemption loop", async 
         expect(outcomes(second)).toEqual(outcomes(first));
       },
     ),
-    { numRuns: 250, seed: 41 },
+    { numRuns: 120 * times, seed: 41 },
   );
 });
 
@@ -204,7 +206,7 @@ test("the same plan whatever the order of intents, holdings and tenants", async 
       const two = await plan(prepare(snapshotOf(mirrored)), intents.toReversed(), { work: 5_000 });
       expect(JSON.stringify(two)).toBe(JSON.stringify(one));
     }),
-    { numRuns: 100, seed: 43 },
+    { numRuns: 40 * times, seed: 43 },
   );
 });
 
@@ -250,7 +252,7 @@ test("victims are the cheapest there are, and nobody is evicted when nothing wou
         evictions.length > 0 ? [0] : [],
       );
     }),
-    { numRuns: 400, seed: 47 },
+    { numRuns: 200 * times, seed: 47 },
   );
 });
 
@@ -362,7 +364,7 @@ test("each backlogged tenant gets its entitlement less one largest job, as far a
         }
       },
     ),
-    { numRuns: 200, seed: 53 },
+    { numRuns: 80 * times, seed: 53 },
   );
-  expect(backlogged).toBeGreaterThan(50);
+  expect(backlogged).toBeGreaterThan(20);
 });
