@@ -3,7 +3,7 @@ import type { Limits, Scope } from "../compile/constraints/spec.ts";
 import { needOf } from "../compile/need.ts";
 import type { Intent } from "../model/intent.ts";
 import type { Resource } from "../model/quota.ts";
-import type { Holding } from "../model/snapshot.ts";
+import type { Holding, Snapshot } from "../model/snapshot.ts";
 import { type Books, openBooks } from "../quota/books.ts";
 import { amountsOf, type Part, partOf } from "../quota/demand.ts";
 import { createQuotaTree } from "../quota/tree.ts";
@@ -21,14 +21,22 @@ export interface Accounts {
   readonly unused: Books;
 }
 
+/** Books of the snapshots that plans were made for lately: their holdings are entered once, not once per plan. */
+const opened = new WeakMap<Snapshot, Pick<Accounts, "books" | "unused">>();
+
 /** Accounts of a snapshot: nothing given away yet, holdings in their tenants' books. */
 export function openAccounts(catalog: Catalog): Accounts {
   const { snapshot } = catalog;
-  const tree = createQuotaTree(snapshot.tenants);
-  const books = openBooks(tree);
-  for (const holding of snapshot.holdings)
-    books.enter(holding.tenant, holdingAmounts(catalog, books, holding), 1);
-  return { catalog, usage: new Map(), books, unused: openBooks(tree) };
+  let base = opened.get(snapshot);
+  if (base === undefined) {
+    const tree = createQuotaTree(snapshot.tenants);
+    const books = openBooks(tree);
+    for (const holding of snapshot.holdings)
+      books.enter(holding.tenant, holdingAmounts(catalog, books, holding), 1);
+    base = { books, unused: openBooks(tree) };
+    opened.set(snapshot, base);
+  }
+  return { catalog, usage: new Map(), books: base.books.copy(), unused: base.unused };
 }
 
 /** What a holding counts in the quotas of its tenant. */

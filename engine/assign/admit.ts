@@ -3,7 +3,7 @@ import { EngineError } from "../model/errors.ts";
 import type { Intent } from "../model/intent.ts";
 import { convert } from "../model/money.ts";
 import type { ReasonCode } from "../model/reason.ts";
-import type { Holding } from "../model/snapshot.ts";
+import type { Holding, Snapshot } from "../model/snapshot.ts";
 import { type Accounts, endHolding, scopeIn } from "./accounts.ts";
 import type { Served } from "./serve.ts";
 import { placeSingle } from "./single.ts";
@@ -40,6 +40,17 @@ function problemOf(
   return null;
 }
 
+/** Holdings by intent, per snapshot that plans were made for lately; do not change them. */
+const grouped = new WeakMap<Snapshot, Map<string, Holding[]>>();
+
+function runningIn(snapshot: Snapshot): Map<string, Holding[]> {
+  const known = grouped.get(snapshot);
+  if (known !== undefined) return known;
+  const groups = Map.groupBy(snapshot.holdings, ({ intent }) => intent);
+  grouped.set(snapshot, groups);
+  return groups;
+}
+
 /**
  * Sorts intents out: broken input is refused, an intent that already runs (a holding has its name) stays, everything
  * else is pending. A running intent that lost an offer, or part of a gang, is pending again: what is left of it ends.
@@ -49,7 +60,7 @@ function problemOf(
  */
 export function admit(accounts: Accounts, intents: readonly Intent[], k: number): Admission {
   const { snapshot, downtime } = accounts.catalog;
-  const running = new Map(Map.groupBy(snapshot.holdings, ({ intent }) => intent));
+  let running = runningIn(snapshot);
   const isLost = ({ offer }: Holding): boolean => {
     const index = offerIndexOf(snapshot, offer);
     return index < 0 || downtime.down.has(index);
@@ -73,7 +84,10 @@ export function admit(accounts: Accounts, intents: readonly Intent[], k: number)
       endHolding(accounts, holding);
       ended.push(holding);
     }
-    running.delete(name);
+    if (holdings !== undefined) {
+      running = new Map(running);
+      running.delete(name);
+    }
     const problem = problemOf(accounts, intent);
     if (problem === null) pending.push(intent);
     else refused.push(refusedAs(accounts, intent, problem, k));

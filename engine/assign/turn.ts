@@ -1,6 +1,7 @@
 import { offerIndexOf } from "../compile/catalog.ts";
 import type { BidResult, ClearingReport } from "../model/bid.ts";
 import type { Intent } from "../model/intent.ts";
+import type { Snapshot } from "../model/snapshot.ts";
 import { listMicro } from "../quota/demand.ts";
 import { type Accounts, enter, scopeIn } from "./accounts.ts";
 import { auction, bidMicro } from "./auction.ts";
@@ -21,16 +22,28 @@ interface Shares {
   add(tenant: string, micro: number): void;
 }
 
-function openShares({ catalog: { snapshot }, books }: Accounts): Shares {
+/** What tenants' holdings cost per hour at list price, per snapshot that plans were made for lately. */
+const held = new WeakMap<Snapshot, ReadonlyMap<string, number>>();
+
+function heldIn(snapshot: Snapshot): ReadonlyMap<string, number> {
+  const known = held.get(snapshot);
+  if (known !== undefined) return known;
   const used = new Map<string, number>();
+  for (const { tenant, offer, gpus, spot } of snapshot.holdings) {
+    const flavor = snapshot.offers[offerIndexOf(snapshot, offer)];
+    if (flavor === undefined) continue;
+    used.set(tenant, (used.get(tenant) ?? 0) + listMicro(snapshot, flavor, gpus, spot ?? false));
+  }
+  held.set(snapshot, used);
+  return used;
+}
+
+function openShares({ catalog: { snapshot }, books }: Accounts): Shares {
+  const used = new Map(heldIn(snapshot));
   const { tree } = books;
   const add = (tenant: string, micro: number): void => {
     used.set(tenant, (used.get(tenant) ?? 0) + micro);
   };
-  for (const { tenant, offer, gpus, spot } of snapshot.holdings) {
-    const flavor = snapshot.offers[offerIndexOf(snapshot, offer)];
-    if (flavor !== undefined) add(tenant, listMicro(snapshot, flavor, gpus, spot ?? false));
-  }
   return {
     ratio: (tenant) => {
       const node = tree.index.get(tenant);

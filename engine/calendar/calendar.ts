@@ -175,8 +175,32 @@ export interface Look {
   readonly closed: readonly Span[];
 }
 
+/** Looks at timelines that nobody's own holds touch: every intent of a tenant and priority sees the same. */
+const shared = new WeakMap<Timeline, Map<string, Look>>();
+/** Kept per timeline; more viewers than this are rare, and then looking again is cheap enough. */
+const sharedLooks = 64;
+
 export function look(calendar: Calendar, offer: number, viewer: Viewer): Look {
   const timeline = timelineOf(calendar, offer);
+  const isShared =
+    calendar.released.size === 0 &&
+    timeline.promised.length === 0 &&
+    timeline.holds.every(({ intent }) => intent === null);
+  if (!isShared) return lookAt(calendar, timeline, viewer);
+  const key = `${viewer.priority} ${viewer.toleratedMs} ${viewer.tenant}`;
+  let looks = shared.get(timeline);
+  if (looks === undefined || looks.size >= sharedLooks) {
+    looks = new Map();
+    shared.set(timeline, looks);
+  }
+  const known = looks.get(key);
+  if (known !== undefined) return known;
+  const seen = lookAt(calendar, timeline, viewer);
+  looks.set(key, seen);
+  return seen;
+}
+
+function lookAt(calendar: Calendar, timeline: Timeline, viewer: Viewer): Look {
   const promises = promisesFor(calendar, timeline, viewer);
   return {
     steps: viewOf(calendar, timeline, viewer, "expected"),

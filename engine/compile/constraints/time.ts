@@ -25,6 +25,23 @@ function shorter(scope: Scope, rows: readonly number[]): Relaxation | null {
   return null;
 }
 
+/** Offers of a set, or of a map by offer. */
+const keysOf = (
+  offers: ReadonlySet<number> | ReadonlyMap<number, unknown> | readonly number[],
+): Iterable<number> => offers.keys();
+
+/** First row of an offer: rows are ordered by offer. */
+function firstRow(flavor: Int32Array, offer: number): number {
+  let low = 0;
+  let high = flavor.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (flavor[middle]! < offer) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Reservations, closures ahead and what was promised to others, over the whole run. */
 const calendar: ConstraintSpec = {
   name: "offer.calendar",
@@ -35,12 +52,13 @@ const calendar: ConstraintSpec = {
     if (asIfFree && (!isLater || scope.calendar === undefined)) return null;
     if (!isLater && base.binding.size === 0 && (scope.calendar?.own.size ?? 0) === 0) return null;
     const { flavor, count } = catalog.options;
-    const failed = bitmapOf(
-      count,
-      (row) =>
-        (isLater || base.binding.has(flavor[row]!) || scope.calendar?.own.has(flavor[row]!) === true) &&
-        slotsOver(scope, row) < need.perOffer,
-    );
+    const fails = (row: number): boolean => slotsOver(scope, row) < need.perOffer;
+    if (isLater) return [{ kind: "bitmap", failed: bitmapOf(count, fails) }];
+    const failed = new Uint32Array((count + 31) >> 5);
+    for (const offers of [base.binding, scope.calendar?.own ?? []].map((some) => keysOf(some)))
+      for (const offer of offers)
+        for (let row = firstRow(flavor, offer); row < count && flavor[row] === offer; row++)
+          if (fails(row)) failed[row >> 5]! |= 1 << (row & 31);
     return [{ kind: "bitmap", failed }];
   },
   relax: shorter,
