@@ -161,17 +161,27 @@ function* attempts(
 function bookingsOf(
   { catalog, calendar }: Pick<Search, "catalog" | "calendar">,
   { scope, shares }: Pick<Held, "scope" | "shares">,
+  wasPromised = false,
 ): Booking[] {
   const { need } = scope;
   const viewer = viewerOf(need);
   const hosted = shares.reduce((sum, { replicas }) => sum + replicas, 0);
   const rounds = roundsOf(need, hosted);
-  const sure = shares.every(({ candidate: { row }, replicas }) =>
-    isSure(calendar, catalog.options.flavor[row]!, viewer, need.atMs, lastingOf(catalog, need, row, rounds), {
-      demand: demandOf(catalog, need, row),
-      replicas,
-    }),
-  );
+  const sure =
+    wasPromised ||
+    shares.every(({ candidate: { row }, replicas }) =>
+      isSure(
+        calendar,
+        catalog.options.flavor[row]!,
+        viewer,
+        need.atMs,
+        lastingOf(catalog, need, row, rounds),
+        {
+          demand: demandOf(catalog, need, row),
+          replicas,
+        },
+      ),
+    );
   return shares.map(({ candidate: { row }, replicas, parts }) => {
     const { expectedMs, mostMs } = lastingOf(catalog, need, row, rounds);
     const flavor = flavorOf(catalog, row);
@@ -203,22 +213,49 @@ function latestEndOf({ scope, shares }: Pick<Held, "scope" | "shares">): number 
   return need.atMs + Math.max(...most);
 }
 
+function heldOf(search: Search, found: Pick<Held, "scope" | "shares">, wasPromised: boolean): Held {
+  const bookings = bookingsOf(search, found, wasPromised);
+  return {
+    ...found,
+    startMs: found.scope.need.atMs,
+    endMs: Math.max(...bookings.map(({ to }) => to)),
+    latestMs: latestEndOf(found),
+    isPromise: bookings.every(({ isPromise }) => isPromise),
+    isLate: false,
+    bookings,
+  };
+}
+
+/** The start that an earlier plan promised to the intent; Infinity without one. */
+function promisedMs({ calendar: { base }, intent }: Search): number {
+  const holds = (base.heldFor.get(intent.name) ?? []).flatMap((offer) => base.of(offer).holds);
+  const own = holds.filter(({ intent: name, isPromise }) => name === intent.name && isPromise);
+  return Math.max(base.atMs, Math.min(Number.POSITIVE_INFINITY, ...own.map(({ from }) => from)));
+}
+
+/**
+ * The earliest start in the period. A promise stays one, whatever others were told since; and it is given up for an
+ * earlier start only when that is sure too, or now: an estimate could slip beyond it.
+ */
 function searchPeriod(search: Search): Held | null {
+  const promised = promisedMs(search);
+  const now = search.calendar.base.atMs;
+  const starts = startsOf(search);
   let tried = 0;
-  for (const [at, rows] of attempts(search, startsOf(search))) {
+  for (const [at, rows] of attempts(search, starts)) {
     if (tried++ >= startsTried) return null;
     const found = sharesAt(search, at, rows);
     if (found.shares.length === 0) continue;
-    const bookings = bookingsOf(search, found);
-    return {
-      ...found,
-      startMs: at,
-      endMs: Math.max(...bookings.map(({ to }) => to)),
-      latestMs: latestEndOf(found),
-      isPromise: bookings.every(({ isPromise }) => isPromise),
-      isLate: false,
-      bookings,
-    };
+    const held = heldOf(search, found, at === promised);
+    const isKept = promised === Number.POSITIVE_INFINITY || at >= promised;
+    if (isKept || at === now || held.isPromise) return held;
+    const rowsThen = starts.filter(({ from, until }) => from <= promised && promised <= until);
+    const kept = sharesAt(
+      search,
+      promised,
+      rowsThen.map(({ row }) => row),
+    );
+    return kept.shares.length === 0 ? held : heldOf(search, kept, true);
   }
   return null;
 }

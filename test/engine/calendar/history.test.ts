@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { prepare } from "../../../engine/compile/catalog.ts";
 import { reservationsOf } from "../../../engine/explain/waiting.ts";
 import type { Decision, HeldStart } from "../../../engine/model/decision.ts";
@@ -12,6 +12,7 @@ import { flavor, intent, snapshot } from "../builders.ts";
 
 /** Histories per property: the same few each time; nightly runs take more, and others every night. */
 const nightly = process.env["FLARE_RUNS"];
+vi.setConfig({ testTimeout: nightly === undefined ? 30_000 : 3_600_000 });
 const runs = (share: number) => ({
   numRuns: Math.ceil(Number(nightly ?? 12) * share),
   ...(nightly === undefined ? { seed: 20_261_126 } : {}),
@@ -186,6 +187,14 @@ test("nothing is oversubscribed at any time of the calendar, over random histori
   );
 });
 
+/** Once lost its promise: estimates that were told to others later, behind it, were counted against it. */
+const overtaken: Job[] = [
+  { gpus: 3, declared: 1, actual: 1, isEnforced: false, arrives: 2, tasks: 1 },
+  { gpus: 1, declared: 1, actual: 1, isEnforced: false, arrives: 3, tasks: 1 },
+  { gpus: 1, declared: 5, actual: 4, isEnforced: true, arrives: 1, tasks: 1 },
+  { gpus: 1, declared: 1, actual: 2, isEnforced: false, arrives: 3, tasks: 2 },
+].map((one, index) => ({ ...one, name: `job-${index}`, priority: 500, tenant: "red" }));
+
 test("a promise is never broken: later arrivals of the same priority start nobody later than told", async () => {
   let promises = 0;
   await fc.assert(
@@ -201,7 +210,7 @@ test("a promise is never broken: later arrivals of the same priority start nobod
       });
       for (const [name, at] of told) expect(started.get(name), name).toBeLessThanOrEqual(at);
     }),
-    runs(2),
+    { ...runs(2), examples: [[[3], overtaken]] },
   );
   expect(promises).toBeGreaterThan(10);
 });
