@@ -22,7 +22,8 @@ import { schema } from "./schema.ts";
 import { type ServeFlags, serveCommand } from "./serve.ts";
 import { serverOffers } from "./server/access.ts";
 import type { ServerFlags } from "./server/client.ts";
-import { addServerCommands } from "./server/commands.ts";
+import { addServerCommands, serverFlags } from "./server/commands.ts";
+import { queue as queueOnServer } from "./server/intents.ts";
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
@@ -105,11 +106,17 @@ function runningCommands(
   program: Command,
   run: (action: () => number | Promise<number>) => Promise<void>,
 ): void {
-  federation(
-    program
-      .command("queue <intents...>")
-      .description("who waits: position, the start that is held, promised or estimated, and why"),
-  ).action((files: string[], flags: PlaceFlags) => run(() => queue(files, flags)));
+  serverFlags(
+    federation(
+      program
+        .command("queue [intents...]")
+        .description(
+          "who waits: position, the start that is held, promised or estimated, and why; without intents, on a server",
+        ),
+    ),
+  ).action((files: string[], flags: PlaceFlags & ServerFlags) =>
+    run(() => (files.length === 0 ? queueOnServer(flags) : queue(files, flags))),
+  );
   federation(
     program
       .command("drill [intents...]")

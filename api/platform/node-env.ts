@@ -23,8 +23,8 @@ function createRandom(): Random {
         pool = randomBytes(Math.max(4096, count));
         at = 0;
       }
-      // a copy, and the pool forgets: what was handed out as a secret lies in one place only
-      const bytes = pool.slice(at, at + count);
+      // a copy (a Buffer's own slice would be a view), and the pool forgets: a secret lies in one place only
+      const bytes = Uint8Array.from(pool.subarray(at, at + count));
       pool.fill(0, at, at + count);
       at += count;
       return bytes;

@@ -1,15 +1,19 @@
 import { type Command, Option } from "commander";
 import { type CreateTokenFlags, createToken, listTokens, login, revokeToken } from "./access.ts";
 import type { ServerFlags } from "./client.ts";
-import { cancel, type GetFlags, get, queue, type SubmitFlags, simulate, submit, watch } from "./intents.ts";
+import { cancel, type GetFlags, get, type SubmitFlags, simulate, submit, watch } from "./intents.ts";
 
-/** Flags shared by the commands that talk to a server. */
-function server(command: Command): Command {
+/** Flags that name a server and a caller. */
+export function serverFlags(command: Command): Command {
   return command
     .option("--server <url>", "the service (default: FLARE_SERVER, else the last flare login)")
     .option("--token-file <file>", "the token, - is standard input (default: FLARE_TOKEN, else flare login)")
-    .option("--tenant <name>", "act for this tenant; for administrators")
-    .option("--json", "print JSON alone on standard output");
+    .option("--tenant <name>", "act for this tenant; for administrators");
+}
+
+/** Flags shared by the commands that talk to a server only. */
+function server(command: Command): Command {
+  return serverFlags(command).option("--json", "print JSON alone on standard output");
 }
 
 /** Registers the commands that talk to a server. */
@@ -46,9 +50,6 @@ export function addServerCommands(
   server(program.command("cancel <intent>").description("end an intent and give back everything it holds"))
     .option("--wait", "until everything is given back")
     .action((name: string, flags: ServerFlags & { wait?: boolean }) => run(() => cancel(name, flags)));
-  server(program.command("queue").description("intents that wait for their turn")).action(
-    (flags: ServerFlags) => run(() => queue(flags)),
-  );
   server(
     program
       .command("simulate <intents...>")
