@@ -17,6 +17,7 @@ export type {
   AdviceOptions,
   Capacity,
   Catalog,
+  CatalogChanges,
   Change,
   Constraints,
   Coordinates,
@@ -70,6 +71,7 @@ export type {
 } from "./engine/index.ts";
 export {
   advise,
+  applyChanges,
   chooseSpot,
   convert,
   EngineError,

@@ -1,11 +1,15 @@
-// Compiles assembly/ to build/kernel.wasm (and the debug build on request) unless it is up to date.
+// Compiles assembly/ to build/kernel.wasm and its form for shared memory (and the debug build on request) unless it is up to date.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const targets = process.argv.includes("--debug") ? ["release", "debug"] : ["release"];
-const outputs = { release: "build/kernel.wasm", debug: "build/kernel.debug.wasm" };
+const targets = process.argv.includes("--debug") ? ["release", "shared", "debug"] : ["release", "shared"];
+const outputs = {
+  release: "build/kernel.wasm",
+  shared: "build/kernel.shared.wasm",
+  debug: "build/kernel.debug.wasm",
+};
 const modified = (path) => {
   try {
     return statSync(`${root}${path}`).mtimeMs;

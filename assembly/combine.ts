@@ -83,23 +83,34 @@ export function countFailures(
     const invert = <u64>(<i64>load<i32>(at, 8));
     let failed: u64 = 0,
       sole: u64 = 0;
-    for (let word: usize = 0; word < TILE_BYTES; word += 32) {
-      const f0 = load<u64>(bitmap + word) ^ invert,
-        f1 = load<u64>(bitmap + word, 8) ^ invert,
-        f2 = load<u64>(bitmap + word, 16) ^ invert,
-        f3 = load<u64>(bitmap + word, 24) ^ invert;
-      const u = universe + word,
+    for (let word: usize = 0; word < TILE_BYTES; word += 64) {
+      const f = bitmap + word,
+        u = universe + word,
         o = once + word;
+      const f0 = load<u64>(f) ^ invert,
+        f1 = load<u64>(f, 8) ^ invert,
+        f2 = load<u64>(f, 16) ^ invert,
+        f3 = load<u64>(f, 24) ^ invert;
       failed +=
         popcnt(f0 & load<u64>(u)) +
         popcnt(f1 & load<u64>(u, 8)) +
-        popcnt(f2 & load<u64>(u, 16)) +
-        popcnt(f3 & load<u64>(u, 24));
+        (popcnt(f2 & load<u64>(u, 16)) + popcnt(f3 & load<u64>(u, 24)));
       sole +=
         popcnt(f0 & load<u64>(o)) +
         popcnt(f1 & load<u64>(o, 8)) +
-        popcnt(f2 & load<u64>(o, 16)) +
-        popcnt(f3 & load<u64>(o, 24));
+        (popcnt(f2 & load<u64>(o, 16)) + popcnt(f3 & load<u64>(o, 24)));
+      const f4 = load<u64>(f, 32) ^ invert,
+        f5 = load<u64>(f, 40) ^ invert,
+        f6 = load<u64>(f, 48) ^ invert,
+        f7 = load<u64>(f, 56) ^ invert;
+      failed +=
+        popcnt(f4 & load<u64>(u, 32)) +
+        popcnt(f5 & load<u64>(u, 40)) +
+        (popcnt(f6 & load<u64>(u, 48)) + popcnt(f7 & load<u64>(u, 56)));
+      sole +=
+        popcnt(f4 & load<u64>(o, 32)) +
+        popcnt(f5 & load<u64>(o, 40)) +
+        (popcnt(f6 & load<u64>(o, 48)) + popcnt(f7 & load<u64>(o, 56)));
     }
     store<u32>(counts, load<u32>(counts) + <u32>failed);
     store<u32>(counts + 2 * size, load<u32>(counts + 2 * size) + <u32>sole);

@@ -13,4 +13,5 @@ for (const file of [
   "NOTICE",
 ])
   cpSync(`${root}node_modules/swagger-ui-dist/${file}`, `${root}dist/api/platform/swagger-ui/${file}`);
-cpSync(`${root}build/kernel.wasm`, `${root}dist/build/kernel.wasm`);
+for (const name of ["kernel.wasm", "kernel.shared.wasm"])
+  cpSync(`${root}build/${name}`, `${root}dist/build/${name}`);

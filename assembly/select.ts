@@ -53,7 +53,8 @@ function bind(job: usize, own: usize, outputs: usize): void {
     let from = <usize>load<u32>(query, 4);
     let to = <usize>load<u32>(outputs, 28);
     for (let left = load<u32>(query); left > 0; left--, from += REFERENCE_BYTES, to += REFERENCE_BYTES) {
-      memory.copy(to, from, REFERENCE_BYTES);
+      v128.store(to, v128.load(from));
+      v128.store(to, v128.load(from, 16), 16);
       if (load<u32>(from, 4) == 0) store<u32>(to, <u32>slot(own, load<u32>(from)));
       if (load<u32>(from, 12) != 0 && load<u32>(from, 16) == 0)
         store<u32>(to, <u32>slot(own, load<u32>(from, 12)), 12);

@@ -2,7 +2,7 @@
  * `npm run bench [-- NAME] [--json] [flags]`: runs `bench/NAME.ts`, which exports `bench(args)`. Every bench measures its
  * baseline in the same run; with `--json` standard output holds one JSON document and nothing else.
  */
-const names = ["assign", "pack", "place", "policies", "service", "spot"] as const;
+const names = ["assign", "kernel", "pack", "place", "policies", "service", "spot"] as const;
 
 const given = process.argv.slice(2);
 const isNamed = given[0] !== undefined && !given[0].startsWith("-");

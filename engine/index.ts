@@ -5,6 +5,7 @@
 export { findGpuModel, type GpuModel, gpuModels } from "./catalog/gpus.ts";
 export { findRegion, type Region, regions, resolvePlace } from "./catalog/regions.ts";
 export { type Catalog, prepare } from "./compile/catalog.ts";
+export { applyChanges, type CatalogChanges } from "./compile/changes.ts";
 export { reservationsOf } from "./explain/waiting.ts";
 export type {
   Change,

@@ -12,6 +12,8 @@ import { inPrecedence, settle } from "./assign/settle.ts";
 import { termsOf } from "./assign/terms.ts";
 import { serveInTurn } from "./assign/turn.ts";
 import type { Catalog } from "./compile/catalog.ts";
+import { assertCurrent } from "./compile/changes.ts";
+import { trimScoreColumns } from "./compile/score-columns.ts";
 import { decisionOf, placementsOf } from "./explain/decision.ts";
 import { evictionsOf } from "./explain/evictions.ts";
 import { quotaReports, tenantWarnings } from "./explain/quotas.ts";
@@ -56,6 +58,8 @@ export async function plan(
   intents: readonly Intent[],
   options: PlanOptions & PlanTools = {},
 ): Promise<Plan> {
+  assertCurrent(catalog);
+  trimScoreColumns(catalog);
   const { snapshot } = catalog;
   const k = exactRows(options);
   const start = openAccounts(catalog);

@@ -11,7 +11,7 @@ const allowed: Record<string, readonly string[]> = {
   adapters: ["adapters", "engine"],
   api: ["api", "adapters", "engine"],
   cli: ["cli", "adapters", "engine", "api"],
-  bench: ["bench", "adapters", "engine", "api", "cli", "fixtures"],
+  bench: ["bench", "assembly", "adapters", "engine", "api", "cli", "fixtures"],
 };
 
 /** Stages inside the engine in order: a stage imports itself and earlier ones; only `plan.ts` imports them all. */

@@ -1,4 +1,4 @@
-import { flavorOf } from "../compile/catalog.ts";
+import { flavorOf, rowRank } from "../compile/catalog.ts";
 import { replicasWithinCarbon } from "../compile/constraints/policy.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
 import { endByMs, interruptionFactor, taskSeconds } from "../compile/need.ts";
@@ -258,7 +258,7 @@ export function sharesOf({ instance, unit, contenders }: Batch, units: Units, it
     byRow.set(candidate.row, { candidate, replicas: before + hosted });
   }
   return [...byRow.values()]
-    .sort((a, b) => a.candidate.row - b.candidate.row)
+    .sort((a, b) => rowRank(scope.catalog, a.candidate.row) - rowRank(scope.catalog, b.candidate.row))
     .map(({ candidate, replicas }) => ({
       candidate,
       replicas,

@@ -11,7 +11,7 @@ import { type BatchDump, dumpBatch } from "./dump.ts";
 import { type Fairness, fairnessOf, shortfallOf } from "./fairness.ts";
 import { createMeter, overLimit, withinLimits } from "./meter.ts";
 import { release, type Served, serve } from "./serve.ts";
-import { placeSingle } from "./single.ts";
+import { type Asked, askAll, placeSingle } from "./single.ts";
 import { type AssignOptions, type AssignOutcome, assign } from "./solve.ts";
 import { tierCount } from "./tiers.ts";
 
@@ -78,9 +78,9 @@ const isAssignable = ({ scope: { need }, verdict }: Served, pinned: ReadonlySet<
   (need.intent.constraints.spread?.minDomains ?? 1) <= 1;
 
 /** The candidates of an intent over empty offers, at most `most` unless it needs an exact order of all. */
-function contenderOf(alone: Served, most: number): Contender {
+function contenderOf(alone: Served, most: number, asked: Asked): Contender {
   const { scope } = alone;
-  const { answer, ranked, ranking } = placeSingle(scope, most);
+  const { answer, ranked, ranking } = placeSingle(scope, most, asked);
   const candidates = ranked.slice(0, Math.max(most, 1));
   return {
     scope,
@@ -112,13 +112,19 @@ export async function contend(
   { k, terms = noTerms, pinned = new Set(), observe, previous, onTick, ...options }: ContendOptions,
 ): Promise<Contended> {
   const inTurn = withinLimits(terms.limits, servedInTurn);
-  const alone = inTurn.map(({ stated }) => serve(scopeIn(freedFor(accounts, stated, terms), stated), k));
+  const scopes = inTurn.map(({ stated }) => scopeIn(freedFor(accounts, stated, terms), stated));
+  const answers = askAll(scopes, k);
+  const alone = scopes.map((scope, index) => serve(scope, k, answers[index]!));
   if (alone.every((one, index) => sameShares(one, inTurn[index]!)))
     return { served: inTurn, evicted: [], report: uncontended(inTurn.length), shares: [] };
 
   const members = alone.flatMap((one, index) => (isAssignable(one, pinned) ? [index] : []));
   const most = Math.max(fewestCandidates, Math.floor(optionBudget / Math.max(1, members.length)));
-  const contenders = members.map((index) => contenderOf(alone[index]!, most));
+  const asked = askAll(
+    members.map((index) => alone[index]!.scope),
+    most,
+  );
+  const contenders = members.map((index, place) => contenderOf(alone[index]!, most, asked[place]!));
   const setting = { accounts, contenders, members, inTurn, k };
   const first = await attempt({ ...setting, terms, ...(previous && { previous }) }, options);
   const tenants = new Set(contenders.map(({ scope }) => scope.need.intent.tenant));

@@ -1,5 +1,5 @@
 import { type Booking, type Calendar, changesAfter, earliestIn, isSure, look } from "../calendar/calendar.ts";
-import { type Catalog, flavorOf } from "../compile/catalog.ts";
+import { type Catalog, flavorOf, rowRank } from "../compile/catalog.ts";
 import { reachableMs } from "../compile/constraints/cost.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
 import { encode } from "../compile/encode.ts";
@@ -136,7 +136,7 @@ function* attempts(
   const firsts = starts
     .map((start) => ({ start, at: earliestOf(search, start, need.perOffer) }))
     .filter(({ at }) => at < Number.POSITIVE_INFINITY)
-    .sort((a, b) => a.at - b.at || a.start.row - b.start.row);
+    .sort((a, b) => a.at - b.at || rowRank(catalog, a.start.row) - rowRank(catalog, b.start.row));
   if (isSimple(need)) {
     for (const at of new Set(firsts.map((first) => first.at)))
       yield [

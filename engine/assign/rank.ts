@@ -1,4 +1,4 @@
-import { type Catalog, flavorOf } from "../compile/catalog.ts";
+import { type Catalog, flavorOf, rowRank } from "../compile/catalog.ts";
 import { totalMicro } from "../compile/constraints/cost.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
 import { billedMicro, interruptionFactor, type Need } from "../compile/need.ts";
@@ -124,7 +124,8 @@ const order = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);
 /** Total order of candidates: the objective, its tie-breaks, then the row (offer id, on demand first). */
 export function comparator(scope: Scope, ranking: Ranking): (a: Candidate, b: Candidate) => number {
   const compare = objectiveOrder(scope, ranking);
-  return (a, b) => compare(a, b) || order(a.row, b.row);
+  const rank = ({ row }: Candidate): number => rowRank(scope.catalog, row);
+  return (a, b) => compare(a, b) || order(rank(a), rank(b));
 }
 
 /** The same without the row: 0 where the objective and its tie-breaks cannot tell two candidates apart. */

@@ -1,4 +1,4 @@
-import { flavorOf } from "../compile/catalog.ts";
+import { flavorOf, rowRank } from "../compile/catalog.ts";
 import { partsIn } from "../compile/constraints/parts.ts";
 import { quotaSlots } from "../compile/constraints/quota.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
@@ -117,7 +117,11 @@ function shortlist(
     const enough = Math.ceil(scope.need.replicas / slots) + 1;
     for (const replicas of [1, slots]) {
       const ranked = group.map((candidate) => ({ candidate, rate: rate(candidate, replicas) }));
-      ranked.sort((a, b) => a.rate - b.rate || a.candidate.row - b.candidate.row);
+      ranked.sort(
+        (a, b) =>
+          a.rate - b.rate ||
+          rowRank(scope.catalog, a.candidate.row) - rowRank(scope.catalog, b.candidate.row),
+      );
       for (const { candidate } of ranked.slice(0, enough)) kept.add(candidate);
     }
   }
@@ -148,7 +152,8 @@ function sharesOf(scope: Scope, label: Label): Share[] {
     const { candidate, replicas } = at.last;
     shares.push({ candidate, replicas, billedMicro: billedShare(scope, candidate.row, replicas) });
   }
-  return shares.sort((a, b) => a.candidate.row - b.candidate.row);
+  const rank = ({ candidate }: Share): number => rowRank(scope.catalog, candidate.row);
+  return shares.sort((a, b) => rank(a) - rank(b));
 }
 
 /** Candidates of one failure domain. */

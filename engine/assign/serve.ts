@@ -13,7 +13,7 @@ import { formatTime } from "../model/time.ts";
 import { rounds } from "./negotiate.ts";
 import { refusalOf } from "./outcome.ts";
 import { overQuota } from "./over-quota.ts";
-import { placeSingle, type SingleResult } from "./single.ts";
+import { type Asked, placeSingle, type SingleResult } from "./single.ts";
 
 /** What was decided, before it is explained. */
 export interface Verdict {
@@ -174,10 +174,12 @@ const risksDeadline = ({ need, catalog }: Scope, { shares }: SingleResult): bool
 /**
  * Serves one intent: as stated; else by the rounds its negotiation allows; else it waits, when a known offer would do
  * once it is free or the quota is, or when `queue` is stated; else it is refused.
+ *
+ * @param asked the answer to the intent as stated where it is known, see `askAll`
  */
-export function serve(scope: Scope, k: number): Served {
+export function serve(scope: Scope, k: number, asked?: Asked): Served {
   const stated = scope.need.intent;
-  const result = placeSingle(scope, k);
+  const result = placeSingle(scope, k, asked);
   const placed = (relaxations: readonly Change[]): Verdict => ({
     outcome: "placed",
     reason: "PLACED",

@@ -75,13 +75,32 @@ function rankAnswer(scope: Scope, ranking: Ranking, encoded: Encoded, answer: An
   return need.part === undefined ? ranked : byPacking(scope, ranked, objectiveOrder(scope, ranking));
 }
 
+/** A query with its answer. */
+export interface Asked {
+  readonly encoded: Encoded;
+  readonly answer: Answer;
+}
+
+/** Asks the table for many intents over one catalogue in one pass. */
+export function askAll(scopes: readonly Scope[], k: number): Asked[] {
+  const encoded = scopes.map((scope) => encode(scope, goalOf(scope.need.intent).weights, k));
+  const answers = scopes[0]?.catalog.table.selectAll(encoded.map(({ query }) => query)) ?? [];
+  return encoded.map((one, index) => ({ encoded: one, answer: answers[index]! }));
+}
+
+function ask(scope: Scope, k: number): Asked {
+  const encoded = encode(scope, goalOf(scope.need.intent).weights, k);
+  return { encoded, answer: scope.catalog.table.select(encoded.query) };
+}
+
 /**
  * Best placement of one intent: kernel filter and score, exact order of the rows near the top, then replicas.
  *
  * @param k options to look at exactly, at least 1
+ * @param asked the answer where it is known, see `askAll`
  */
-export function placeSingle(scope: Scope, k: number): SingleResult {
-  const found = findSingle(scope, k);
+export function placeSingle(scope: Scope, k: number, asked: Asked = ask(scope, k)): SingleResult {
+  const found = findSingle(scope, asked);
   if (scope.need.part === undefined || found.shares.length === 0) return found;
   const shares = found.shares.map((share) => ({
     ...share,
@@ -90,11 +109,10 @@ export function placeSingle(scope: Scope, k: number): SingleResult {
   return { ...found, shares };
 }
 
-function findSingle(scope: Scope, k: number): SingleResult {
+function findSingle(scope: Scope, asked: Asked): SingleResult {
   const { need } = scope;
   const goal = goalOf(need.intent);
-  const encoded = encode(scope, goal.weights, k);
-  const answer = scope.catalog.table.select(encoded.query);
+  const { encoded, answer } = asked;
   const ranked = answer.feasible === 0 ? [] : rankAnswer(scope, goal, encoded, answer);
   const result = { encoded, answer, ranking: goal, ranked };
   return { ...result, ...fitRanked(scope, goal, ranked) };

@@ -51,17 +51,49 @@ export interface Catalog {
   readonly spotRates: SpotRates;
   /** Score columns by key, see `score-columns.ts`. */
   readonly scoreColumns: Map<string, ScoreEntry>;
+  /** Score columns of the table that nothing uses any more. */
+  readonly spareColumns: number[];
   /** Speeds per row by kind of work, see `speeds.ts`. */
   readonly speeds: Map<WorkloadKind, Float64Array>;
   /** Numeric columns by key, added when first needed. */
-  readonly extraNumeric: Map<string, { readonly column: number; readonly values: Float64Array }>;
+  readonly extraNumeric: Map<string, { readonly column: number; readonly score: ScoreEntry }>;
+  /** Numeric columns of the table that nothing uses any more. */
+  readonly spareNumeric: number[];
+  /** The catalogue that the table belongs to now, see `changes.ts`; null while there has been but this one. */
+  readonly lease: { holder: Catalog | null };
 }
 
 /** One cached score column: where the table has it, its exact values, and whether any row lacks the trait. */
 export interface ScoreEntry {
   readonly column: number;
   readonly values: Float64Array;
+  /** What the table has: logarithms, 0 where the value is unknown. */
+  readonly logs: Float32Array;
   readonly unknowns: number;
+  /** The same column of another catalogue. */
+  readonly remake: (other: Catalog) => ScoreEntry;
+}
+
+/**
+ * Place of a row in the order of offer ids, on demand before spot: what breaks ties. Row numbers do not tell once rows
+ * have been added.
+ */
+export function rowRank({ options }: Catalog, row: number): number {
+  return options.flavor[row]! * 2 + options.spot[row]!;
+}
+
+const offerRows = new WeakMap<Catalog, Int32Array>();
+
+/** Rows of an offer, by index: on demand, spot, or both. Found for all offers at once when first asked. */
+export function* rowsOfOffer(catalog: Catalog, offer: number): Generator<number> {
+  let rows = offerRows.get(catalog);
+  if (rows === undefined) {
+    rows = new Int32Array(catalog.snapshot.offers.length * 2).fill(-1);
+    const live = catalog.table.feasible({ constraints: [], terms: [], k: 1, margin: 0 });
+    for (const row of live) rows[rowRank(catalog, row)] = row;
+    offerRows.set(catalog, rows);
+  }
+  for (const row of rows.subarray(offer * 2, offer * 2 + 2)) if (row >= 0) yield row;
 }
 
 /** The flavor of a row. */
@@ -158,7 +190,15 @@ export function prepare(
   makeTable: (columns: TableColumns) => Table = createTable,
 ): Catalog {
   const snapshot = inOrder(unordered);
-  const spotRates = spotRatesOf(snapshot);
+  return prepareOver(snapshot, spotRatesOf(snapshot), makeTable);
+}
+
+/** The same with rates given, and offers in order of ids. */
+export function prepareOver(
+  snapshot: Snapshot,
+  spotRates: SpotRates,
+  makeTable: (columns: TableColumns) => Table,
+): Catalog {
   const options = optionRows(snapshot, spotRates);
   const { numeric, flags, texts, sites, siteOf, hardware } = readColumns(snapshot.offers, options);
   const table = makeTable({
@@ -186,6 +226,9 @@ export function prepare(
     calendar: createCalendar(timelinesOf(snapshot)),
     spotRates,
     scoreColumns: new Map(),
+    spareColumns: [],
+    spareNumeric: [],
+    lease: { holder: null },
     speeds: new Map(),
     extraNumeric: new Map(),
   };

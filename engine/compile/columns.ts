@@ -73,6 +73,8 @@ export interface Dictionary {
   /** One flavor per code. */
   readonly entries: readonly Flavor[];
   readonly column: number;
+  /** Code of a flavor, -1 for unknown; a value not seen before gets a new code, and the flavor becomes its entry. */
+  readonly codeOf: (flavor: Flavor) => number;
 }
 
 type Encoded = Omit<Dictionary, "column">;
@@ -110,15 +112,19 @@ class Encoder {
     this.#key = key;
   }
 
-  read(index: number, flavor: Flavor): void {
+  codeOf = (flavor: Flavor): number => {
     const text = this.#key(flavor);
-    if (text === undefined) return;
+    if (text === undefined) return -1;
     let code = this.#known.get(text);
     if (code === undefined) {
       code = this.entries.push(flavor) - 1;
       this.#known.set(text, code);
     }
-    this.codes[index] = code;
+    return code;
+  };
+
+  read(index: number, flavor: Flavor): void {
+    this.codes[index] = this.codeOf(flavor);
   }
 }
 
@@ -138,9 +144,9 @@ class PlaceEncoder {
     this.codes = new Int32Array(rows).fill(-1);
   }
 
-  read(row: number, flavor: Flavor): void {
+  codeOf = (flavor: Flavor): number => {
     const { region, zone, country, areas } = flavor;
-    if (region === undefined && country === undefined && areas.length === 0) return;
+    if (region === undefined && country === undefined && areas.length === 0) return -1;
     let text = this.#areaTexts.get(areas);
     if (text === undefined) {
       text = areas.join("\n");
@@ -154,7 +160,11 @@ class PlaceEncoder {
       code = this.entries.push(flavor) - 1;
       this.#known.set(key, code);
     }
-    this.codes[row] = code;
+    return code;
+  };
+
+  read(row: number, flavor: Flavor): void {
+    this.codes[row] = this.codeOf(flavor);
   }
 
   /** One number for two below 2^26; pairs of pairs stay exact while there are fewer distinct ones than that. */
@@ -274,10 +284,11 @@ export function readColumns(offers: readonly Flavor[], options: Options): Column
     ],
     texts: [
       ...gpu.texts,
-      ...texts.map(({ name, codes, entries }) => ({
+      ...texts.map(({ name, codes, entries, codeOf }) => ({
         name,
         codes: expand(new Int32Array(rows), codes, offerOf),
         entries,
+        codeOf,
       })),
     ],
     sites: sites.all,
@@ -286,7 +297,8 @@ export function readColumns(offers: readonly Flavor[], options: Options): Column
   };
 }
 
-const hasMembers = (block: object): boolean => {
+/** False for an empty object, without listing its keys. */
+export const hasMembers = (block: object): boolean => {
   for (const _ in block) return true;
   return false;
 };
@@ -310,10 +322,11 @@ function readKinds(samples: readonly Flavor[], of: Int32Array): Pick<Columns, "n
       name,
       values: expand(new Uint8Array(of.length), flags[name], of),
     })),
-    texts: texts.map(({ name, codes, entries }) => ({
+    texts: texts.map(({ name, codes, entries, codeOf }) => ({
       name,
       codes: expand(new Int32Array(of.length), codes, of),
       entries,
+      codeOf,
     })),
   };
 }

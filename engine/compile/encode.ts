@@ -60,17 +60,18 @@ export function encode(scope: Scope, weights: Weights, k: number): Encoded {
 export function failureSets(catalog: Catalog, encoded: Encoded): Uint32Array {
   const words = new Uint32Array(catalog.options.count * 2);
   const { query } = encoded;
-  const { skip, ...rest } = query;
+  const { skip: _, ...rest } = query;
   query.constraints.forEach((constraint, index) => {
     const bit = 1 << (index & 31);
     for (let at = index >> 5; at < words.length; at += 2) words[at]! |= bit;
     for (const row of catalog.table.feasible({ ...rest, constraints: [constraint], terms: [] }))
       words[row * 2 + (index >> 5)]! &= ~bit;
   });
-  if (skip !== undefined) {
-    const { extraSpot, count } = catalog.options;
-    for (let row = 0; row < count; row++)
-      if (extraSpot[row] === 1) words.fill(0xffffffff, row * 2, row * 2 + 2);
+  const universe = catalog.table.feasible({ ...query, constraints: [], terms: [] });
+  let next = 0;
+  for (let row = 0; row < catalog.options.count; row++) {
+    if (row === universe[next]) next++;
+    else words.fill(0xffffffff, row * 2, row * 2 + 2);
   }
   return words;
 }

@@ -9,10 +9,28 @@ import type { Catalog, ScoreEntry } from "./catalog.ts";
 import type { Need } from "./need.ts";
 import { speedsOf } from "./speeds.ts";
 
-/** Score columns kept per catalogue: enough for every kind of work and some origins; older ones stay in the table. */
+/** Score columns kept from plan to plan: enough for every kind of work and some origins and exposures. */
+const KEPT_COLUMNS = 48;
+
+/** Gives up the oldest columns of scores and latencies beyond those kept; called when no query that names them is in use. */
+export function trimScoreColumns(catalog: Catalog): void {
+  for (const [key, { column }] of catalog.scoreColumns) {
+    if (catalog.scoreColumns.size <= KEPT_COLUMNS) break;
+    catalog.scoreColumns.delete(key);
+    catalog.spareColumns.push(column);
+  }
+  for (const [key, { column }] of catalog.extraNumeric) {
+    if (catalog.extraNumeric.size <= KEPT_COLUMNS) return;
+    catalog.extraNumeric.delete(key);
+    catalog.spareNumeric.push(column);
+  }
+}
+
+/** The column of a key: values and their logarithms, made when first asked for. */
 function cached(
   catalog: Catalog,
   key: string,
+  remake: ScoreEntry["remake"],
   raw: (row: number) => number,
   log: (value: number) => number,
 ): ScoreEntry {
@@ -27,7 +45,8 @@ function cached(
     if (Number.isNaN(value)) unknowns++;
     else logs[row] = log(value);
   }
-  const entry = { column: catalog.table.addScore({ name: key, values: logs }), values, unknowns };
+  const column = catalog.table.addScore({ name: key, values: logs }, catalog.spareColumns.pop());
+  const entry = { column, values, logs, unknowns, remake };
   catalog.scoreColumns.set(key, entry);
   return entry;
 }
@@ -55,7 +74,8 @@ export function slownessColumn(catalog: Catalog, need: Need): ScoreEntry {
   const key = `slowness:${kind}:${need.gpus > 1 ? "many" : "one"}`;
   const efficiency = catalog.values.get("multiGpuEfficiency")!;
   const together = (row: number): number => effectiveShare(efficiency[row]!, need.gpus);
-  return cached(catalog, key, (row) => 1 / (speeds[row]! * together(row)), remembering(ln));
+  const remake = (other: Catalog): ScoreEntry => slownessColumn(other, need);
+  return cached(catalog, key, remake, (row) => 1 / (speeds[row]! * together(row)), remembering(ln));
 }
 
 /** Milliseconds from the intent's origin per row: measured where that counts, else by the offer's coordinates. */
@@ -73,7 +93,13 @@ export function latencyColumn(catalog: Catalog, need: Need): ScoreEntry {
     const site = catalog.siteOf[row]!;
     return site < 0 ? Number.NaN : estimates[site]!;
   };
-  return cached(catalog, key, milliseconds, remembering(floored("latency")));
+  return cached(
+    catalog,
+    key,
+    (other) => latencyColumn(other, need),
+    milliseconds,
+    remembering(floored("latency")),
+  );
 }
 
 /** Grams of CO2 per unit of work per row. */
@@ -82,13 +108,19 @@ export function energyColumn(catalog: Catalog, need: Need): ScoreEntry {
   const key = `energy:${kind}:${need.gpus > 1 ? "many" : "one"}`;
   const slow = slownessColumn(catalog, need).values;
   const grams = catalog.values.get("carbonGramsPerGpuHour")!;
-  return cached(catalog, key, (row) => grams[row]! * slow[row]!, floored("energy"));
+  return cached(
+    catalog,
+    key,
+    (other) => energyColumn(other, need),
+    (row) => grams[row]! * slow[row]!,
+    floored("energy"),
+  );
 }
 
 function priceColumn(catalog: Catalog): ScoreEntry {
   const { unitMicro, wholeMicro } = catalog.options;
   const price = (row: number): number => (Number.isNaN(unitMicro[row]!) ? wholeMicro[row]! : unitMicro[row]!);
-  return cached(catalog, "price", price, floored("cost"));
+  return cached(catalog, "price", priceColumn, price, floored("cost"));
 }
 
 function perGpuColumn(catalog: Catalog): ScoreEntry {
@@ -96,6 +128,7 @@ function perGpuColumn(catalog: Catalog): ScoreEntry {
   return cached(
     catalog,
     "per-gpu",
+    perGpuColumn,
     (row) => Number(!Number.isNaN(unitMicro[row]!)),
     (value) => value,
   );
@@ -105,7 +138,8 @@ function spotColumn(catalog: Catalog, need: Need): ScoreEntry {
   const { spot, interruptionRate } = catalog.options;
   const factor = (row: number): number =>
     spot[row] === 1 ? Math.min(spotFactor(interruptionRate[row]!, need.exposure), 1e30) : 1;
-  return cached(catalog, `spot:${need.exposure.segmentHours ?? "service"}`, factor, remembering(ln));
+  const key = `spot:${need.exposure.segmentHours ?? "service"}`;
+  return cached(catalog, key, (other) => spotColumn(other, need), factor, remembering(ln));
 }
 
 function runtimeColumn(catalog: Catalog, need: Need): ScoreEntry {
@@ -115,7 +149,8 @@ function runtimeColumn(catalog: Catalog, need: Need): ScoreEntry {
     const speed = speeds[row]!;
     return speed > 0 ? 1 / speed : 1;
   };
-  return cached(catalog, `runtime:${kind}`, seconds, remembering(ln));
+  const remake = (other: Catalog): ScoreEntry => runtimeColumn(other, need);
+  return cached(catalog, `runtime:${kind}`, remake, seconds, remembering(ln));
 }
 
 /** The weighted columns whose f32 sum pre-selects rows, and whether that sum may misjudge a row. */

@@ -1,5 +1,5 @@
 import type { Candidate, Range, Ranking } from "../assign/rank.ts";
-import { type Catalog, flavorOf } from "../compile/catalog.ts";
+import { type Catalog, flavorOf, rowRank } from "../compile/catalog.ts";
 import { logOf } from "../compile/score-columns.ts";
 import type { Criteria, Criterion, CriterionName, RunnerUp, Tradeoff } from "../model/decision.ts";
 import { criterionNames, weightOf } from "../score/objective.ts";
@@ -104,10 +104,13 @@ export function tradeoffsOf(
     name,
     best(feasible, (a, b) => {
       for (const key of keys) if (a.values[key] !== b.values[key]) return a.values[key] - b.values[key];
-      return a.row - b.row;
+      return rowRank(catalog, a.row) - rowRank(catalog, b.row);
     }),
   ]);
-  points.push(["knee", best(feasible, (a, b) => balance(a) - balance(b) || a.row - b.row)]);
+  points.push([
+    "knee",
+    best(feasible, (a, b) => balance(a) - balance(b) || rowRank(catalog, a.row) - rowRank(catalog, b.row)),
+  ]);
   const seen = new Set<number>();
   return points
     .filter(([, { row }]) => !seen.has(row) && seen.add(row))

@@ -4,11 +4,14 @@ import { readFileSync } from "node:fs";
  * The compiled kernel, or null where its file is missing or WebAssembly with SIMD is not available; the TypeScript twin
  * then serves. Bundles for the browser replace this file by `load-browser.ts`.
  */
-export const kernelModule: WebAssembly.Module | null = compile();
+export const kernelModule: WebAssembly.Module | null = compile("kernel.wasm");
 
-function compile(): WebAssembly.Module | null {
+/** The build for a memory that threads share, or null as above. */
+export const sharedKernelModule = (): WebAssembly.Module | null => compile("kernel.shared.wasm");
+
+function compile(name: string): WebAssembly.Module | null {
   try {
-    return new WebAssembly.Module(readFileSync(new URL("../../build/kernel.wasm", import.meta.url)));
+    return new WebAssembly.Module(readFileSync(new URL(`../../build/${name}`, import.meta.url)));
   } catch {
     return null;
   }

@@ -12,31 +12,32 @@ export interface Block {
 }
 
 /**
- * The linear memory of one table. Blocks are aligned to cache lines and zeroed; freed space is used again. Views are
- * made anew whenever the buffer has changed, because growing detaches the old one.
+ * The linear memory of one table. Blocks are aligned to cache lines and zeroed; freed space is used again. Growing
+ * detaches all views of the old buffer, so they are made anew there, and only there: the kernel itself never grows, and
+ * asking the memory for its buffer at each use costs as much as a small query.
  */
 export class KernelMemory {
   readonly memory: WebAssembly.Memory;
+  /** Whole memory as bytes. Like the other views valid until the next `allocate`. */
+  u8: Uint8Array;
+  /** Whole memory as half-words; an index is an address divided by 2. The others likewise. */
+  u16: Uint16Array;
+  i16: Int16Array;
+  u32: Uint32Array;
+  i32: Int32Array;
+  f64: Float64Array;
   #top: number = BASE;
   #free: Block[] = [];
-  #buffer: ArrayBuffer | SharedArrayBuffer;
-  #u8: Uint8Array;
-  #u16: Uint16Array;
-  #i16: Int16Array;
-  #u32: Uint32Array;
-  #i32: Int32Array;
-  #f64: Float64Array;
 
   constructor(memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 1, maximum: PAGE })) {
     this.memory = memory;
     const { buffer } = memory;
-    this.#buffer = buffer;
-    this.#u8 = new Uint8Array(buffer);
-    this.#u16 = new Uint16Array(buffer);
-    this.#i16 = new Int16Array(buffer);
-    this.#u32 = new Uint32Array(buffer);
-    this.#i32 = new Int32Array(buffer);
-    this.#f64 = new Float64Array(buffer);
+    this.u8 = new Uint8Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.i16 = new Int16Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.f64 = new Float64Array(buffer);
   }
 
   /** Bytes handed out or free below the highest block. */
@@ -71,6 +72,7 @@ export class KernelMemory {
       assert(pages <= most, `kernel memory holds 4 GiB, ${this.#top} bytes are needed`);
       // ahead by a quarter, so that a growing table does not grow its memory every time
       this.memory.grow(Math.min(most, Math.max(pages, Math.ceil(this.memory.buffer.byteLength / PAGE / 4))));
+      this.#renewViews();
     }
     return block;
   }
@@ -105,57 +107,13 @@ export class KernelMemory {
     block.bytes = larger.bytes;
   }
 
-  /** What is in use as bytes, to be saved; `restore` puts it back. */
-  image(): { readonly top: number; readonly free: readonly Block[]; readonly bytes: Uint8Array } {
-    return { top: this.#top, free: this.#free, bytes: this.u8.slice(BASE, this.#top) };
-  }
-
-  restore(image: {
-    readonly top: number;
-    readonly free: readonly Block[];
-    readonly bytes: Uint8Array;
-  }): void {
-    this.free(this.allocate(image.top - BASE));
-    this.u8.set(image.bytes, BASE);
-    this.#top = image.top;
-    this.#free = image.free.map((hole) => ({ ...hole }));
-  }
-
-  get u8(): Uint8Array {
-    return this.#current().#u8;
-  }
-
-  /** Whole memory as half-words; an index is an address divided by 2. The others likewise. */
-  get u16(): Uint16Array {
-    return this.#current().#u16;
-  }
-
-  get i16(): Int16Array {
-    return this.#current().#i16;
-  }
-
-  get u32(): Uint32Array {
-    return this.#current().#u32;
-  }
-
-  get i32(): Int32Array {
-    return this.#current().#i32;
-  }
-
-  get f64(): Float64Array {
-    return this.#current().#f64;
-  }
-
-  #current(): this {
+  #renewViews(): void {
     const { buffer } = this.memory;
-    if (buffer === this.#buffer) return this;
-    this.#buffer = buffer;
-    this.#u8 = new Uint8Array(buffer);
-    this.#u16 = new Uint16Array(buffer);
-    this.#i16 = new Int16Array(buffer);
-    this.#u32 = new Uint32Array(buffer);
-    this.#i32 = new Int32Array(buffer);
-    this.#f64 = new Float64Array(buffer);
-    return this;
+    this.u8 = new Uint8Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.i16 = new Int16Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.f64 = new Float64Array(buffer);
   }
 }

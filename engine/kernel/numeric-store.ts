@@ -45,6 +45,8 @@ interface Planes {
   readonly keying: Keying;
   readonly bits: number;
   readonly splits: Float64Array;
+  /** Key that remainders of the first code are counted from; the others begin with their splits. */
+  readonly first: number;
   /** Smallest and largest key of each code among the rows it ever had; code and bound decide where they do not cut. */
   readonly lowest: Float64Array;
   readonly highest: Float64Array;
@@ -67,16 +69,16 @@ type Form = FewValues | Planes | Floats;
 /** Numbers that are the same but for the sign of zero, or both unknown. */
 const isSame = (a: number, b: number): boolean => a === b || (Number.isNaN(a) && Number.isNaN(b));
 
-/** Number of entries of an ascending list that are at most `key`. */
+/** Number of entries of an ascending list that are at most `key`. Halves without a branch that could be mispredicted. */
 function rankOf(list: Float64Array, key: number): number {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (list[middle]! <= key) low = middle + 1;
-    else high = middle;
+  let base = 0;
+  let left = list.length;
+  while (left > 1) {
+    const half = left >> 1;
+    base += Number(list[base + half - 1]! <= key) * half;
+    left -= half;
   }
-  return low;
+  return left === 1 && list[base]! <= key ? base + 1 : base;
 }
 
 /**
@@ -256,30 +258,39 @@ export class NumericStore {
       return;
     }
     const bytes = this.#host.memory.u8;
-    const bit = 1 << (row & 7);
-    bitmaps.forEach(({ at }, index) => {
-      if (index < rank) bytes[at + (row >> 3)]! |= bit;
-      else bytes[at + (row >> 3)]! &= ~bit;
-    });
+    const shift = row & 7;
+    for (let index = 0; index < bitmaps.length; index++) {
+      const at = bitmaps[index]!.at + (row >> 3);
+      const byte = bytes[at]!;
+      bytes[at] = (byte & ~(1 << shift)) | (Number(index < rank) << shift);
+    }
   }
 
   #buildPlanes(): Planes {
     const { memory, capacity } = this.#host;
     this.#markUnknown();
-    const keying = keyingOf(this.exact, capacity);
     const keys = memory.allocate(capacity * 8);
     const view = memory.f64.subarray(keys.at >> 3, (keys.at >> 3) + capacity);
-    for (let row = 0; row < capacity; row++) {
-      const value = this.exact[row]!;
-      view[row] = Number.isNaN(value) ? value : keyOf(keying, value);
+    let keying = keyingOf(this.exact, capacity);
+    const fill = (): void => {
+      for (let row = 0; row < capacity; row++) {
+        const value = this.exact[row]!;
+        view[row] = Number.isNaN(value) ? value : keyOf(keying, value);
+      }
+    };
+    fill();
+    let splits = splitsOf(view, keying);
+    if (splits === null) {
+      keying = { kind: "double" };
+      fill();
+      splits = splitsOf(view, keying)!;
     }
-    const form = this.#encode(keying, keys, splitsOf(view, keying));
+    const form = this.#encode(keying, keys, splits);
     memory.free(keys);
     return form;
   }
 
-  /** Codes and planes; where a key is too far from its code's first one for a remainder, with more splits once more. */
-  #encode(keying: Keying, keys: Block, splits: Float64Array, attempt = 0): Planes {
+  #encode(keying: Keying, keys: Block, { splits, first }: Splits): Planes {
     const { memory, capacity } = this.#host;
     const bits = Math.max(1, 32 - Math.clz32(splits.length));
     const planes = memory.allocate((capacity / 8) * bits);
@@ -293,6 +304,7 @@ export class NumericStore {
       keying,
       bits,
       splits,
+      first,
       lowest: new Float64Array(size).fill(Infinity),
       highest: new Float64Array(size).fill(-Infinity),
       counts: new Uint32Array(size),
@@ -311,28 +323,9 @@ export class NumericStore {
     }
     memory.free(list);
     memory.free(codes);
-    const mixed = form.counts.some((_, code) => form.lowest[code]! < form.highest[code]!);
-    if (!mixed) return form;
-    if (keying.kind !== "double") {
-      const wide = wideSplits(form);
-      if (wide.length > 0) {
-        memory.free(planes);
-        const more = Float64Array.from(new Set([...splits, ...wide])).sort();
-        return more.length < 1 << MOST_BITS && attempt < 4
-          ? this.#encode(keying, keys, more, attempt + 1)
-          : this.#encodeDoubles(keys);
-      }
-    }
-    form.values = this.#valuesOf(form);
+    if (form.counts.some((_, code) => form.lowest[code]! < form.highest[code]!))
+      form.values = this.#valuesOf(form);
     return form;
-  }
-
-  #encodeDoubles(keys: Block): Planes {
-    const { memory, capacity } = this.#host;
-    const view = memory.f64.subarray(keys.at >> 3, (keys.at >> 3) + capacity);
-    view.set(this.exact);
-    const keying = { kind: "double" } as const;
-    return this.#encode(keying, keys, splitsOf(view, keying));
   }
 
   /** What tells rows of one code apart. */
@@ -360,15 +353,19 @@ export class NumericStore {
       this.#drop();
       return;
     }
-    if (!Number.isNaN(before)) form.counts[rankOf(form.splits, keyOf(form.keying, before))]!--;
     const code = Number.isNaN(key) ? 0 : rankOf(form.splits, key);
     const { u8 } = memory;
-    const bit = 1 << (row & 7);
+    const shift = row & 7;
+    let old = 0;
     let at = form.planes.at + (row >> 10) * form.bits * TILE_BYTES + ((row & 1023) >> 3);
     for (let plane = 0; plane < form.bits; plane++, at += TILE_BYTES) {
-      if ((code >> plane) & 1) u8[at]! |= bit;
-      else u8[at]! &= ~bit;
+      const byte = u8[at]!;
+      const was = (byte >> shift) & 1;
+      old |= was << plane;
+      // no branch: whether a bit changes is a coin toss
+      u8[at] = byte ^ ((was ^ ((code >> plane) & 1)) << shift);
     }
+    if (!Number.isNaN(before)) form.counts[old]!--;
     if (!Number.isNaN(key)) this.#enter(form, row, code, key);
   }
 
@@ -386,7 +383,8 @@ export class NumericStore {
       ++form.changes * 16 > capacity && count > 64 && count * (form.splits.length + 1) > 8 * capacity;
     const isDouble = form.keying.kind === "double";
     const span = form.highest[code]! - form.lowest[code]!;
-    if (span > 0 && (crowded || (!isDouble && span >= REMAINDERS))) {
+    const remainder = isDouble ? 0 : key - firstKey(form, code);
+    if ((crowded && span > 0) || remainder < 0 || remainder >= REMAINDERS) {
       this.#drop();
       return;
     }
@@ -395,11 +393,7 @@ export class NumericStore {
       return;
     }
     if (isDouble) memory.f64[(form.values.at >> 3) + row] = key;
-    else {
-      const remainder = key - firstKey(form, code);
-      if (remainder < 0 || remainder >= REMAINDERS) this.#drop();
-      else memory.u16[(form.values.at >> 1) + row] = remainder;
-    }
+    else memory.u16[(form.values.at >> 1) + row] = remainder;
   }
 
   #codePlanes(form: Planes, min: number, max: number): Extract<PredicateCode, { kind: "planes" }> {
@@ -437,46 +431,58 @@ export class NumericStore {
   }
 }
 
-/** The key remainders of a code are counted from: its split; the smallest key seen for the first code. */
-function firstKey(form: Planes, code: number): number {
-  return code === 0 ? (form.splits[0] ?? 0) - REMAINDERS : form.splits[code - 1]!;
-}
+/** Where codes begin: the first one with `first`, the others with a split each. */
+type Splits = Pick<Planes, "splits" | "first">;
 
-/** Splits to add so that no key is further than a remainder from its code's first one. */
-function wideSplits(form: Planes): number[] {
-  const wide: number[] = [];
-  form.counts.forEach((_, code) => {
-    const first = firstKey(form, code);
-    if (form.lowest[code]! < first) wide.push(form.lowest[code]!);
-    for (
-      let key = first + REMAINDERS;
-      key <= form.highest[code]! && wide.length < 1 << MOST_BITS;
-      key += REMAINDERS
-    )
-      wide.push(key);
-  });
-  return wide;
+/** The key that remainders of a code are counted from. */
+function firstKey(form: Planes, code: number): number {
+  return code === 0 ? form.first : form.splits[code - 1]!;
 }
 
 /**
  * Splits of a column: every value of its own where there are few enough, so that a bound is decided by codes alone; else
  * quantiles, so that a bound leaves few rows to look at. 12 bits: fewer leave more of them, more cost a plane each.
+ * Codes that are told apart by remainders must not be wider than a remainder, even where no row is yet; null where that
+ * leaves too few splits for the rows.
  */
-function splitsOf(keys: Float64Array, keying: Keying): Float64Array {
+function splitsOf(keys: Float64Array, keying: Keying): Splits | null {
   const most = 1 << MOST_BITS;
   const distinct = new Set<number>();
-  for (let row = 0; row < keys.length && distinct.size <= most; row++)
-    if (!Number.isNaN(keys[row]!)) distinct.add(keys[row]!);
-  if (distinct.size <= most) return Float64Array.from(distinct).sort().subarray(1);
+  let least = Infinity;
+  let largest = -Infinity;
+  for (const key of keys) {
+    if (key < least) least = key;
+    if (key > largest) largest = key;
+    if (distinct.size <= most && !Number.isNaN(key)) distinct.add(key);
+  }
+  if (distinct.size <= most) return { splits: Float64Array.from(distinct).sort().subarray(1), first: least };
   const stride = Math.max(1, Math.floor(keys.length / SAMPLE));
   const sample = keys.filter((key, row) => row % stride === 0 && !Number.isNaN(key)).sort();
-  // room is left for what `wideSplits` may have to add
-  const target = keying.kind === "double" ? most - 1 : most - most / 8;
-  const step = Math.max(1, sample.length / target);
+  if (keying.kind === "double")
+    return { splits: Float64Array.from(quantiles(sample, most - 1)), first: least };
+  // room beyond both ends for values to come
+  const slack = Math.ceil((largest - least) / 16);
+  const guards = Math.ceil((largest - least + 2 * slack) / REMAINDERS) + 2;
+  if (guards > most / 2) return null;
   const splits: number[] = [];
+  let last = least - slack;
+  for (const key of [...quantiles(sample, most - 1 - guards), largest + slack]) {
+    for (; key - last > REMAINDERS; last += REMAINDERS) splits.push(last + REMAINDERS);
+    if (key > last) splits.push(key);
+    last = Math.max(last, key);
+  }
+  return { splits: Float64Array.from(new Set(splits)).sort(), first: least - slack };
+}
+
+/** At most `count` ascending, different values of a sorted sample that divide it evenly; the smallest is none of them. */
+function quantiles(sample: Float64Array, count: number): number[] {
+  const step = Math.max(1, sample.length / count);
+  const splits: number[] = [];
+  let last = sample[0]!;
   for (let at = step; at < sample.length; at += step) {
     const key = sample[Math.floor(at)]!;
-    if (splits.length === 0 ? key > sample[0]! : key > splits[splits.length - 1]!) splits.push(key);
+    if (key > last) splits.push(key);
+    last = key;
   }
-  return Float64Array.from(splits);
+  return splits;
 }

@@ -109,11 +109,13 @@ export interface Table {
   readonly backend: "wasm" | "typescript";
   /** Bytes of kernel memory that columns and encoded queries take; 0 for the twin. */
   readonly bytes: number;
-  /** Adds a column after creation; returns its index within its kind. */
-  addNumeric(column: NumericColumn): number;
+  /**
+   * Adds a column after creation; returns its index within its kind. `instead` puts it in place of an older one, which
+   * nobody may use any more.
+   */
+  addNumeric(column: NumericColumn, instead?: number): number;
   addCategory(column: CategoryColumn): number;
   addFlag(column: FlagColumn): number;
-  /** `instead` puts the column in place of an older one, which nobody may use any more. */
   addScore(column: ScoreColumn, instead?: number): number;
   /** A new row, all values unknown and all score columns 0. */
   addRow(): number;
@@ -131,6 +133,8 @@ export interface Table {
   selectAll(queries: readonly Query[]): Answer[];
   /** Feasible rows in row order, without scoring; what the assignment layer works on. */
   feasible(query: Query): Uint32Array;
+  /** All columns as they are now, to be saved or to make another table from; valid until the next change. */
+  columns(): TableColumns;
   dispose(): void;
 }
 
@@ -140,4 +144,6 @@ export interface TableColumns {
   readonly category: readonly CategoryColumn[];
   readonly flags: readonly FlagColumn[];
   readonly scores: readonly ScoreColumn[];
+  /** Rows that are not in the table, the one to be used next last. */
+  readonly removed?: Uint32Array;
 }

@@ -3,18 +3,11 @@ import type { KernelMemory } from "./memory.ts";
 import type { Answer } from "./query.ts";
 
 /** Sum of what the threads counted. */
-function total(
-  memory: KernelMemory,
-  threads: readonly number[],
-  offset: number,
-  length: number,
-): Uint32Array {
-  const [first] = threads;
-  const at = (first! + offset) >> 2;
-  const sum = memory.u32.slice(at, at + length);
-  for (const thread of threads.slice(1)) {
+function total(u32: Uint32Array, threads: readonly number[], offset: number, length: number): Uint32Array {
+  const sum = new Uint32Array(length);
+  for (const thread of threads) {
     const from = (thread + offset) >> 2;
-    for (let index = 0; index < length; index++) sum[index]! += memory.u32[from + index]!;
+    for (let index = 0; index < length; index++) sum[index]! += u32[from + index]!;
   }
   return sum;
 }
@@ -43,25 +36,66 @@ export function readAnswer(
     limit = kth === undefined ? Infinity : kth + part.margin;
   }
   let feasible = 0;
-  const rows: number[] = [];
-  const scores: number[] = [];
+  let most = 0;
   for (const thread of threads) {
     feasible += u32[(thread + part.output) >> 2]!;
+    most += u32[(thread + part.output + 4) >> 2]!;
+  }
+  const rows = new Uint32Array(most);
+  const scores = new Int32Array(most);
+  let size = 0;
+  for (const thread of threads) {
     let at = (thread + part.kept) >> 2;
     for (let left = u32[(thread + part.output + 4) >> 2]!; left > 0; left--, at += 2) {
-      if (i32[at + 1]! > limit) continue;
-      rows.push(u32[at]!);
-      scores.push(i32[at + 1]!);
+      const score = i32[at + 1]!;
+      if (score > limit) continue;
+      rows[size] = u32[at]!;
+      scores[size++] = score;
     }
   }
-  const order = rows.map((_, index) => index).sort((a, b) => scores[a]! - scores[b]! || rows[a]! - rows[b]!);
-  return {
+  return answerOf(
     considered,
     feasible,
-    failed: total(memory, threads, part.counts, count),
-    unknown: total(memory, threads, part.counts + 4 * count, count),
-    sole: total(memory, threads, part.counts + 8 * count, count),
-    rows: Uint32Array.from(order, (index) => rows[index]!),
-    scores: Int32Array.from(order, (index) => scores[index]!),
-  };
+    total(u32, threads, part.counts, count),
+    total(u32, threads, part.counts + 4 * count, count),
+    total(u32, threads, part.counts + 8 * count, count),
+    size === most ? rows : rows.slice(0, size),
+    size === most ? scores : scores.slice(0, size),
+  );
+}
+
+/** Up to this many rows are sorted by insertion, which allocates nothing. */
+const FEW = 64;
+
+/** Puts rows, ascending on arrival, in the order of (score, row). */
+function answerOf(
+  considered: number,
+  feasible: number,
+  failed: Uint32Array,
+  unknown: Uint32Array,
+  sole: Uint32Array,
+  rows: Uint32Array,
+  scores: Int32Array,
+): Answer {
+  if (rows.length > FEW) {
+    const order = Uint32Array.from(rows.keys()).sort((a, b) => scores[a]! - scores[b]! || a - b);
+    const [byScore, sorted] = [rows.slice(), scores.slice()];
+    order.forEach((from, to) => {
+      byScore[to] = rows[from]!;
+      sorted[to] = scores[from]!;
+    });
+    return { considered, feasible, failed, unknown, sole, rows: byScore, scores: sorted };
+  }
+  for (let index = 1; index < rows.length; index++) {
+    const row = rows[index]!;
+    const score = scores[index]!;
+    let at = index;
+    for (; at > 0 && scores[at - 1]! > score; at--) {
+      rows[at] = rows[at - 1]!;
+      scores[at] = scores[at - 1]!;
+    }
+    rows[at] = row;
+    scores[at] = score;
+  }
+  return { considered, feasible, failed, unknown, sole, rows, scores };
 }

@@ -31,8 +31,15 @@ export function twinTable(columns: TableColumns): Table {
   const category: number[][] = [];
   const flags: number[][] = [];
   const scores: { values: number[]; scale: Scale }[] = [];
-  const removed = new Set<number>();
-  const free: number[] = [];
+  const names = {
+    numeric: [] as string[],
+    category: [] as string[],
+    flags: [] as string[],
+    scores: [] as string[],
+  };
+  const sizes: number[] = [];
+  const free: number[] = [...(columns.removed ?? [])];
+  const removed = new Set<number>(free);
   let rows = columns.rows;
 
   const test = (predicate: Predicate, row: number): Verdict => {
@@ -125,10 +132,22 @@ export function twinTable(columns: TableColumns): Table {
     return Uint32Array.from(found);
   };
 
-  const addNumeric = ({ values }: NumericColumn): number => numeric.push([...values]) - 1;
-  const addCategory = ({ codes }: CategoryColumn): number => category.push([...codes]) - 1;
-  const addFlag = ({ values }: FlagColumn): number => flags.push([...values]) - 1;
-  const addScore = ({ values }: ScoreColumn, instead = scores.length): number => {
+  const addNumeric = ({ name, values }: NumericColumn, instead = numeric.length): number => {
+    names.numeric[instead] = name;
+    numeric[instead] = [...values];
+    return instead;
+  };
+  const addCategory = ({ name, codes, size }: CategoryColumn): number => {
+    names.category.push(name);
+    sizes.push(size);
+    return category.push([...codes]) - 1;
+  };
+  const addFlag = ({ name, values }: FlagColumn): number => {
+    names.flags.push(name);
+    return flags.push([...values]) - 1;
+  };
+  const addScore = ({ name, values }: ScoreColumn, instead = scores.length): number => {
+    names.scores[instead] = name;
     scores[instead] = { values: [...values], scale: scaleOf(values, values.length) };
     return instead;
   };
@@ -189,6 +208,24 @@ export function twinTable(columns: TableColumns): Table {
     select,
     selectAll: (queries) => queries.map(select),
     feasible,
+    columns: () => ({
+      rows,
+      numeric: numeric.map((values, index) => ({
+        name: names.numeric[index]!,
+        values: Float64Array.from(values),
+      })),
+      category: category.map((codes, index) => ({
+        name: names.category[index]!,
+        codes: Int32Array.from(codes),
+        size: codes.reduce((size, code) => Math.max(size, code + 1), sizes[index]!),
+      })),
+      flags: flags.map((values, index) => ({ name: names.flags[index]!, values: Uint8Array.from(values) })),
+      scores: scores.map(({ values }, index) => ({
+        name: names.scores[index]!,
+        values: Float32Array.from(values),
+      })),
+      removed: Uint32Array.from(free),
+    }),
     dispose: () => undefined,
   };
 }

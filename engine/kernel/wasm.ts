@@ -29,20 +29,32 @@ const BATCH = 16;
 const HEADROOM = 1 / 8;
 
 /** The compiled kernel on its memory. */
-interface Exports {
+export interface Exports {
   run(job: number, own: number, outputs: number, from: number, to: number): void;
   encode: StoreHost["encode"];
 }
 
-/** Runs jobs, on this thread or on many. A thread's memory is given by address. */
+/** A job to be run; addresses in bytes. */
+export interface RunRequest {
+  readonly job: number;
+  /** Each thread's own memory. */
+  readonly owns: readonly number[];
+  /** Offset of the outputs in a thread's own memory. */
+  readonly outputs: number;
+  readonly tiles: number;
+  readonly queries: number;
+}
+
+/** Runs jobs on many threads. */
 export interface Runner {
   readonly threads: number;
-  /** @param outputs offset of the outputs within a thread's memory */
-  run(job: number, owns: readonly number[], outputs: number, tiles: number): void;
+  /** @param exec the kernel on the calling thread */
+  run(exec: Exports["run"], request: RunRequest): void;
+  /** The table is gone. */
   dispose(): void;
 }
 
-/** What a table runs on; `pooled` hosts bring a shared memory and a runner of their own. */
+/** What a table runs on; several threads bring a shared memory and a runner of their own. */
 export interface KernelHost {
   readonly module: WebAssembly.Module;
   readonly memory?: WebAssembly.Memory;
@@ -52,6 +64,23 @@ export interface KernelHost {
 export interface TableSettings {
   /** Plain f32 values in place of bit planes: what the bench and the tests compare with. */
   readonly layout?: "planes" | "floats";
+}
+
+const alone: Runner = {
+  threads: 1,
+  run: (exec, { job, owns: [own], outputs, tiles }) => {
+    exec(job, own!, own! + outputs, 0, tiles);
+  },
+  dispose: () => undefined,
+};
+
+/** See `WasmTable.written`. Addresses in bytes. */
+export interface WrittenJob {
+  readonly address: number;
+  /** Where a run writes, and its output blocks before it, eight words per query. */
+  start(): { readonly own: number; readonly outputs: number; readonly words: Uint32Array };
+  run(): void;
+  answers(): Answer[];
 }
 
 /** A job with what makes it stale. */
@@ -83,9 +112,11 @@ export class WasmTable implements Table, StoreHost, JobSource {
   readonly #scores: ScorePanels;
   readonly #live: Block;
   #liveVersion = 0;
-  readonly #freeRows: number[] = [];
+  readonly #freeRows: number[];
   readonly #universes: Map<number, Universe> = new Map();
   readonly #jobs: Map<object, Kept> = new Map();
+  /** How larger batches were divided, so that each part finds its job again. */
+  readonly #chunks: WeakMap<readonly Query[], Query[][]> = new WeakMap();
   #epoch = 0;
   #threads: Block[] = [];
   #owned: Block[] = [];
@@ -98,14 +129,13 @@ export class WasmTable implements Table, StoreHost, JobSource {
       env: { memory: this.memory.memory, abort: fail },
     });
     this.#exports = instance.exports as unknown as Exports;
-    this.#runner = host.runner ?? {
-      threads: 1,
-      run: (job, [own], outputs, tiles) => this.#exports.run(job, own!, own! + outputs, 0, tiles),
-      dispose: () => undefined,
-    };
+    this.#runner = host.runner ?? alone;
     this.#layout = layout;
     this.#live = this.memory.allocate(this.capacity / 8);
-    for (let row = 0; row < this.rows; row++) this.memory.u8[this.#live.at + (row >> 3)]! |= 1 << (row & 7);
+    this.#freeRows = [...(columns.removed ?? [])];
+    const removed = new Set(this.#freeRows);
+    for (let row = 0; row < this.rows; row++)
+      if (!removed.has(row)) this.memory.u8[this.#live.at + (row >> 3)]! |= 1 << (row & 7);
     this.#scores = new ScorePanels(this);
     for (const column of columns.numeric) this.addNumeric(column);
     for (const column of columns.category) this.addCategory(column);
@@ -133,8 +163,10 @@ export class WasmTable implements Table, StoreHost, JobSource {
     this.#epoch++;
   }
 
-  addNumeric({ name, values }: NumericColumn): number {
-    return this.#numeric.push(new NumericStore(this, name, values, this.#layout === "floats")) - 1;
+  addNumeric({ name, values }: NumericColumn, instead: number = this.#numeric.length): number {
+    this.#numeric[instead]?.dispose();
+    this.#numeric[instead] = new NumericStore(this, name, values, this.#layout === "floats");
+    return instead;
   }
 
   addCategory({ name, codes, size }: CategoryColumn): number {
@@ -195,10 +227,13 @@ export class WasmTable implements Table, StoreHost, JobSource {
 
   selectAll(queries: readonly Query[]): Answer[] {
     if (queries.length <= BATCH) return this.#answer(queries, queries);
-    const answers: Answer[] = [];
-    for (let from = 0; from < queries.length; from += BATCH)
-      answers.push(...this.#answer({}, queries.slice(from, from + BATCH)));
-    return answers;
+    let chunks = this.#chunks.get(queries);
+    if (chunks === undefined) {
+      const count = Math.ceil(queries.length / BATCH);
+      chunks = Array.from({ length: count }, (_, index) => queries.slice(index * BATCH, (index + 1) * BATCH));
+      this.#chunks.set(queries, chunks);
+    }
+    return chunks.flatMap((chunk) => this.#answer(chunk, chunk));
   }
 
   feasible(query: Query): Uint32Array {
@@ -218,6 +253,53 @@ export class WasmTable implements Table, StoreHost, JobSource {
     }
     this.#release({ job, owned });
     return rows;
+  }
+
+  columns(): TableColumns {
+    const { rows } = this;
+    return {
+      rows,
+      numeric: this.#numeric.map(({ name, exact }) => ({ name, values: exact.subarray(0, rows) })),
+      category: this.#category.map(({ name, codes, size }) => ({
+        name,
+        codes: codes.subarray(0, rows),
+        size,
+      })),
+      flags: this.#flags.map(({ name, values }) => ({ name, values: values.subarray(0, rows) })),
+      scores: this.#scores.names().map((name, column) => ({
+        name,
+        values: this.#scores.values(column).subarray(0, rows),
+      })),
+      removed: Uint32Array.from(this.#freeRows),
+    };
+  }
+
+  /** A batch as it lies in memory, for the bench: the kernel alone, and what a native twin needs to run the same. */
+  written(queries: readonly Query[]): WrittenJob {
+    const { job } = this.#write(queries, false);
+    const tiles = Math.ceil(this.rows / TILE);
+    // a larger job may have moved the thread's memory since
+    const place = (): { readonly own: number; readonly outputs: number } => {
+      this.#initialize(job);
+      const own = this.#threads[0]!.at;
+      return { own, outputs: own + job.outputs };
+    };
+    return {
+      address: job.block.at,
+      start: () => {
+        const { own, outputs } = place();
+        return {
+          own,
+          outputs,
+          words: this.memory.u32.slice(outputs >> 2, (outputs >> 2) + queries.length * 8),
+        };
+      },
+      run: () => {
+        const { own, outputs } = place();
+        this.#exports.run(job.block.at, own, outputs, 0, tiles);
+      },
+      answers: () => job.parts.map((part) => readAnswer(this.memory, [this.#threads[0]!.at], part, 0)),
+    };
   }
 
   dispose(): void {
@@ -294,10 +376,14 @@ export class WasmTable implements Table, StoreHost, JobSource {
   #answer(key: object, queries: readonly Query[]): Answer[] {
     const { job } = this.#encoded(key, queries);
     // an encoded query holds the address of its universe, not its content
-    const considered = queries.map(({ skip }) => this.#universe(skip ?? -1).count);
-    this.#run(job);
-    const threads = this.#threads.map(({ at }) => at);
-    return job.parts.map((part, index) => readAnswer(this.memory, threads, part, considered[index]!));
+    for (const { skip } of queries) this.#universe(skip ?? -1);
+    const owns = this.#run(job);
+    const answers: Answer[] = [];
+    for (let index = 0; index < queries.length; index++) {
+      const { count } = this.#universe(queries[index]!.skip ?? -1);
+      answers.push(readAnswer(this.memory, owns, job.parts[index]!, count));
+    }
+    return answers;
   }
 
   /** The job of these queries, from the last time where nothing has changed. */
@@ -332,36 +418,43 @@ export class WasmTable implements Table, StoreHost, JobSource {
     return { job, owned, epoch: this.#epoch };
   }
 
-  /** Runs a job on all threads, each in its own memory, freshly initialised. */
-  #run(job: Job): void {
+  /** Runs a job on all threads, each in its own memory. */
+  #run(job: Job): readonly number[] {
+    const owns = this.#initialize(job);
+    this.#runner.run(this.#exports.run, {
+      job: job.block.at,
+      owns,
+      outputs: job.outputs,
+      tiles: Math.ceil(this.rows / TILE),
+      queries: job.parts.length,
+    });
+    return owns;
+  }
+
+  /** Empties what the threads will write; returns where each thread's memory is. */
+  #initialize(job: Job): readonly number[] {
     const { threads } = this.#runner;
     while (this.#threads.length < threads) this.#threads.push(this.memory.allocate(64));
     for (const block of this.#threads) if (block.bytes < job.threadBytes) this.#renew(block, job.threadBytes);
-    const { u32, i32 } = this.memory;
+    // word by word: this happens for every query, and `set` and `fill` cost more than such a few words
+    const { i32 } = this.memory;
     for (const { at } of this.#threads) {
-      u32.fill(0, at >> 2, (at >> 2) + 32);
-      for (const part of job.parts) {
-        const words = [
-          0,
-          0,
-          0x7fffffff,
-          0,
-          at + part.kept,
-          at + part.heap,
-          at + part.counts,
-          at + part.references,
-        ];
-        i32.set(words, (at + part.output) >> 2);
-        const counts = (at + part.counts) >> 2;
-        u32.fill(0, counts, counts + part.constraints * 3);
+      for (let word = at >> 2; word < (at >> 2) + 32; word++) i32[word] = 0;
+      for (const { output, kept, heap, counts, references, constraints } of job.parts) {
+        const to = (at + output) >> 2;
+        i32[to] = 0;
+        i32[to + 1] = 0;
+        i32[to + 2] = 0x7fffffff;
+        i32[to + 3] = 0;
+        i32[to + 4] = at + kept;
+        i32[to + 5] = at + heap;
+        i32[to + 6] = at + counts;
+        i32[to + 7] = at + references;
+        const from = (at + counts) >> 2;
+        for (let word = from; word < from + constraints * 3; word++) i32[word] = 0;
       }
     }
-    this.#runner.run(
-      job.block.at,
-      this.#threads.map(({ at }) => at),
-      job.outputs,
-      Math.ceil(this.rows / TILE),
-    );
+    return this.#threads.map(({ at }) => at);
   }
 
   /** A larger block; the old content is of no use. */

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
+import { generateSnapshot } from "../../adapters/catalog/generate.ts";
 import { readIntent } from "../../adapters/json/intent.ts";
 import { readSnapshot } from "../../adapters/json/snapshot.ts";
-import { plan, prepare } from "../../engine/index.ts";
+import { applyChanges, plan, prepare } from "../../engine/index.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const read = (path: string): unknown => JSON.parse(readFileSync(join(root, path), "utf8"));
@@ -37,6 +38,7 @@ test("the engine bundled for the browser needs nothing of Node and gives the sam
     });
     expect(readFileSync(outfile, "utf8")).not.toMatch(/from "node:/);
     const bundled = (await import(pathToFileURL(outfile).href)) as {
+      applyChanges: typeof applyChanges;
       plan: typeof plan;
       prepare: typeof prepare;
     };
@@ -46,6 +48,17 @@ test("the engine bundled for the browser needs nothing of Node and gives the sam
     const there = await bundled.plan(bundled.prepare(snapshot), [intent]);
     expect(there.engine.kernel).toBe("wasm");
     expect(JSON.stringify(there)).toBe(JSON.stringify(here));
+    // enough offers for every layout of the kernel, and changed afterwards
+    const many = readSnapshot(generateSnapshot(3000, 1));
+    const changes = { offers: readSnapshot(generateSnapshot(3000, 2)).offers.slice(0, 300) };
+    const [near, far] = [prepare(many), bundled.prepare(many)];
+    expect(JSON.stringify(await bundled.plan(far, [intent]))).toBe(
+      JSON.stringify(await plan(near, [intent])),
+    );
+    const changed = await plan(applyChanges(near, changes), [intent]);
+    expect(JSON.stringify(await bundled.plan(bundled.applyChanges(far, changes), [intent]))).toBe(
+      JSON.stringify(changed),
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -11,7 +11,15 @@ import {
   quantityOfMib,
 } from "./forms.ts";
 import { partsIn } from "./parts.ts";
-import { bitmapOf, type ConstraintSpec, frees, type Scope, withField } from "./spec.ts";
+import {
+  bitmapOf,
+  bitmapOfOffers,
+  type ConstraintSpec,
+  frees,
+  type Scope,
+  type Usage,
+  withField,
+} from "./spec.ts";
 
 const gpuField = (name: string): readonly string[] => ["workload", "resources", "gpu", name];
 const gpuPath = (name: string): string => `workload.resources.gpu.${name}`;
@@ -131,9 +139,8 @@ const count: ConstraintSpec = {
     const free = { kind: "range", column, min: wanted, unknown: "fail" } as const;
     if (usage.size === 0 || asIfFree) return [free];
     if (frees(usage)) return [room({ catalog, usage }, "gpusFree", "gpus", wanted)];
-    const failed = bitmapOf(catalog.options.count, (row) => {
-      const used = usage.get(catalog.options.flavor[row]!);
-      if (used === undefined) return false;
+    const failed = bitmapOfOffers(catalog, usage.keys(), (offer, row) => {
+      const used = usage.get(offer)!;
       const flavor = flavorOf(catalog, row);
       return (!flavor.divisible && used.gpus > 0) || flavor.capacity.gpusFree - used.gpus < wanted;
     });
@@ -246,10 +253,11 @@ const hostConstraint = (
     if (usage.size === 0) return [free];
     if (frees(usage)) return [room({ catalog, usage }, column, field, wanted)];
     const values = catalog.values.get(column)!;
-    const failed = bitmapOf(catalog.options.count, (row) => {
-      const used = usage.get(catalog.options.flavor[row]!);
-      return used !== undefined && values[row]! - used[field] < wanted;
-    });
+    const failed = bitmapOfOffers(
+      catalog,
+      usage.keys(),
+      (offer, row) => values[row]! - usage.get(offer)![field] < wanted,
+    );
     return [free, { kind: "bitmap", failed }];
   },
   relax: ({ catalog, need }, rows) => {
@@ -282,10 +290,11 @@ const pods: ConstraintSpec = {
     if (usage.size === 0) return [free];
     if (frees(usage)) return [room({ catalog, usage }, "podsFree", "pods", need.perOffer, "pass")];
     const values = catalog.values.get("podsFree")!;
-    const failed = bitmapOf(catalog.options.count, (row) => {
-      const used = usage.get(catalog.options.flavor[row]!);
-      return used !== undefined && values[row]! - used.pods < need.perOffer;
-    });
+    const failed = bitmapOfOffers(
+      catalog,
+      usage.keys(),
+      (offer, row) => values[row]! - usage.get(offer)!.pods < need.perOffer,
+    );
     return [free, { kind: "bitmap", failed }];
   },
   relax: () => null,

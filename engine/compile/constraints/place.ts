@@ -3,7 +3,7 @@ import type { Flavor } from "../../model/flavor.ts";
 import type { Intent, Place } from "../../model/intent.ts";
 import { latencyColumn } from "../score-columns.ts";
 import { changed, choiceConstraint } from "./forms.ts";
-import { bitmapOf, type ConstraintSpec, withField } from "./spec.ts";
+import { bitmapOfOffers, type ConstraintSpec, withField } from "./spec.ts";
 
 /** True when the offer lies in the place. */
 export function liesIn(flavor: Flavor, place: Place): boolean {
@@ -84,11 +84,15 @@ const latency: ConstraintSpec = {
   predicates: ({ catalog, need }) => {
     const max = need.intent.constraints.maxLatencyMs;
     if (max === undefined) return null;
-    const { values } = latencyColumn(catalog, need);
+    const score = latencyColumn(catalog, need);
     const key = `latency:${need.originKey}`;
     let numeric = catalog.extraNumeric.get(key);
     if (numeric === undefined) {
-      numeric = { column: catalog.table.addNumeric({ name: key, values }), values };
+      const { values } = score;
+      numeric = {
+        column: catalog.table.addNumeric({ name: key, values }, catalog.spareNumeric.pop()),
+        score,
+      };
       catalog.extraNumeric.set(key, numeric);
     }
     return [{ kind: "range", column: numeric.column, max, unknown: "fail" }];
@@ -134,8 +138,7 @@ const available: ConstraintSpec = {
     const { down, downForGood } = catalog.downtime;
     const offers = asIfFree ? downForGood : down;
     if (offers.size === 0) return null;
-    const { flavor, count } = catalog.options;
-    return [{ kind: "bitmap", failed: bitmapOf(count, (row) => offers.has(flavor[row]!)) }];
+    return [{ kind: "bitmap", failed: bitmapOfOffers(catalog, offers, () => true) }];
   },
 };
 

@@ -1,7 +1,7 @@
 import type { Intent } from "../../model/intent.ts";
 import { type FlagName, ratingRank } from "../columns.ts";
 import { changed, choiceConstraint, flagConstraint, numberConstraint } from "./forms.ts";
-import { bitmapOf, type ConstraintSpec, type Scope } from "./spec.ts";
+import type { ConstraintSpec, Scope } from "./spec.ts";
 
 type Group = "energy" | "security" | "performance" | "compliance";
 
@@ -15,17 +15,33 @@ const flag = (group: Group, json: string, field: string, column: FlagName): Cons
     path: `constraints.${group}.${json}`,
   });
 
+const double = new Float64Array(1);
+const doubleBits = new BigInt64Array(double.buffer);
+
+/** The double next to a positive one, above (1) or below (-1). */
+function neighbor(value: number, step: 1n | -1n): number {
+  double[0] = value;
+  doubleBits[0]! += step;
+  return double[0]!;
+}
+
+/** The largest number whose product with `count`, as rounded, is at most `max`; both positive, `max` perhaps 0. */
+function mostFactor(count: number, max: number): number {
+  let factor = max / count;
+  if (factor === 0 || !Number.isFinite(factor)) return factor;
+  while (factor * count > max) factor = neighbor(factor, -1n);
+  while (neighbor(factor, 1n) * count <= max) factor = neighbor(factor, 1n);
+  return factor;
+}
+
 /** Grams per hour of the GPUs that run together, at the offer's power, PUE and grid. */
 const carbon: ConstraintSpec = {
   name: "energy.max_carbon_footprint",
   predicates: ({ catalog, need }) => {
     const max = need.intent.constraints.energy.maxCarbonGramsPerHour;
     if (max === undefined) return null;
-    const grams = catalog.values.get("carbonGramsPerGpuHour")!;
-    const gpus = need.gpus * need.together;
-    const failed = bitmapOf(catalog.options.count, (row) => !(grams[row]! * gpus <= max));
-    const unknown = bitmapOf(catalog.options.count, (row) => Number.isNaN(grams[row]!));
-    return [{ kind: "bitmap", failed, unknown }];
+    const perGpu = mostFactor(need.gpus * need.together, max);
+    return [{ kind: "range", column: catalog.numeric.carbonGramsPerGpuHour, max: perGpu, unknown: "fail" }];
   },
   relax: ({ catalog, need }, rows) => {
     const grams = catalog.values.get("carbonGramsPerGpuHour")!;

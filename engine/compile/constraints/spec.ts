@@ -4,7 +4,7 @@ import type { Change } from "../../model/decision.ts";
 import type { Intent } from "../../model/intent.ts";
 import type { Standing } from "../../model/quota.ts";
 import type { ConstraintName } from "../../model/reason.ts";
-import type { Catalog } from "../catalog.ts";
+import { type Catalog, rowsOfOffer } from "../catalog.ts";
 import type { DevicePart } from "../devices.ts";
 import type { Need } from "../need.ts";
 
@@ -83,6 +83,18 @@ export function withField(intent: Intent, path: readonly string[], value: unknow
     return copy;
   };
   return set(intent as unknown as Record<string, unknown>, 0) as unknown as Intent;
+}
+
+/** Bitmap over rows of those of the given offers, by index, for which `test` says so: most plans concern few offers. */
+export function bitmapOfOffers(
+  catalog: Catalog,
+  offers: Iterable<number>,
+  test: (offer: number, row: number) => boolean,
+): Uint32Array {
+  const bits = new Uint32Array((catalog.options.count + 31) >> 5);
+  for (const offer of offers)
+    for (const row of rowsOfOffer(catalog, offer)) if (test(offer, row)) bits[row >> 5]! |= 1 << (row & 31);
+  return bits;
 }
 
 /** Bitmap over rows of those for which `test` says so. */

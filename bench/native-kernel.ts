@@ -1,0 +1,83 @@
+import { execFileSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Query } from "../engine/kernel/query.ts";
+import type { WasmTable } from "../engine/kernel/wasm.ts";
+
+/** What bench/kernel.c prints. */
+export interface NativeResult {
+  /** Microseconds per intent, one at a time and in a batch of sixteen. */
+  readonly single: number;
+  readonly batch: number;
+  readonly checksum: readonly [number, number];
+  /** Bytes per second. */
+  readonly stream: number;
+}
+
+const source = fileURLToPath(new URL("./kernel.c", import.meta.url));
+
+/** The C twin compiled for both widths, or null where there is no gcc (or no x86). */
+export class NativeKernel {
+  readonly #folder: string = mkdtempSync(join(tmpdir(), "kernel-twin-"));
+  readonly variants: readonly string[];
+
+  constructor() {
+    const builds: Record<string, readonly string[]> = {
+      c128: ["-msse4.2", "-mpopcnt", "-mbmi", "-DWIDTH=128"],
+      c_native: ["-march=native", `-DWIDTH=${this.#hasWideVectors() ? 512 : 128}`],
+    };
+    this.variants = Object.entries(builds)
+      .filter(([name, flags]) => {
+        try {
+          execFileSync("gcc", ["-O3", ...flags, "-o", join(this.#folder, name), source], { stdio: "ignore" });
+          return true;
+        } catch {
+          return false;
+        }
+      })
+      .map(([name]) => name);
+  }
+
+  /** Writes the table's memory with its jobs: each query alone, then all as one batch. */
+  image(table: WasmTable, queries: readonly Query[]): string {
+    const jobs = [...queries.map((query) => table.written([query])), table.written(queries)];
+    // the largest job settles where a thread's memory is
+    for (const job of jobs) job.start();
+    const path = join(this.#folder, "image");
+    const file = openSync(path, "w");
+    const { u8, top } = table.memory;
+    const bytes = Math.ceil(top / 65536) * 65536;
+    const head = [bytes, Math.ceil(table.rows / 1024), jobs.length];
+    for (const { address, start } of jobs) {
+      const { own, outputs, words } = start();
+      head.push(address, own, outputs, words.length / 8, ...words);
+    }
+    writeSync(file, Uint32Array.from(head));
+    for (let at = 0; at < bytes; at += 1 << 28)
+      writeSync(file, u8.subarray(at, Math.min(bytes, at + (1 << 28))));
+    closeSync(file);
+    return path;
+  }
+
+  run(variant: string, image: string, repeats: number): NativeResult {
+    const text = execFileSync(join(this.#folder, variant), [image, String(repeats)], { encoding: "utf8" });
+    return JSON.parse(text) as NativeResult;
+  }
+
+  dispose(): void {
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  #hasWideVectors(): boolean {
+    try {
+      const macros = execFileSync("gcc", ["-march=native", "-dM", "-E", "-x", "c", "/dev/null"], {
+        encoding: "utf8",
+      });
+      return macros.includes("__AVX512VPOPCNTDQ__") && macros.includes("__AVX512BW__");
+    } catch {
+      return false;
+    }
+  }
+}
