@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { replanCase } from "../../../bench/policies-replan.ts";
 import type { Flavor } from "../../../engine/model/flavor.ts";
 import type { Holding, Snapshot } from "../../../engine/model/snapshot.ts";
 import { plan } from "../../../engine/plan.ts";
@@ -216,4 +217,12 @@ test("a spot price is not worth a deadline: after the worst interruption on-dema
   expect(await chosenFor(job(125))).toBe("od");
   expect(await chosenFor(job(76, 600))).toBe("spot");
   expect(await chosenFor(job(75, 600))).toBe("od");
+});
+
+test("the bench, small: what is lost is restored, and nothing else moves", async () => {
+  const { result, aims } = await replanCase(120, 1);
+  expect(result).toMatchObject({ holdings: 120, needlessMoves: 0 });
+  expect(result["displaced"]).toBeGreaterThan(5);
+  expect(result["restored"]).toBe(result["displaced"]);
+  expect(aims.map(({ name }) => name)).toContain("moves of what was not displaced");
 });
