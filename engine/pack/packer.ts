@@ -24,6 +24,8 @@ export function createPacker(cluster: Cluster, classes: Classes, scorer: Scorer)
   let visit = 0;
   const ties = Float64Array.from(cluster.nodes, (_, node) => scorer.tie?.(node) ?? 0);
   let tiesSeen = changes.length;
+  /** Scores less the kinds' penalties, of the decision at hand. */
+  const bounds = new Float64Array(count);
   const noPenalties = new Float64Array(cluster.states.kinds.length);
 
   const scoreOf = (node: number, pod: PodClass): number =>
@@ -55,6 +57,7 @@ export function createPacker(cluster: Cluster, classes: Classes, scorer: Scorer)
     let bestScore = Number.NEGATIVE_INFINITY;
     for (let node = 0; node < count; node++) {
       const score = values[node]! - penalties[kindOf[node]!]!;
+      bounds[node] = score;
       if (score < bestScore || score === Number.NEGATIVE_INFINITY) continue;
       if (score === bestScore && !(ties[node]! < ties[best]!)) continue;
       best = node;
@@ -72,9 +75,9 @@ export function createPacker(cluster: Cluster, classes: Classes, scorer: Scorer)
     if (first < 0 || scorer.penalty === undefined) return first;
     // starting from the leader, only nodes whose bound reaches the best so far need their own penalty
     let best = first;
-    let bestScore = values[first]! - penalties[kindOf[first]!]! - scorer.penalty(first, pod);
+    let bestScore = bounds[first]! - scorer.penalty(first, pod);
     for (let node = 0; node < count; node++) {
-      const bound = values[node]! - penalties[kindOf[node]!]!;
+      const bound = bounds[node]!;
       if (bound < bestScore || node === first || bound === Number.NEGATIVE_INFINITY) continue;
       const score = bound - scorer.penalty(node, pod);
       const order = score - bestScore || ties[best]! - ties[node]! || best - node;

@@ -87,7 +87,8 @@ export function createFlare(parts: FlareParts): Scorer {
     kindPenalties: (pod) =>
       (rounded[pod.id] ??= prices.of(pod).map((price) => Math.floor((PRICE * price) / STEP + 0.5))),
     penalty(node, pod) {
-      if (!slots.isActive()) return 0;
+      // slots are for two devices and more
+      if (!slots.isActive() || states.whole(state[node]!) < 2) return 0;
       const loss = slots.loss(node, pod, isShare(pod) ? freeFor(node, pod) : 0);
       return loss > 0 ? Math.floor(loss / STEP + 0.5) : 0;
     },
