@@ -8,7 +8,12 @@ const program = createProgram(() => undefined);
 const flags = new Map(
   program.commands.map((command) => [
     command.name(),
-    new Set(command.options.flatMap(({ long, short }) => [long, short]).filter((flag) => flag !== undefined)),
+    new Set(
+      [command, ...command.commands]
+        .flatMap(({ options }) => options)
+        .flatMap(({ long, short }) => [long, short])
+        .filter((flag) => flag !== undefined),
+    ),
   ]),
 );
 
@@ -19,6 +24,8 @@ test.for([
   "reference/intent",
   "reference/use-cases",
   "guides/provider",
+  "guides/quickstart",
+  "guides/api",
 ])("docs/%s.md names commands and flags that exist", (name) => {
   const text = readFileSync(`${root}/docs/${name}.md`, "utf8");
   const calls = [...text.matchAll(/\bflare ([a-z]+)([^\n|`#>]*)/g)].filter(([, command]) =>
