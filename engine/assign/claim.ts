@@ -5,7 +5,7 @@ import type { Resource } from "../model/quota.ts";
 import type { Books } from "../quota/books.ts";
 import { amountsOf } from "../quota/demand.ts";
 import { type Accounts, scopeIn } from "./accounts.ts";
-import { type Cover, cheapestCover, type Piece } from "./cover.ts";
+import { type Cover, cheapestCover, type Piece, type Questions } from "./cover.ts";
 import { candidateOf, comparator, rangeOf } from "./rank.ts";
 import { billedShare, slotsNow } from "./replicas.ts";
 import { addUsage, type Served } from "./serve.ts";
@@ -24,6 +24,9 @@ export interface Blocker extends Piece {
   /** The right holds only as long as its tenant borrows what the claimant's tenant lends. */
   readonly whileBorrowing: boolean;
 }
+
+/** Questions per claim: when they are used up, victims are still minimal, with what is proven beside. */
+const mostQuestions = 2_000;
 
 /** Options looked at per claim, best first. */
 const mostRows = 512;
@@ -86,6 +89,7 @@ interface Claim {
   readonly rows: readonly number[];
   /** The claimant has to stay within what its tenant owns. */
   readonly owns: boolean;
+  readonly questions: Questions;
 }
 
 /** Replicas of the claimant that one option has to host. */
@@ -145,6 +149,7 @@ function wayInto(claim: Claim, row: number, rank: number, most: number): Way | n
   const quotaIsShort = !isAdmitted(claim, row, replicas, []);
   const cover = cheapestCover(helpful(claim, row, asked, quotaIsShort), {
     most,
+    questions: claim.questions,
     isEnough: (gone) =>
       slotsNow({ ...bare, usage: usageWithout(scope, offer, gone) }, row) >= replicas &&
       (!quotaIsShort || isAdmitted(claim, row, replicas, gone)),
@@ -180,6 +185,7 @@ function wayOver(claim: Claim): Way | null {
   const quotaIsShort = !isAdmitted(claim, best, need.replicas, []);
   const pieces = blockers.filter(({ frees }) => quotaIsShort || frees.some(([at]) => rowOf.has(at)));
   const cover = cheapestCover(pieces, {
+    questions: claim.questions,
     isEnough: (gone) =>
       room(gone) >= need.replicas && (!quotaIsShort || isAdmitted(claim, best, need.replicas, gone)),
     isAllowed: (gone) => isReclaimable(accounts.books, need.intent.tenant, gone, asked),
@@ -192,14 +198,28 @@ function wayOver(claim: Claim): Way | null {
  * intent's own order of options. Null when it would not fit even without them all.
  *
  * @param owns only options for which the tenant needs to borrow nothing
+ * @param questions what the plan has left of its exact searches; used up
  */
 export function cheapestWay(
   accounts: Accounts,
   served: Served,
   blockers: readonly Blocker[],
-  owns: boolean,
+  { owns, questions }: { readonly owns: boolean; readonly questions: Questions },
 ): Way | null {
   if (blockers.length === 0) return null;
+  const own = { left: Math.min(mostQuestions, questions.left) };
+  const granted = own.left;
+  const way = wayFor(accounts, served, blockers, { owns, own });
+  questions.left -= granted - own.left;
+  return way;
+}
+
+function wayFor(
+  accounts: Accounts,
+  served: Served,
+  blockers: readonly Blocker[],
+  { owns, own }: { readonly owns: boolean; readonly own: Questions },
+): Way | null {
   const scope = scopeIn(accounts, served.stated);
   const usage = new Map(scope.usage);
   for (const { frees } of blockers) for (const [offer, amount] of frees) addUsage(usage, offer, amount, -1);
@@ -216,7 +236,7 @@ export function cheapestWay(
     .map((row) => candidateOf(scope, ranking, row, worst))
     .sort(comparator(scope, ranking))
     .map(({ row }) => row);
-  const all: Claim = { accounts, scope, blockers, rows, owns };
+  const all: Claim = { accounts, scope, blockers, rows, owns, questions: own };
   const hosted = isGang ? need.replicas : hostedAt(scope);
   const claim = owns ? { ...all, rows: rows.filter((row) => isAdmitted(all, row, hosted, blockers)) } : all;
   if (isGang) return claim.rows.length === 0 ? null : wayOver(claim);

@@ -15,8 +15,10 @@ export interface Cover<P extends Piece> {
 /** Up to this many pieces the cheapest choice is searched exactly. */
 export const exactPieces = 20;
 
-/** Questions asked in one exact search before it settles for what it has: a bound on time, hardly ever reached. */
-const mostQuestions = 20_000;
+/** Questions that exact searches may still ask before they settle for what they have: a bound on work, shared. */
+export interface Questions {
+  left: number;
+}
 
 /** What a choice has to do. */
 export interface CoverRule<P extends Piece> {
@@ -26,6 +28,7 @@ export interface CoverRule<P extends Piece> {
   readonly isAllowed: (chosen: readonly P[]) => boolean;
   /** Choices that cost more are of no interest; default none. */
   readonly most?: number;
+  readonly questions: Questions;
 }
 
 /**
@@ -76,7 +79,7 @@ function leastOne<P extends Piece>(
 function search<P extends Piece>(
   pieces: readonly P[],
   start: readonly P[] | null,
-  { isEnough, isAllowed, most = Number.POSITIVE_INFINITY }: CoverRule<P>,
+  { isEnough, isAllowed, questions, most = Number.POSITIVE_INFINITY }: CoverRule<P>,
 ): Cover<P> | null {
   const ordered = pieces
     .map((piece, index) => ({ piece, index }))
@@ -84,11 +87,10 @@ function search<P extends Piece>(
     .map(({ piece }) => piece);
   let best = start;
   let bestCost = start === null ? most : sum(start);
-  let questions = 0;
   const visit = (at: number, chosen: readonly P[], cost: number): void => {
     if (cost > bestCost || (cost === bestCost && best !== null && chosen.length >= best.length)) return;
-    if (questions >= mostQuestions || !isAllowed(chosen)) return;
-    questions++;
+    if (questions.left <= 0 || !isAllowed(chosen)) return;
+    questions.left--;
     if (isEnough(chosen)) {
       best = chosen;
       bestCost = cost;
@@ -102,5 +104,5 @@ function search<P extends Piece>(
   if (best === null) return null;
   const kept = dropNeedless(best, isEnough);
   const cost = sum(kept);
-  return { pieces: kept, cost, least: questions < mostQuestions ? cost : leastOne(pieces, isEnough) };
+  return { pieces: kept, cost, least: questions.left > 0 ? cost : leastOne(pieces, isEnough) };
 }

@@ -4,6 +4,7 @@ import type { Intent } from "../model/intent.ts";
 import type { Holding } from "../model/snapshot.ts";
 import { type Accounts, copyAccounts, enter, leave, quotaAmounts, scopeIn } from "./accounts.ts";
 import { cheapestWay, type Way } from "./claim.ts";
+import type { Questions } from "./cover.ts";
 import { blockersOf, type ClaimRules } from "./rights.ts";
 import { addUsage, type Served, serve } from "./serve.ts";
 import { type Victim, victimsOf } from "./victims.ts";
@@ -32,6 +33,12 @@ export interface PreemptOptions {
   readonly pinned?: ReadonlySet<string>;
 }
 
+/** Questions of the exact searches of all claims together: a bound on work. */
+const planQuestions = 40_000;
+
+/** Passes before a claim that would make evictions pointless is dropped instead of barring whoever evicted. */
+const mostPasses = 8;
+
 /** Victims given up because they could not restart at once elsewhere, per claim. */
 const mostRetries = 8;
 
@@ -44,6 +51,8 @@ interface Run extends PreemptOptions {
   readonly placed: Map<string, Served>;
   readonly evicting: Evicting[];
   readonly preemptions: Preemption[];
+  /** What is left of the exact searches of the whole plan. */
+  readonly questions: Questions;
 }
 
 const priorityOf = ({ stated }: Served): number => stated.priority;
@@ -102,7 +111,7 @@ function claim(
       run.accounts,
       claimant,
       blockersOf(run, claimant, { spared, owns, sparesFresh }),
-      owns,
+      { owns, questions: run.questions },
     );
     if (way === null) return null;
     const trial = copyAccounts(run.accounts);
@@ -302,12 +311,21 @@ function turnsOf(unplaced: readonly Served[], barred: Barred): Turns {
   };
 }
 
+/** Whoever a claim would displace although running work was just evicted for it; null when there is nobody. */
+function pointlessFor(run: Run, { way }: Claimed): string | null {
+  const gained = new Set(run.evicting.map(({ by }) => by.stated.name));
+  return (
+    way.cover.pieces.find(({ fresh }) => fresh !== null && gained.has(fresh.stated.name))?.fresh?.stated
+      .name ?? null
+  );
+}
+
 /** One pass over everybody without a place; or the intent whose evictions turned out to be pointless. */
 function pass(
   start: Accounts,
   served: readonly Served[],
   options: PreemptOptions,
-  barred: Barred,
+  { barred, isLast }: { readonly barred: Barred; readonly isLast: boolean },
 ): Preempting | Pointless {
   const { known, running, k } = options;
   const accounts = copyAccounts(start);
@@ -320,6 +338,7 @@ function pass(
     placed: new Map(served.filter(isPlaced).map((one) => [one.stated.name, one])),
     evicting: [],
     preemptions: [],
+    questions: { left: planQuestions },
   };
   const turns = turnsOf(
     served.filter((one) => !isPlaced(one)),
@@ -346,9 +365,12 @@ function pass(
       else done.set(name, now);
       continue;
     }
-    for (const { fresh } of won.way.cover.pieces)
-      if (run.evicting.some(({ by }) => by.stated.name === fresh?.stated.name))
-        return new Pointless(fresh!.stated.name);
+    const pointless = pointlessFor(run, won);
+    if (pointless !== null && !isLast) return new Pointless(pointless);
+    if (pointless !== null) {
+      done.set(name, now);
+      continue;
+    }
     isMoved = true;
     turns.claimed.add(name);
     settle(run, now, won, turns.queue);
@@ -373,8 +395,8 @@ export function preempt(start: Accounts, served: readonly Served[], options: Pre
   if (isNobodyInReach || served.every(({ verdict }) => verdict.outcome === "placed"))
     return { served, evicting: [], preemptions: [] };
   const barred = new Map<string, number>();
-  for (;;) {
-    const made = pass(start, served, options, barred);
+  for (let count = 1; ; count++) {
+    const made = pass(start, served, options, { barred, isLast: count >= mostPasses });
     if (!(made instanceof Pointless)) return made;
     barred.set(made.intent, (barred.get(made.intent) ?? 0) + 1);
   }
