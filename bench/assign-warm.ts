@@ -1,12 +1,14 @@
 import type { WorkerSolver } from "../adapters/solver/worker-solver.ts";
 import { carryOver, type Keys } from "../engine/assign/carry.ts";
 import { createInstance, type Instance, type ItemInput, preprocess } from "../engine/assign/instance.ts";
-import { type AssignOutcome, assign } from "../engine/assign/solve.ts";
+import { type AssignOptions, assign } from "../engine/assign/solve.ts";
 import { type CaseResult, workPerMs } from "./assign-contended.ts";
 import { generateBatch } from "./assign-instances.ts";
 import { aim } from "./report.ts";
 
 const intents = 500;
+/** What a plan may take, milliseconds. */
+const budgetMs = 1000;
 /** Of the intents, how many leave and as many others arrive. */
 const change = 0.05;
 
@@ -75,41 +77,27 @@ async function runSeed(solver: WorkerSolver, seed: number): Promise<WarmSeed> {
     deadlineMs: 5000,
     work: 5000 * rate,
   });
-  const warmBudget = 250;
-  const timed = async (run: () => Promise<AssignOutcome>) => {
+  const timed = async (options: Pick<AssignOptions, "gap" | "warm">) => {
     const start = performance.now();
-    const outcome = await run();
+    const limits = { deadlineMs: budgetMs, work: budgetMs * rate };
+    const outcome = await assign(after.instance, { solver, baseline, seed, ...limits, ...options });
     return { outcome, ms: performance.now() - start };
   };
-  const warm = await timed(() =>
-    assign(after.instance, {
-      solver,
-      baseline,
-      seed,
-      deadlineMs: warmBudget,
-      work: warmBudget * rate,
-      warm: carryOver({ keys: before.keys, carry: first.carry }, after.keys),
-    }),
-  );
-  // a fresh plan with ever more time, until it proves as much
-  let freshMs = Number.POSITIVE_INFINITY;
-  let freshGap = Number.POSITIVE_INFINITY;
-  for (const budget of [0.5, 1, 2, 4, 8, 16, 32].map((factor) => factor * warmBudget)) {
-    const fresh = await timed(() =>
-      assign(after.instance, {
-        solver,
-        baseline,
-        seed,
-        deadlineMs: budget,
-        work: budget * rate,
-        gap: Math.max(1e-4, warm.outcome.gap),
-      }),
-    );
-    freshGap = fresh.outcome.gap;
-    freshMs = fresh.ms;
-    if (freshGap <= warm.outcome.gap) break;
-  }
-  return { seed, gap: warm.outcome.gap, warmMs: warm.ms, freshMs, freshGap };
+  // as much as a fresh plan proves in its time; then both stop as soon as they have proven that
+  const { outcome: full } = await timed({});
+  const target = { gap: full.gap * 1.02 };
+  const fresh = await timed(target);
+  const warm = await timed({
+    ...target,
+    warm: carryOver({ keys: before.keys, carry: first.carry }, after.keys),
+  });
+  return {
+    seed,
+    gap: warm.outcome.gap,
+    warmMs: warm.ms,
+    freshMs: fresh.ms,
+    freshGap: fresh.outcome.gap,
+  };
 }
 
 const mean = (values: readonly number[]): number =>

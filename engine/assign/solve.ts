@@ -114,6 +114,12 @@ async function solverStages(run: Run, stage: SolverStage): Promise<void> {
   const { instance, options, warm } = run;
   const { solver, clock, classes } = stage;
   await boundByPrices(run, options.work * 0.08);
+  if (warm !== null) {
+    // after a small change the last answer, repaired, is often near enough to the last bound, brought up to date
+    await boundByParts(run, options.work * 0.05);
+    await searchMore(run, { work: options.work * 0.05, seed: 4, fromBest: true });
+    if (isDone(run)) return;
+  }
   const relaxing = solveRelaxation(run, stage);
   await construct(run, options.work * 0.07);
   await useRelaxation(run, await relaxing);
