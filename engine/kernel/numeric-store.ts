@@ -165,10 +165,7 @@ export class NumericStore {
   }
 
   dispose(): void {
-    const { memory } = this.#host;
     this.#drop();
-    if (this.#unknown !== null) memory.free(this.#unknown);
-    this.#unknown = null;
   }
 
   #valueBytes({ keying }: Planes): number {
@@ -186,6 +183,9 @@ export class NumericStore {
       memory.free(form.planes);
       if (form.values !== null) memory.free(form.values);
     }
+    // built anew with the rest: it would not grow with the table meanwhile
+    if (this.#unknown !== null) memory.free(this.#unknown);
+    this.#unknown = null;
     this.#host.changed();
   }
 
