@@ -36,8 +36,11 @@ export interface PreemptOptions {
 /** Questions of the exact searches of all claims together: a bound on work. */
 const planQuestions = 40_000;
 
-/** Passes before a claim that would make evictions pointless is dropped instead of barring whoever evicted. */
-const mostPasses = 8;
+/**
+ * Passes before a claim that would make evictions pointless is dropped instead of barring whoever evicted; fewer where
+ * many wait, for each pass asks all of them.
+ */
+const mostPasses = (waiting: number): number => (waiting <= 40 ? 12 : 3);
 
 /** Victims given up because they could not restart at once elsewhere, per claim. */
 const mostRetries = 8;
@@ -320,12 +323,19 @@ function pointlessFor(run: Run, { way }: Claimed): string | null {
   );
 }
 
+interface PassRules {
+  readonly barred: Barred;
+  /** No further pass: a claim that would make evictions pointless is dropped. */
+  readonly isLast: boolean;
+  readonly questions: Questions;
+}
+
 /** One pass over everybody without a place; or the intent whose evictions turned out to be pointless. */
 function pass(
   start: Accounts,
   served: readonly Served[],
   options: PreemptOptions,
-  { barred, isLast }: { readonly barred: Barred; readonly isLast: boolean },
+  { barred, isLast, questions }: PassRules,
 ): Preempting | Pointless {
   const { known, running, k } = options;
   const accounts = copyAccounts(start);
@@ -338,7 +348,7 @@ function pass(
     placed: new Map(served.filter(isPlaced).map((one) => [one.stated.name, one])),
     evicting: [],
     preemptions: [],
-    questions: { left: planQuestions },
+    questions,
   };
   const turns = turnsOf(
     served.filter((one) => !isPlaced(one)),
@@ -395,8 +405,10 @@ export function preempt(start: Accounts, served: readonly Served[], options: Pre
   if (isNobodyInReach || served.every(({ verdict }) => verdict.outcome === "placed"))
     return { served, evicting: [], preemptions: [] };
   const barred = new Map<string, number>();
+  const most = mostPasses(served.filter(({ verdict }) => verdict.outcome !== "placed").length);
+  const questions: Questions = { left: planQuestions };
   for (let count = 1; ; count++) {
-    const made = pass(start, served, options, { barred, isLast: count >= mostPasses });
+    const made = pass(start, served, options, { barred, isLast: count >= most, questions });
     if (!(made instanceof Pointless)) return made;
     barred.set(made.intent, (barred.get(made.intent) ?? 0) + 1);
   }
