@@ -44,7 +44,7 @@ function compileCounter(into: string): string | null {
   return library;
 }
 
-async function start(name: string, offers: number, root: string): Promise<Measured> {
+async function start(name: string, offers: number, root: string, hold = false): Promise<Measured> {
   const data = join(root, name);
   mkdirSync(data);
   const library = compileCounter(root);
@@ -52,7 +52,7 @@ async function start(name: string, offers: number, root: string): Promise<Measur
   writeFileSync(counter, new Uint8Array(8));
   const child: ChildProcess = fork(
     fileURLToPath(new URL("./service-process.ts", import.meta.url)),
-    [data, String(offers)],
+    [data, String(offers), ...(hold ? ["hold"] : [])],
     { env: { ...process.env, ...(library === null ? {} : { LD_PRELOAD: library, SYNC_COUNTER: counter }) } },
   );
   const message = <T>(): Promise<T> =>
@@ -112,7 +112,8 @@ const accepted = ({ statuses }: LoadResult): number => statuses.get(202) ?? 0;
 async function measureIntake(service: Measured, seconds: number) {
   const { port, token } = service;
   const load = { host: "127.0.0.1", port, connections: 64 };
-  await runLoad({ ...load, seconds: Math.min(2, seconds), next: submissions(token, "warm") });
+  // code that runs thousands of times a second is compiled by then
+  await runLoad({ ...load, seconds, next: submissions(token, "warm") });
   const before = await service.ask("figures");
   const syncsBefore = service.syncs();
   const result = await runLoad({ ...load, seconds, next: submissions(token, "intake") });
@@ -231,7 +232,8 @@ async function measureStore(root: string, seconds: number, mostInGroup: number):
 }
 
 /**
- * The service in a process of its own, the load in this one, on whatever cores there are: intake, reads beside a solver,
+ * The service in a process of its own, the load in this one, on whatever cores there are: intake alone (nothing is
+ * placed meanwhile) and beside placing, reads beside a solver,
  * decisions on `--offers` offers (default 10,000); the store alone with and without group commit as the baseline.
  */
 export async function bench(args: readonly string[]): Promise<void> {
@@ -249,9 +251,12 @@ export async function bench(args: readonly string[]): Promise<void> {
   try {
     const grouped = await measureStore(root, seconds / 2, 256);
     const single = await measureStore(root, seconds / 2, 1);
-    const first = await start("intake", 1000, root);
+    const first = await start("intake", 1000, root, true);
     const intake = await measureIntake(first, seconds);
     await first.stop();
+    const placing = await start("placing", 1000, root);
+    const besidePlacing = await measureIntake(placing, seconds);
+    await placing.stop();
     const second = await start("reads", 1000, root);
     const reads = await measureReads(second, seconds);
     await second.stop();
@@ -271,10 +276,12 @@ export async function bench(args: readonly string[]): Promise<void> {
       aim("single arrivals that run in the end", decisions.running / decisions.submitted, { least: 0.99 }),
     ];
     const store = { groupedPerSecond: grouped, singlePerSecond: single, ratio: grouped / single };
-    const result = { bench: "service", machine: machine(), seconds, store, intake, reads, decisions, aims };
+    const measured = { store, intake, besidePlacing, reads, decisions };
+    const result = { bench: "service", machine: machine(), seconds, ...measured, aims };
     print(values.json === true, result, [
       `store alone: ${Math.round(grouped)}/s in groups, ${Math.round(single)}/s one by one`,
       `intake: ${Math.round(intake.perSecond)}/s, p50 ${intake.p50Ms.toFixed(1)} ms, p99 ${intake.p99Ms.toFixed(1)} ms, ${intake.refused} refused, ${intake.rssMib} MiB`,
+      `intake while intents are placed: ${Math.round(besidePlacing.perSecond)}/s, ${Math.round(besidePlacing.cpuMicrosPerIntent)} us CPU each, planning included`,
       `reads: p99 ${reads.idleP99Ms.toFixed(1)} ms idle, ${reads.p99Ms.toFixed(1)} ms beside ${reads.solves} solves`,
       `decisions: p50 ${decisions.decisionP50Ms} ms, p99 ${decisions.decisionP99Ms} ms; running after p50 ${decisions.runningP50Ms} ms`,
     ]);
