@@ -1,3 +1,5 @@
+import { createCalendar } from "../calendar/calendar.ts";
+import { timelinesOf } from "../calendar/timeline.ts";
 import { EngineError } from "../model/errors.ts";
 import type { Flavor } from "../model/flavor.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -56,5 +58,5 @@ export function amend(catalog: Catalog, now: Snapshot): Catalog {
         table.setNumeric(numeric[name], row, cells[name]);
       }
   }
-  return { ...catalog, snapshot: now, downtime: downtimeOf(now) };
+  return { ...catalog, snapshot: now, downtime: downtimeOf(now), calendar: createCalendar(timelinesOf(now)) };
 }
