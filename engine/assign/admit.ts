@@ -60,7 +60,7 @@ function runningIn(snapshot: Snapshot): Map<string, Holding[]> {
  */
 export function admit(accounts: Accounts, intents: readonly Intent[], k: number): Admission {
   const { snapshot, downtime } = accounts.catalog;
-  let running = runningIn(snapshot);
+  const running = runningIn(snapshot);
   const isLost = ({ offer }: Holding): boolean => {
     const index = offerIndexOf(snapshot, offer);
     return index < 0 || downtime.down.has(index);
@@ -70,6 +70,7 @@ export function admit(accounts: Accounts, intents: readonly Intent[], k: number)
   const refused: Served[] = [];
   const kept = new Map<string, Intent>();
   const ended: Holding[] = [];
+  const lost = new Set<string>();
   for (const intent of [...intents].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const { name } = intent;
     if (names.has(name))
@@ -84,15 +85,14 @@ export function admit(accounts: Accounts, intents: readonly Intent[], k: number)
       endHolding(accounts, holding);
       ended.push(holding);
     }
-    if (holdings !== undefined) {
-      running = new Map(running);
-      running.delete(name);
-    }
+    if (holdings !== undefined) lost.add(name);
     const problem = problemOf(accounts, intent);
     if (problem === null) pending.push(intent);
     else refused.push(refusedAs(accounts, intent, problem, k));
   }
-  return { pending, refused, kept, running, ended };
+  // one copy for all that is lost: the groups are shared by every plan of the snapshot
+  const left = lost.size === 0 ? running : new Map([...running].filter(([name]) => !lost.has(name)));
+  return { pending, refused, kept, running: left, ended };
 }
 
 function refusedAs(
