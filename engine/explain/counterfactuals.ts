@@ -13,6 +13,8 @@ import { goalOf } from "../score/objective.ts";
 const MOST = 5;
 /** Larger sets of blocked rows are not ranked: a choice without an order then takes the first by id. */
 const RANKED_ROWS = 4096;
+/** Options looked at exactly, as many as a plan does: ties are then broken the same way. */
+const EXACT = 8;
 /** Pairs tried, in order of how many rows they alone block. */
 const PAIRS = 12;
 
@@ -24,7 +26,7 @@ interface Found {
 /** A placement promise, checked by running the changed intent through the same pipeline. */
 function verify(scope: Scope, changes: readonly Change[], relaxed: Relaxation["intent"]): Found | null {
   const { catalog } = scope;
-  const result = placeSingle({ ...scope, need: needOf(catalog, relaxed) }, 1);
+  const result = placeSingle({ ...scope, need: needOf(catalog, relaxed) }, EXACT);
   const share = result.shares[0];
   if (share === undefined) return null;
   const { row } = share.candidate;
