@@ -6,6 +6,9 @@ declare namespace WebAssembly {
   var Module: { new (bytes: Uint8Array<ArrayBuffer>): Module };
   var Memory: { new (limits: { initial: number; maximum: number; shared?: boolean }): Memory };
   var Instance: { new (module: Module, imports: Record<string, Record<string, unknown>>): Instance };
+  interface Module {
+    readonly [Symbol.toStringTag]?: string;
+  }
   interface Memory {
     readonly buffer: ArrayBuffer | SharedArrayBuffer;
     grow(pages: number): number;
