@@ -43,16 +43,16 @@ export function snapshotOf(catalog: Snapshot, { capacity, ...moment }: Moment): 
 /** Makes plans in this thread, keeping the last catalog and its columns. */
 export function createPlanRunner(solver?: Solver): PlanRunner {
   let known: { readonly hash: string; readonly catalog: Snapshot } | null = null;
-  let prepared: { readonly hash: string; readonly columns: Catalog } | null = null;
+  let prepared: { readonly key: string; readonly columns: Catalog } | null = null;
 
-  /** Built once per catalog, then kept by changing rows. */
+  /** Built once per catalog and spot history, then kept by changing rows. */
   const columnsOf = (job: PlanJob, catalog: Snapshot): Catalog => {
     const now = snapshotOf(catalog, job.moment);
-    const hash = job.catalogHash;
-    if (prepared?.hash === hash) prepared = { hash, columns: amend(prepared.columns, now) };
+    const key = `${job.catalogHash} ${JSON.stringify(now.spotHistory ?? [])}`;
+    if (prepared?.key === key) prepared = { key, columns: amend(prepared.columns, now) };
     else {
       prepared?.columns.table.dispose();
-      prepared = { hash, columns: prepare(now) };
+      prepared = { key, columns: prepare(now) };
     }
     return prepared.columns;
   };

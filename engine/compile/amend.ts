@@ -6,6 +6,7 @@ import type { Snapshot } from "../model/snapshot.ts";
 import type { Catalog } from "./catalog.ts";
 import { capacityTraits, readCapacity } from "./columns.ts";
 import { downtimeOf } from "./downtime.ts";
+import { spotRatesOf } from "./spot-history.ts";
 
 /** True when two offers differ in nothing but their capacity; parts are compared by identity. */
 function isSameBut(a: Flavor, b: Flavor): boolean {
@@ -27,7 +28,7 @@ function firstRow(flavorOfRow: Int32Array, flavor: number): number {
 }
 
 /**
- * Brings a catalogue to a later snapshot of the same offers, of which only free capacity has changed: row by row instead
+ * Brings a catalogue to a later snapshot of the same offers and spot history, of which only free capacity has changed: row by row instead
  * of built anew. The catalogue that was given is used up: its columns are the new one's. Cost: one comparison per offer,
  * and a few cells per changed offer.
  *
@@ -46,8 +47,18 @@ export function amend(catalog: Catalog, now: Snapshot): Catalog {
       changed.push(index);
       return isSameBut(offer, old);
     });
-  if (!isAmendable)
-    throw new EngineError("invalid_input", "only free capacity of offers can be amended; prepare them anew");
+  // a cool-down passes with time alone; a rate that moved is in columns that are not amended
+  const spotRates = spotRatesOf(now);
+  const hasRates =
+    isAmendable &&
+    options.interruptionRate.every(
+      (rate, row) => options.spot[row] === 0 || rate === spotRates.of(options.flavor[row]!).perHour,
+    );
+  if (!hasRates)
+    throw new EngineError(
+      "invalid_input",
+      "only free capacity of offers can be amended, with one spot history; prepare them anew",
+    );
   for (const index of changed) {
     const cells = readCapacity(now.offers[index]!.capacity);
     for (let row = firstRow(options.flavor, index); options.flavor[row] === index; row++)
@@ -58,5 +69,11 @@ export function amend(catalog: Catalog, now: Snapshot): Catalog {
         table.setNumeric(numeric[name], row, cells[name]);
       }
   }
-  return { ...catalog, snapshot: now, downtime: downtimeOf(now), calendar: createCalendar(timelinesOf(now)) };
+  return {
+    ...catalog,
+    snapshot: now,
+    spotRates,
+    downtime: downtimeOf(now),
+    calendar: createCalendar(timelinesOf(now)),
+  };
 }

@@ -79,3 +79,16 @@ test.for([
   const catalog = prepare(snapshot);
   expect(() => amend(catalog, { ...snapshot, offers: make(snapshot) })).toThrow(/only free capacity/);
 });
+
+test("a cool-down that has passed ends with the moment, and another spot history is prepared anew", () => {
+  const spot = snapshot.offers.find(({ price }) => price.spot !== undefined)!;
+  const history = (interruptions: number): Snapshot => ({
+    ...snapshot,
+    spotHistory: [{ offer: spot.id, hours: 10, interruptions, last: "2026-02-28T23:55:00Z" }],
+  });
+  const catalog = prepare(history(3));
+  expect(catalog.spotRates.coolUntilMs.size).toBeGreaterThan(0);
+  const later = amend(catalog, { ...history(3), at: "2026-03-01T00:20:00Z" });
+  expect(later.spotRates.coolUntilMs.size).toBe(0);
+  expect(() => amend(later, history(9))).toThrow(/one spot history/);
+});
