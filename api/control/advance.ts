@@ -1,5 +1,6 @@
 import { AdapterError, type Held, type Refusal } from "../../adapters/port.ts";
 import { assert } from "../../engine/model/errors.ts";
+import { replicasOf } from "../../engine/model/intent.ts";
 import type { Env } from "../env.ts";
 import type { AllocationRow, IntentRow } from "../store/schema.ts";
 import type { AllocationChange, ChangeIntent, IntentView } from "../store/store.ts";
@@ -175,10 +176,20 @@ async function peering(context: StepContext, view: IntentView): Promise<Step> {
   };
 }
 
+/** How long running work may take at most: its timeout, once per wave of tasks. Null: for as long as it likes. */
+function timeoutMs(view: IntentView): number | null {
+  const intent = intentOf(view.intent);
+  const { timeoutSeconds } = intent.workload.batch ?? {};
+  if (timeoutSeconds === undefined) return null;
+  const hosted = live(view).reduce((sum, { replicas }) => sum + replicas, 0);
+  return timeoutSeconds * 1000 * Math.ceil(replicasOf(intent) / Math.max(1, hosted));
+}
+
 async function deploying(context: StepContext, view: IntentView): Promise<Step> {
   const lost = lostStep(context, view);
   if (lost !== null) return lost;
   if (!all(context, view, ["running", "completed"])) return null;
+  const most = timeoutMs(view);
   return {
     to: "running",
     allocations: live(view).map(({ id }) => ({
@@ -188,7 +199,7 @@ async function deploying(context: StepContext, view: IntentView): Promise<Step> 
     set: {
       message: "The workload is running",
       reason: null,
-      due_ms: null,
+      due_ms: most === null ? null : context.clock.wallMs() + most,
       failures: 0,
       started_ms: view.intent.started_ms ?? context.clock.wallMs(),
     },
@@ -197,7 +208,16 @@ async function deploying(context: StepContext, view: IntentView): Promise<Step> 
 
 async function running(context: StepContext, view: IntentView): Promise<Step> {
   if (all(context, view, ["completed"]))
-    return { to: "releasing", set: { ending: "completed", message: "The work is done", reason: null } };
+    return {
+      to: "releasing",
+      set: { ending: "completed", message: "The work is done", reason: null, due_ms: null },
+    };
+  const { due_ms } = view.intent;
+  if (due_ms !== null && context.clock.wallMs() >= due_ms)
+    return {
+      to: "releasing",
+      set: { ending: "failed", reason: "TIMEOUT", message: "Still running at its timeout", due_ms: null },
+    };
   return lostStep(context, view);
 }
 

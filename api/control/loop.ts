@@ -1,5 +1,6 @@
 import { AdapterError } from "../../adapters/port.ts";
 import type { Flavor } from "../../engine/model/flavor.ts";
+import { parseTime } from "../../engine/model/time.ts";
 import type { Cancel, Env } from "../env.ts";
 import { StoreError } from "../store/errors.ts";
 import type { IntentRow } from "../store/schema.ts";
@@ -156,6 +157,7 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
       const decision = decided.decisions.get(row.id);
       if (decision === undefined) return false;
       if (decision.outcome !== "placed") {
+        world.hold(decision, intentOf(row));
         const step = unplacedStep(row, decision, context);
         return step !== null && (await move(row, step)) !== null;
       }
@@ -201,8 +203,11 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
   /** Waiting intents together, most urgent first, each once per change of what is free. */
   const decideWaiting = async (world: World): Promise<boolean> => {
     const now = clock.wallMs();
-    const { offers } = world.snapshot();
-    if (hasMoreRoom(seen, offers) || now - lookedMs >= LOOK_AGAIN_MS) {
+    const { offers, reservations } = world.snapshot();
+    const isDue = reservations.some(
+      ({ intent, start }) => intent !== undefined && lookedMs < parseTime(start) && parseTime(start) <= now,
+    );
+    if (hasMoreRoom(seen, offers) || isDue || now - lookedMs >= LOOK_AGAIN_MS) {
       lookedAt = new Set();
       lookedMs = now;
     }

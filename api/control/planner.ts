@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { forgeDecision, type JsonObject } from "../../adapters/json/decision.ts";
+import { holdsOf } from "../../engine/explain/waiting.ts";
 import type { Decision } from "../../engine/model/decision.ts";
 import type { Capacity, Flavor } from "../../engine/model/flavor.ts";
 import type { Intent } from "../../engine/model/intent.ts";
@@ -113,16 +114,23 @@ interface Temper {
   readonly evictable: boolean;
   readonly minRuntimeSeconds: number;
   readonly maxInterruptionSeconds: number | undefined;
+  /** Undefined for services, and where nothing is stated. */
+  readonly runtimeSeconds: number | undefined;
 }
 
-const temperOf = ({ workload, sla }: Intent): Temper => ({
-  evictable: workload.evictable,
-  minRuntimeSeconds: workload.minRuntimeSeconds,
-  maxInterruptionSeconds: sla.maxInterruptionSeconds,
-});
+function temperOf({ workload: { batch, evictable, minRuntimeSeconds }, sla }: Intent): Temper {
+  const { estimatedRuntimeSeconds, timeoutSeconds } = batch ?? {};
+  return {
+    evictable,
+    minRuntimeSeconds,
+    maxInterruptionSeconds: sla.maxInterruptionSeconds,
+    runtimeSeconds: estimatedRuntimeSeconds ?? timeoutSeconds,
+  };
+}
 
 function toHolding(row: HeldRow, temper: Temper): Holding {
   const { minRuntimeSeconds, maxInterruptionSeconds } = temper;
+  const end = endOf(row, temper);
   // what is not running yet, or is being given back, is nobody's to evict
   const evictable = temper.evictable && row.intent_phase === "running";
   return {
@@ -139,7 +147,26 @@ function toHolding(row: HeldRow, temper: Temper): Holding {
     memoryMib: row.memory_mib,
     ...(minRuntimeSeconds > 0 ? { minRuntimeSeconds } : {}),
     ...(maxInterruptionSeconds === undefined ? {} : { maxInterruptionSeconds }),
+    ...(end === null ? {} : { until: formatTime(end.untilMs), enforced: end.isEnforced }),
   };
+}
+
+/** From the end of work to the moment at which its place is given back and known to be free, milliseconds. */
+const clearingMs = 30_000;
+
+/**
+ * When work gives its place back: at its timeout, which is enforced once it runs, or before, when it is expected to take
+ * less. Null where nothing is known.
+ */
+function endOf(
+  { intent_phase, intent_phase_ms, intent_due_ms, created_ms }: HeldRow,
+  { runtimeSeconds }: Temper,
+): { readonly untilMs: number; readonly isEnforced: boolean } | null {
+  if (intent_phase === "running" && intent_due_ms !== null)
+    return { untilMs: intent_due_ms + clearingMs, isEnforced: true };
+  if (runtimeSeconds === undefined) return null;
+  const startMs = intent_phase === "running" ? intent_phase_ms : created_ms;
+  return { untilMs: startMs + runtimeSeconds * 1000 + clearingMs, isEnforced: false };
 }
 
 /** What an allocation takes of its offer. */
@@ -191,6 +218,8 @@ export interface World {
   decide(intents: readonly Intent[], options?: PlanOptions): Promise<Decided>;
   /** Takes what was decided, so that the next decision does without it. */
   take(allocations: readonly AllocationRow[], intent: Intent): void;
+  /** Holds the start that a waiting intent was told, instead of any before, against the next decision. */
+  hold(decision: Decision, intent: Intent): void;
 }
 
 /** Makes the planner of a service: all plans of the service are run by its runner. */
@@ -229,11 +258,12 @@ export function createPlanner(
     // the store first: a key that is acknowledged in between is then counted twice rather than not at all
     const held = await store.system.held();
     const planned = held.filter(({ state }) => state === "planned");
-    const [catalog, observed, temper, reserved, tenants] = await Promise.all([
+    const [catalog, observed, temper, reserved, starts, tenants] = await Promise.all([
       federation.catalog(),
       federation.observe(planned.map(({ id }) => id)),
       readTempers(held),
       store.system.openReservations(clock.wallMs()),
+      store.system.heldStarts(),
       store.system.tenants(),
     ]);
     const known = new Set(observed.map(({ key }) => key));
@@ -265,6 +295,10 @@ export function createPlanner(
             start: formatTime(from_ms),
             end: formatTime(to_ms),
           }),
+        ),
+        // what waiting intents were told binds every decision until they start
+        ...starts.flatMap(({ held, priority }) =>
+          (JSON.parse(held) as Reservation[]).map((hold) => ({ ...hold, priority })),
         ),
       ],
     };
@@ -326,12 +360,19 @@ export function createPlanner(
           intent_phase: "placing",
           intent_priority: intent.priority,
           intent_generation: 0,
+          intent_phase_ms: clock.wallMs(),
+          intent_due_ms: null,
         } as const;
         now = {
           ...now,
+          reservations: now.reservations.filter((entry) => entry.intent !== intent.name),
           offers: withoutTaken(now.offers, allocations),
           holdings: [...now.holdings, ...allocations.map((row) => toHolding({ ...row, ...owner }, temper))],
         };
+      },
+      hold(decision, { name, priority }) {
+        const others = now.reservations.filter((entry) => entry.intent !== name);
+        now = { ...now, reservations: [...others, ...holdsOf(decision, priority)] };
       },
     };
   };

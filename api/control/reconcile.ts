@@ -3,7 +3,7 @@ import type { Env } from "../env.ts";
 
 /** What a comparison of the federation with the store found. */
 export interface Discrepancies {
-  /** Running intents whose capacity is gone, taken, or done. */
+  /** Running intents whose capacity is gone or taken, whose work is done, or who have run for as long as they may. */
   readonly troubled: readonly string[];
   /** Keys that the federation holds and nobody owns; they were given back. */
   readonly orphans: number;
@@ -18,8 +18,9 @@ export interface Discrepancies {
 export async function reconcile({
   federation,
   store,
+  clock,
   log,
-}: Pick<Env, "federation" | "store" | "log">): Promise<Discrepancies> {
+}: Pick<Env, "federation" | "store" | "clock" | "log">): Promise<Discrepancies> {
   // the federation first: every key was stored before it was sent, so what it shows is in the store by now or never
   const observed = await federation.observe();
   const held = await store.system.held();
@@ -37,7 +38,9 @@ export async function reconcile({
   }
   const phases = new Map(observed.map(({ key, phase }) => [key, phase]));
   const troubled = new Set<string>();
-  for (const { id, intent_id, intent_phase } of held)
-    if (intent_phase === "running" && phases.get(id) !== "running") troubled.add(intent_id);
+  for (const { id, intent_id, intent_phase, intent_due_ms } of held) {
+    const isOverdue = intent_due_ms !== null && intent_due_ms <= clock.wallMs();
+    if (intent_phase === "running" && (isOverdue || phases.get(id) !== "running")) troubled.add(intent_id);
+  }
   return { troubled: [...troubled], orphans };
 }

@@ -1,3 +1,4 @@
+import { holdsOf } from "../../engine/explain/waiting.ts";
 import type { Decision } from "../../engine/model/decision.ts";
 import type { Intent } from "../../engine/model/intent.ts";
 import { parseTime } from "../../engine/model/time.ts";
@@ -77,8 +78,15 @@ export function placedStep(
       attempt: row.attempt + 1,
       due_ms: atMs + deadlines.placing,
       expected_start_ms: null,
+      held: null,
     },
   };
+}
+
+/** What a decision holds for a waiting intent, as it is stored; null for nothing. */
+function heldOf(decision: Decision, priority: number): string | null {
+  const held = holdsOf(decision, priority);
+  return held.length === 0 ? null : JSON.stringify(held);
 }
 
 /** The change of an intent that was not placed; null when it is the same answer as before, worth no event. */
@@ -87,10 +95,13 @@ export function unplacedStep(row: IntentRow, decision: Decision, { decided, atMs
   const expected = decision.expectedStart === undefined ? null : parseTime(decision.expectedStart);
   if (outcome === "refused")
     return { to: "failed", decision: entryOf(row, decision, decided, atMs), set: { reason, message } };
-  if (row.phase === "waiting" && row.reason === reason && row.expected_start_ms === expected) return null;
+  const held = heldOf(decision, row.priority);
+  const set = { reason, message, expected_start_ms: expected, held };
+  if (row.phase === "waiting" && row.reason === reason && row.expected_start_ms === expected)
+    return row.held === held ? null : { decision: entryOf(row, decision, decided, atMs), set };
   return {
     ...(row.phase === "waiting" ? { event: "intent.still_waiting" } : { to: "waiting" as const }),
     decision: entryOf(row, decision, decided, atMs),
-    set: { reason, message, expected_start_ms: expected },
+    set,
   };
 }

@@ -54,6 +54,8 @@ interface IntentTable {
   due_ms: number | null;
   /** Known or promised start, for waiting intents. */
   expected_start_ms: number | null;
+  /** JSON: what is held for that start, `Reservation[]` of the engine; counts while the intent waits. */
+  held: string | null;
   /** First time in `running`. */
   started_ms: number | null;
   terminal_ms: number | null;

@@ -85,6 +85,7 @@ export type IntentChange = Partial<
     | "failures"
     | "due_ms"
     | "expected_start_ms"
+    | "held"
     | "started_ms"
     | "document"
     | "spec"
@@ -179,6 +180,14 @@ export interface HeldRow extends AllocationRow {
   readonly intent_phase: Phase;
   readonly intent_priority: number;
   readonly intent_generation: number;
+  /** Since when the intent stands in its phase, and when it has to leave it. */
+  readonly intent_phase_ms: number;
+  readonly intent_due_ms: number | null;
+}
+
+/** A waiting intent with what is held for its start. */
+export interface HeldStartRow extends Pick<IntentRow, "id" | "priority"> {
+  readonly held: string;
 }
 
 /** What a tenant's requests may do: every row belongs to that tenant; another's rows do not exist here. */
@@ -236,6 +245,8 @@ export interface SystemStore {
   views(input: { readonly phases: readonly Phase[]; readonly limit: number }): Promise<readonly IntentView[]>;
   /** Waiting intents as a queue: higher priority first, then older. */
   waitingIds(): Promise<readonly string[]>;
+  /** Waiting intents whose start is held, by id. */
+  heldStarts(): Promise<readonly HeldStartRow[]>;
   /** All allocations that are not released, by id, with what of their intents decides about them. */
   held(): Promise<readonly HeldRow[]>;
   /** Null: the version differs. */

@@ -1,6 +1,6 @@
 import type { Held } from "../assign/hold.ts";
 import type { Served } from "../assign/serve.ts";
-import type { HeldStart, Waiting } from "../model/decision.ts";
+import type { Decision, HeldStart, Waiting } from "../model/decision.ts";
 import type { Plan } from "../model/plan.ts";
 import type { Reservation, Snapshot } from "../model/snapshot.ts";
 import { formatTime, parseTime } from "../model/time.ts";
@@ -67,18 +67,23 @@ const forGood = "9999-12-31T23:59:59Z";
  * @param priorityOf priority of an intent by name
  */
 export function reservationsOf(plan: Plan, priorityOf: (intent: string) => number): Reservation[] {
-  return plan.decisions.flatMap(({ intent, tenant, wait }) =>
-    (wait?.held?.placements ?? []).map((placement) => ({
-      id: `${intent}@${placement.offer}`,
-      tenant,
-      intent,
-      priority: priorityOf(intent),
-      basis: wait!.held!.basis,
-      offer: placement.offer,
-      gpus: placement.gpus,
-      start: wait!.held!.start,
-      end: wait!.held!.end ?? forGood,
-      ...(wait!.held!.enforcedEnd === null ? {} : { enforcedEnd: wait!.held!.enforcedEnd }),
-    })),
-  );
+  return plan.decisions.flatMap((decision) => holdsOf(decision, priorityOf(decision.intent)));
+}
+
+/** The same for one decision; empty where no start is held. */
+export function holdsOf({ intent, tenant, wait }: Decision, priority: number): Reservation[] {
+  const held = wait?.held ?? null;
+  if (held === null) return [];
+  return held.placements.map((placement) => ({
+    id: `${intent}@${placement.offer}`,
+    tenant,
+    intent,
+    priority,
+    basis: held.basis,
+    offer: placement.offer,
+    gpus: placement.gpus,
+    start: held.start,
+    end: held.end ?? forGood,
+    ...(held.enforcedEnd === null ? {} : { enforcedEnd: held.enforcedEnd }),
+  }));
 }

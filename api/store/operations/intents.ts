@@ -80,6 +80,7 @@ export async function acceptIntent(tx: Tx, tenant: TenantId, input: AcceptIntent
       phase_ms: atMs,
       due_ms: null,
       expected_start_ms: null,
+      held: null,
       started_ms: null,
       terminal_ms: null,
     })

@@ -1,3 +1,4 @@
+import type { NotNull } from "kysely";
 import { appendAudit, readHead, type Tx } from "../chain.ts";
 import type { SystemStore, TenantStore } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
@@ -90,6 +91,19 @@ export const systemOperations: {
           .execute()
       ).map(({ id }) => id),
   },
+  heldStarts: {
+    mode: "read",
+    run: ({ db }) =>
+      db
+        .selectFrom("intents")
+        .select(["id", "priority", "held"])
+        .where("terminal_ms", "is", null)
+        .where("phase", "=", "waiting")
+        .where("held", "is not", null)
+        .orderBy("id")
+        .$narrowType<{ held: NotNull }>()
+        .execute(),
+  },
   held: {
     mode: "read",
     run: ({ db }) =>
@@ -101,6 +115,8 @@ export const systemOperations: {
           "intents.phase as intent_phase",
           "intents.priority as intent_priority",
           "intents.generation as intent_generation",
+          "intents.phase_ms as intent_phase_ms",
+          "intents.due_ms as intent_due_ms",
         ])
         .where("allocations.released_ms", "is", null)
         .orderBy("allocations.id")
