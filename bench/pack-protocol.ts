@@ -2,7 +2,7 @@ import { createRandom, type Random } from "../engine/assign/random.ts";
 import { DEVICE_MILLI, type PackNode, type PackPod, podMilli } from "../engine/pack/model.ts";
 
 /** GPU demand of an order over the GPUs of the nodes. */
-const LOAD = 1.3;
+export const LOAD = 1.3;
 
 /** A shuffled copy. */
 function shuffled<T>(values: readonly T[], random: Random): T[] {
@@ -16,8 +16,13 @@ function shuffled<T>(values: readonly T[], random: Random): T[] {
   return copy;
 }
 
-const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
+/** Orders by name, as the published simulator does before it draws. */
+export const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
   a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+
+/** GPU thousandths of all nodes. */
+export const capacityOf = (nodes: readonly PackNode[]): number =>
+  DEVICE_MILLI * nodes.reduce((sum, { gpus }) => sum + gpus, 0);
 
 /** Nodes in the order of their rank, which a seed draws. */
 export const rankedNodes = (nodes: readonly PackNode[], seed: number): PackNode[] =>
@@ -31,7 +36,7 @@ export function arrivalsOf(pods: readonly PackPod[], nodes: readonly PackNode[],
   const random = createRandom(seed);
   const sorted = [...pods].sort(byName);
   const order = shuffled(sorted, random);
-  const limit = LOAD * DEVICE_MILLI * nodes.reduce((sum, { gpus }) => sum + gpus, 0);
+  const limit = LOAD * capacityOf(nodes);
   let milli = order.reduce((sum, pod) => sum + podMilli(pod), 0);
   while (milli > limit && order.length > 0) {
     const [removed] = order.splice(random.below(order.length), 1);
