@@ -13,6 +13,7 @@ import {
   type Step,
   type StepContext,
 } from "./advance.ts";
+import { createSoleLeadership, type Leadership } from "./leader.ts";
 import { type Decided, intentOf, type Planner, type World } from "./planner.ts";
 import { reconcile } from "./reconcile.ts";
 import { allocationsOf, placedStep, type SettleContext, unplacedStep } from "./settle.ts";
@@ -25,6 +26,8 @@ export interface LoopOptions {
   readonly batch?: number;
   /** Without any hint the loop looks again, and compares itself with the federation, after this long; default 1,000 ms. */
   readonly pollMs?: number;
+  /** Whether this process decides; default: it alone does. */
+  readonly leadership?: Leadership;
 }
 
 /** Drives intents from accepted to their end. */
@@ -50,6 +53,8 @@ const AVOID_MS = 15_000;
 const LOOK_AGAIN_MS = 60_000;
 
 const transitional = drivenPhases.filter((phase) => phase !== "running");
+
+const isFenced = (error: unknown): boolean => error instanceof StoreError && error.code === "fenced";
 
 /** True when some offer is new, cheaper or dearer, or has more room than before. */
 function hasMoreRoom(before: readonly Flavor[], now: readonly Flavor[]): boolean {
@@ -77,6 +82,9 @@ function hasMoreRoom(before: readonly Flavor[], now: readonly Flavor[]): boolean
 export function createControlLoop(env: Env, planner: Planner, options: LoopOptions = {}): ControlLoop {
   const { store, federation, clock, timers, log, ids } = env;
   const { deadlines = defaultDeadlines, mostFailures = 8, batch = 50, pollMs = 1000 } = options;
+  const { leadership = createSoleLeadership(env) } = options;
+  /** The epoch of the round that is under way; 0 before the first. */
+  let epoch = 0;
   let isStopped = false;
   let isWoken = false;
   let active: Promise<void> | null = null;
@@ -97,8 +105,10 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
       requestId: ids.next("round"),
       id: intent.id,
       version: intent.version,
+      epoch,
       ...step,
     });
+  const goesOn = (): boolean => !isStopped && leadership.holds(epoch);
   const backOff = (): void => {
     backoffMs = Math.min(MOST_BACKOFF_MS, Math.max(BACKOFF_MS, backoffMs * 2));
   };
@@ -108,6 +118,7 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
       const step = await advance(context, { intent, allocations });
       return step !== null && (await move(intent, step)) !== null;
     } catch (error) {
+      if (isFenced(error)) throw error;
       // one intent that cannot be moved must not keep the others
       const code = error instanceof AdapterError || error instanceof StoreError ? error.code : "broken";
       const fields = { intent: intent.id, phase: intent.phase, code };
@@ -151,7 +162,7 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
   /** Writes what follows from decisions: the plan first, so that no move is on disk before it. True when any moved. */
   const settle = async (world: World, rows: readonly IntentRow[], decided: Decided): Promise<boolean> => {
     const context: SettleContext = { decided, atMs: clock.wallMs(), deadlines };
-    const writes: Promise<unknown>[] = [store.system.logPlan(decided.log)];
+    const writes: Promise<unknown>[] = [store.system.logPlan({ ...decided.log, epoch })];
     for (const [victim, by] of decided.evicted) writes.push(makeWay(victim, by));
     const moves = rows.map(async (row): Promise<boolean> => {
       const decision = decided.decisions.get(row.id);
@@ -189,7 +200,7 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
     rows.sort((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1));
     const settled: Promise<boolean>[] = [];
     for (const row of rows) {
-      if (isStopped) break;
+      if (!goesOn()) break;
       const decided = await world.decide([intentOf(row)]);
       lookedAt.add(row.id);
       // the commit of this one and the plan of the next go on at the same time
@@ -223,10 +234,22 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
     return true;
   };
 
+  /** True when this process decides. What it remembers from an epoch before, another has changed since. */
+  const lead = async (): Promise<boolean> => {
+    const held = await leadership.hold();
+    if (held === null) return false;
+    if (held !== epoch) {
+      epoch = held;
+      reconcileMs = 0;
+      lookedMs = 0;
+    }
+    return true;
+  };
   const work = async (): Promise<void> => {
     backoffMs = 0;
     try {
-      for (let busy = true; busy && !isStopped; ) {
+      if (!(await lead())) return;
+      for (let busy = true; busy && goesOn(); ) {
         if (clock.wallMs() >= reconcileMs) {
           reconcileMs = clock.wallMs() + pollMs;
           ({ troubled } = await reconcile(env));
@@ -239,6 +262,7 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
       }
     } catch (error) {
       backOff();
+      if (isFenced(error)) leadership.lost(epoch);
       if (!isStopped) log.error({ error: String(error) }, "control round failed");
     }
   };
@@ -275,6 +299,7 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
       unsubscribe();
       timer?.();
       await active;
+      await leadership.stop();
     },
   };
 }

@@ -97,6 +97,12 @@ export function toApiError(error: unknown): ApiError {
       return new ApiError("NOT_READY", "the store cannot be used now; nothing was changed", {
         retryAfter: 5,
       });
+    if (error.code === "unknown")
+      return new ApiError(
+        "NOT_READY",
+        "the store went away while it stored this; send it again with the same Idempotency-Key",
+        { retryAfter: 1 },
+      );
     if (error.code === "conflict")
       return new ApiError("CONFLICT", "it changed meanwhile, or the name is taken");
   }

@@ -3,8 +3,18 @@
  * - `full`: no space left; nothing of the write remains.
  * - `unavailable`: the storage failed or the store is closed; nothing of the write remains.
  * - `conflict`: the row changed meanwhile, or a unique name is taken.
+ * - `fenced`: another process decides by now; nothing of the write remains.
+ * - `unknown`: the connection was lost during the commit and did not come back in time: the write is there or not.
+ *   Repeated with the same idempotency key it happens once.
  */
-export type StoreErrorCode = "overloaded" | "full" | "unavailable" | "conflict" | "internal";
+export type StoreErrorCode =
+  | "overloaded"
+  | "full"
+  | "unavailable"
+  | "conflict"
+  | "fenced"
+  | "unknown"
+  | "internal";
 
 /** The store could not do it. Never carries values of rows. */
 export class StoreError extends Error {

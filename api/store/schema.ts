@@ -211,6 +211,14 @@ interface DecisionTable {
   document: string;
 }
 
+/** Who decides: one row, `control`. */
+interface LeaseTable {
+  name: string;
+  holder: string;
+  epoch: number;
+  renewals: number;
+}
+
 interface MetaTable {
   key: string;
   value: string;
@@ -231,6 +239,7 @@ export interface Database {
   plans: PlanTable;
   catalogs: CatalogTable;
   decisions: DecisionTable;
+  leases: LeaseTable;
   meta: MetaTable;
 }
 

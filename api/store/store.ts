@@ -231,6 +231,24 @@ export interface TenantStore {
   cancelReservation(input: Act & { readonly id: string }): Promise<ReservationRow | null>;
 }
 
+/** The right to decide, held by one process at a time. */
+export interface Lease {
+  /** Random for each start of a process; empty: given up, anybody may take it. */
+  readonly holder: string;
+  /** Rises by one with every taking; 0 before the first. */
+  readonly epoch: number;
+  /** Rises with every renewal. */
+  readonly renewals: number;
+}
+
+/**
+ * What only the deciding process may write: refused with `fenced`, in the same transaction, when the lease is of
+ * another epoch by then. A process that was paused and goes on writes nothing.
+ */
+export interface Fenced {
+  readonly epoch: number;
+}
+
 /** What the service itself may do, over all tenants. Routes of tenants never see this. */
 export interface SystemStore {
   /** Intents in any of the phases, oldest first. */
@@ -250,9 +268,19 @@ export interface SystemStore {
   /** All allocations that are not released, by id, with what of their intents decides about them. */
   held(): Promise<readonly HeldRow[]>;
   /** Null: the version differs. */
-  changeIntent(input: ChangeIntent): Promise<IntentRow | null>;
+  changeIntent(input: ChangeIntent & Fenced): Promise<IntentRow | null>;
   /** Before anything acts on a plan. */
-  logPlan(plan: NewPlan): Promise<void>;
+  logPlan(plan: NewPlan & Fenced): Promise<void>;
+  /** The lease as it stands. */
+  lease(): Promise<Lease>;
+  /** Takes the lease, unless it is no longer as `seen`: the new epoch, or null. Recorded in the audit log. */
+  takeLease(
+    input: Act & { readonly holder: string; readonly seen: Pick<Lease, "epoch" | "renewals"> },
+  ): Promise<number | null>;
+  /** False: the lease is of another epoch. */
+  renewLease(input: Fenced): Promise<boolean>;
+  /** Gives the lease up, if it is still of this epoch. */
+  releaseLease(input: Fenced): Promise<void>;
   plan(id: string): Promise<{ readonly plan: PlanRow; readonly catalogDocument: string } | null>;
   tenants(): Promise<readonly TenantRow[]>;
   /** Creates the tenant unless it exists. */
@@ -311,7 +339,7 @@ export interface StoreStats {
  * Durable state. A write resolves after its commit is on disk. Writes that arrive while one commit is being synced
  * share the next one.
  *
- * Every method throws {@link StoreError}; after an error nothing of that write remains.
+ * Every method throws {@link StoreError}; after an error other than `unknown` nothing of that write remains.
  */
 export interface Store {
   forTenant(tenant: TenantId): TenantStore;

@@ -192,6 +192,13 @@ export async function up(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
       .addColumn("document", text, (c) => c.notNull()),
   );
   await db.schema.createIndex("decisions_by_intent").on("decisions").columns(["intent_id", "seq"]).execute();
+  await table("leases", (t) =>
+    t
+      .addColumn("name", text, (c) => c.primaryKey())
+      .addColumn("holder", text, (c) => c.notNull())
+      .addColumn("epoch", integer, (c) => c.notNull())
+      .addColumn("renewals", integer, (c) => c.notNull()),
+  );
   await table("meta", (t) =>
     t.addColumn("key", text, (c) => c.primaryKey()).addColumn("value", text, (c) => c.notNull()),
   );

@@ -9,6 +9,7 @@ import {
   type Cancelled,
   type ChangeIntent,
   cancelPath,
+  type Fenced,
   type IntentFilter,
   type IntentView,
   type KeptAnswer,
@@ -154,7 +155,7 @@ const showAllocation = ({ id, offer, provider, gpus, spot }: AllocationRow): obj
   spot: spot === 1,
 });
 
-/** See `SystemStore.changeIntent`. The only place that moves an intent. */
+/** The only place that moves an intent. */
 export async function changeIntent(tx: Tx, input: ChangeIntent): Promise<IntentRow | null> {
   const { db } = tx;
   const before = await db.selectFrom("intents").selectAll().where("id", "=", input.id).executeTakeFirst();
@@ -203,6 +204,11 @@ export async function changeIntent(tx: Tx, input: ChangeIntent): Promise<IntentR
       },
     });
   return after;
+}
+
+/** See `SystemStore.changeIntent`: a move of the deciding process, whose event tells the epoch. */
+export function decideIntent(tx: Tx, { epoch, ...input }: ChangeIntent & Fenced): Promise<IntentRow | null> {
+  return changeIntent(tx, { ...input, payload: { ...input.payload, epoch } });
 }
 
 /** See `TenantStore.cancelIntent`. */

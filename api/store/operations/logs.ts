@@ -1,6 +1,6 @@
 import type { Tx } from "../chain.ts";
 import type { AuditRow, DecisionRow, EventRow, OutboxRow, PlanRow } from "../schema.ts";
-import type { NewPlan } from "../store.ts";
+import type { Fenced, NewPlan } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
 
 type Reader = Pick<Tx, "db">;
@@ -49,7 +49,10 @@ export function decisionPage(
 }
 
 /** See `SystemStore.logPlan`. */
-export async function logPlan({ db }: Tx, { catalogDocument, ...plan }: NewPlan): Promise<void> {
+export async function logPlan(
+  { db }: Tx,
+  { catalogDocument, epoch: _epoch, ...plan }: NewPlan & Fenced,
+): Promise<void> {
   await db
     .insertInto("catalogs")
     .values({ hash: plan.catalog_hash, document: catalogDocument })

@@ -5,6 +5,7 @@ import type { TenantId } from "../tenant.ts";
 import { amendIntent } from "./amend.ts";
 import * as identity from "./identity.ts";
 import * as intents from "./intents.ts";
+import { fenced, lease, releaseLease, renewLease, takeLease } from "./lease.ts";
 import * as logs from "./logs.ts";
 import * as tenants from "./tenants.ts";
 
@@ -122,8 +123,12 @@ export const systemOperations: {
         .orderBy("allocations.id")
         .execute(),
   },
-  changeIntent: { mode: "write", run: intents.changeIntent },
-  logPlan: { mode: "write", run: logs.logPlan },
+  changeIntent: { mode: "write", run: fenced(intents.decideIntent) },
+  logPlan: { mode: "write", run: fenced(logs.logPlan) },
+  lease: { mode: "read", run: lease },
+  takeLease: { mode: "write", run: takeLease },
+  renewLease: { mode: "write", run: renewLease },
+  releaseLease: { mode: "write", run: releaseLease },
   plan: { mode: "read", run: logs.planById },
   tenants: { mode: "read", run: ({ db }) => db.selectFrom("tenants").selectAll().orderBy("id").execute() },
   ensureTenant: { mode: "write", run: identity.ensureTenant },

@@ -111,9 +111,17 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         const tenant = await tenantOf(store, "one");
         await tenant.acceptIntent(acceptance("a"));
         const act = { actor: "control", atMs: 2000, requestId: "r" };
-        const moved = await store.system.changeIntent({ ...act, id: "a", version: 1, to: "waiting" });
+        const moved = await store.system.changeIntent({
+          ...act,
+          id: "a",
+          version: 1,
+          epoch: 0,
+          to: "waiting",
+        });
         expect(moved).toMatchObject({ phase: "waiting", version: 2, phase_ms: 2000 });
-        expect(await store.system.changeIntent({ ...act, id: "a", version: 1, to: "placing" })).toBeNull();
+        expect(
+          await store.system.changeIntent({ ...act, id: "a", version: 1, epoch: 0, to: "placing" }),
+        ).toBeNull();
         expect((await tenant.intent("a"))?.intent.phase).toBe("waiting");
       }));
 
@@ -123,7 +131,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         await tenant.acceptIntent(acceptance("a"));
         const act = { actor: "control", atMs: 2000, requestId: "r" };
         const [illegal, fine] = await Promise.allSettled([
-          store.system.changeIntent({ ...act, id: "a", version: 1, to: "running" }),
+          store.system.changeIntent({ ...act, id: "a", version: 1, epoch: 0, to: "running" }),
           tenant.acceptIntent(acceptance("b")),
         ]);
         expect(illegal.status).toBe("rejected");
@@ -134,6 +142,58 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
           [1, "a"],
           [2, "b"],
         ]);
+      }));
+
+    test("of those who saw the same lease one takes it, and each taking is a new epoch", () =>
+      withStore(async ({ system }) => {
+        const act = { actor: "x", atMs: 1, requestId: "r" };
+        const seen = await system.lease();
+        expect(seen).toEqual({ holder: "", epoch: 0, renewals: 0 });
+        const takings = ["a", "b", "c"].map((holder) => system.takeLease({ ...act, holder, seen }));
+        expect(await Promise.all(takings)).toEqual([1, null, null]);
+        expect(await system.renewLease({ epoch: 1 })).toBe(true);
+        expect(await system.lease()).toEqual({ holder: "a", epoch: 1, renewals: 1 });
+        const late = { epoch: 1, renewals: 0 };
+        expect(await system.takeLease({ ...act, holder: "b", seen: late })).toBeNull();
+        expect(await system.takeLease({ ...act, holder: "b", seen: { epoch: 1, renewals: 1 } })).toBe(2);
+        expect(await system.renewLease({ epoch: 1 })).toBe(false);
+        await system.releaseLease({ epoch: 1 });
+        expect((await system.lease()).holder).toBe("b");
+        await system.releaseLease({ epoch: 2 });
+        expect(await system.lease()).toEqual({ holder: "", epoch: 2, renewals: 0 });
+      }));
+
+    test("decisions of an epoch that is over are refused, and callers are not", () =>
+      withStore(async (store) => {
+        const tenant = await tenantOf(store, "one");
+        await tenant.acceptIntent(acceptance("a"));
+        const act = { actor: "control", atMs: 2000, requestId: "r" };
+        for (const holder of ["x", "y"])
+          await store.system.takeLease({ ...act, holder, seen: await store.system.lease() });
+        const move = { ...act, id: "a", version: 1, to: "waiting" } as const;
+        const plan = {
+          id: "p",
+          at_ms: 1,
+          catalog_hash: "h",
+          inputs: "{}",
+          answers: "[]",
+          engine: "1",
+          catalogDocument: "{}",
+        };
+        for (const epoch of [0, 1, 3]) {
+          await expect(store.system.changeIntent({ ...move, epoch })).rejects.toMatchObject({
+            code: "fenced",
+          });
+          await expect(store.system.logPlan({ ...plan, epoch })).rejects.toMatchObject({ code: "fenced" });
+        }
+        expect((await tenant.intent("a"))?.intent).toMatchObject({ phase: "queued", version: 1 });
+        expect(await store.system.plan("p")).toBeNull();
+        await store.system.logPlan({ ...plan, epoch: 2 });
+        expect(await store.system.changeIntent({ ...move, epoch: 2 })).toMatchObject({ version: 2 });
+        const [, moved] = await tenant.events({ after: 0, limit: 10 });
+        expect(JSON.parse(moved!.payload)).toMatchObject({ epoch: 2 });
+        const cancelled = await tenant.cancelIntent({ ...act, id: "a" });
+        expect(cancelled.kind).toBe("cancelled");
       }));
 
     test("events are numbered without a gap and each carries the hash of the one before", () =>

@@ -1,0 +1,88 @@
+import { appendAudit, type Tx } from "../chain.ts";
+import { StoreError } from "../errors.ts";
+import type { Act, Fenced, Lease } from "../store.ts";
+
+const NAME = "control";
+
+/** See `SystemStore.lease`. */
+export async function lease({ db }: Pick<Tx, "db">): Promise<Lease> {
+  const row = await db
+    .selectFrom("leases")
+    .select(["holder", "epoch", "renewals"])
+    .where("name", "=", NAME)
+    .executeTakeFirst();
+  return row ?? { holder: "", epoch: 0, renewals: 0 };
+}
+
+/**
+ * The fence of every decision: the lease is still of `epoch`. Writes happen one after another, takings of the lease
+ * among them, so what holds here holds until the commit.
+ *
+ * @throws {StoreError} `fenced`
+ */
+async function assertEpoch(tx: Tx, { epoch }: Fenced): Promise<void> {
+  const now = await lease(tx);
+  if (now.epoch !== epoch)
+    throw new StoreError("fenced", `epoch ${epoch} is over: epoch ${now.epoch} decides`);
+}
+
+/** A write of the deciding process: done only in the epoch that it names. */
+export function fenced<Input extends Fenced, Result>(
+  run: (tx: Tx, input: Input) => Promise<Result>,
+): (tx: Tx, input: Input) => Promise<Result> {
+  return async (tx, input) => {
+    await assertEpoch(tx, input);
+    return run(tx, input);
+  };
+}
+
+/** See `SystemStore.takeLease`. */
+export async function takeLease(
+  tx: Tx,
+  {
+    holder,
+    seen,
+    ...act
+  }: Act & { readonly holder: string; readonly seen: Pick<Lease, "epoch" | "renewals"> },
+): Promise<number | null> {
+  const now = await lease(tx);
+  if (now.epoch !== seen.epoch || now.renewals !== seen.renewals) return null;
+  const epoch = now.epoch + 1;
+  const taken = { holder, epoch, renewals: 0 };
+  await tx.db
+    .insertInto("leases")
+    .values({ name: NAME, ...taken })
+    .onConflict((conflict) => conflict.column("name").doUpdateSet(taken))
+    .execute();
+  await appendAudit(tx, {
+    tenant_id: "",
+    at_ms: act.atMs,
+    actor: act.actor,
+    action: "control.lead",
+    target: `epoch ${epoch}`,
+    outcome: "allowed",
+    request_id: act.requestId,
+  });
+  return epoch;
+}
+
+/** See `SystemStore.renewLease`. */
+export async function renewLease({ db }: Tx, { epoch }: Fenced): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable("leases")
+    .set((update) => ({ renewals: update("renewals", "+", 1) }))
+    .where("name", "=", NAME)
+    .where("epoch", "=", epoch)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+/** See `SystemStore.releaseLease`. */
+export async function releaseLease({ db }: Tx, { epoch }: Fenced): Promise<void> {
+  await db
+    .updateTable("leases")
+    .set({ holder: "" })
+    .where("name", "=", NAME)
+    .where("epoch", "=", epoch)
+    .execute();
+}
