@@ -1,15 +1,14 @@
+import { FirstBounds } from "./first-bounds.ts";
 import { type Keying, keyingOf, keyOf, leastKey, mostKey } from "./keys.ts";
 import type { Block, KernelMemory } from "./memory.ts";
 import { flag, type PredicateCode, type StoredItem, unionOf } from "./predicate-code.ts";
 import type { Predicate } from "./query.ts";
+import { firstKey, REMAINDERS, type Splits, splitsOf } from "./splits.ts";
 
 const TILE = 1024;
 const TILE_BYTES = TILE / 8;
 /** A column with at most this many values keeps a bitmap per value instead of codes: a range is then one look-up. */
 const FEW_VALUES = 17;
-const MOST_BITS = 12;
-const SAMPLE = 1 << 16;
-const REMAINDERS = 1 << 16;
 
 /** What the stores need of the table. */
 export interface StoreHost {
@@ -18,6 +17,8 @@ export interface StoreHost {
   readonly rows: number;
   /** Rows there is room for, a multiple of 1,024. */
   readonly capacity: number;
+  /** Bounds a column is asked for before it is encoded. */
+  readonly firstBounds: number;
   /** Assembly's `encode`: codes and bit planes of a column of keys. */
   encode(
     keys: number,
@@ -90,12 +91,14 @@ export class NumericStore {
   exact: Float64Array;
   readonly #host: StoreHost;
   readonly #asFloats: boolean;
+  readonly #first: FirstBounds;
   #form: Form | null = null;
   #unknown: Block | null = null;
 
   constructor(host: StoreHost, name: string, values: Float64Array, asFloats: boolean) {
     this.#host = host;
     this.#asFloats = asFloats;
+    this.#first = new FirstBounds(host, host.firstBounds);
     this.name = name;
     this.exact = new Float64Array(host.capacity).fill(Number.NaN);
     this.exact.set(values);
@@ -109,10 +112,12 @@ export class NumericStore {
     larger.set(this.exact);
     this.exact = larger;
     const form = this.#form;
-    if (form === null) return;
+    if (form === null && this.#first.isEmpty) return;
     if (this.#unknown === null) this.#unknown = memory.allocate(capacity / 8);
     else memory.enlarge(this.#unknown, capacity / 8);
     memory.u8.fill(255, this.#unknown.at + before / 8, this.#unknown.at + capacity / 8);
+    this.#first.grow();
+    if (form === null) return;
     const perRow = (block: Block | null): void => {
       if (block !== null) memory.enlarge(block, (block.bytes / before) * capacity);
     };
@@ -130,8 +135,10 @@ export class NumericStore {
     if (isSame(before, value)) return;
     this.exact[row] = value;
     const form = this.#form;
-    if (form === null) return;
+    if (form === null && this.#first.isEmpty) return;
     this.#setUnknown(row, Number.isNaN(value));
+    this.#first.set(row, value);
+    if (form === null) return;
     if (form.kind === "few") this.#setFew(form, row, value);
     else if (form.kind === "planes") this.#setPlanes(form, row, before, value);
     else new Float32Array(this.#host.memory.u8.buffer, form.values.at, row + 1)[row] = value;
@@ -139,10 +146,12 @@ export class NumericStore {
 
   /** Encodes a range. */
   code({ min, max, unknown }: Extract<Predicate, { kind: "range" }>): PredicateCode {
-    const form = this.#build();
-    const missing = { unknown: this.#unknown, unknownFails: unknown === "fail" };
     const least = min ?? -Infinity;
     const most = max ?? Infinity;
+    const outside = this.#outside(least, most);
+    const form = outside === null ? this.#build() : null;
+    const missing = { unknown: this.#unknown, unknownFails: unknown === "fail" };
+    if (form === null) return unionOf([{ bitmap: outside, invert: 0 }], 0, missing, false);
     if (form.kind === "floats")
       return { kind: "floats", values: form.values, min: least, max: most, ...missing };
     if (form.kind === "planes") return { ...this.#codePlanes(form, least, most), ...missing };
@@ -168,6 +177,13 @@ export class NumericStore {
     this.#drop();
   }
 
+  /** Bitmap of the known values outside of bounds, where these are among the first asked for. */
+  #outside(least: number, most: number): Block | null {
+    if (this.#host.firstBounds === 0) return null;
+    if (this.#form === null && this.#first.isEmpty) this.#markUnknown();
+    return this.#first.outside(this.exact, least, most);
+  }
+
   #valueBytes({ keying }: Planes): number {
     return keying.kind === "double" ? 8 : 2;
   }
@@ -176,10 +192,11 @@ export class NumericStore {
     const { memory } = this.#host;
     const form = this.#form;
     this.#form = null;
-    if (form === null) return;
-    if (form.kind === "few") for (const block of form.bitmaps) memory.free(block);
-    else if (form.kind === "floats") memory.free(form.values);
-    else {
+    if (form === null && this.#first.isEmpty) return;
+    this.#first.dispose();
+    if (form?.kind === "few") for (const block of form.bitmaps) memory.free(block);
+    if (form?.kind === "floats") memory.free(form.values);
+    if (form?.kind === "planes") {
       memory.free(form.planes);
       if (form.values !== null) memory.free(form.values);
     }
@@ -206,13 +223,16 @@ export class NumericStore {
   #markUnknown(): void {
     const { memory, capacity } = this.#host;
     const { exact } = this;
-    let block = this.#unknown;
-    if (block === null && !exact.some(Number.isNaN)) return;
-    block ??= memory.allocate(capacity / 8);
-    this.#unknown = block;
-    const bytes = memory.u8.subarray(block.at, block.at + capacity / 8).fill(0);
+    const words = new Uint32Array(capacity / 32);
+    let isAny = false;
     for (let row = 0; row < capacity; row++)
-      if (Number.isNaN(exact[row]!)) bytes[row >> 3]! |= 1 << (row & 7);
+      if (Number.isNaN(exact[row]!)) {
+        words[row >> 5]! |= 1 << (row & 31);
+        isAny = true;
+      }
+    if (!isAny && this.#unknown === null) return;
+    this.#unknown ??= memory.allocate(capacity / 8);
+    memory.u32.set(words, this.#unknown.at >> 2);
   }
 
   #setUnknown(row: number, isUnknown: boolean): void {
@@ -429,60 +449,4 @@ export class NumericStore {
       unknownFails: false,
     };
   }
-}
-
-/** Where codes begin: the first one with `first`, the others with a split each. */
-type Splits = Pick<Planes, "splits" | "first">;
-
-/** The key that remainders of a code are counted from. */
-function firstKey(form: Planes, code: number): number {
-  return code === 0 ? form.first : form.splits[code - 1]!;
-}
-
-/**
- * Splits of a column: every value of its own where there are few enough, so that a bound is decided by codes alone; else
- * quantiles, so that a bound leaves few rows to look at. 12 bits: fewer leave more of them, more cost a plane each.
- * Codes that are told apart by remainders must not be wider than a remainder, even where no row is yet; null where that
- * leaves too few splits for the rows.
- */
-function splitsOf(keys: Float64Array, keying: Keying): Splits | null {
-  const most = 1 << MOST_BITS;
-  const distinct = new Set<number>();
-  let least = Infinity;
-  let largest = -Infinity;
-  for (const key of keys) {
-    if (key < least) least = key;
-    if (key > largest) largest = key;
-    if (distinct.size <= most && !Number.isNaN(key)) distinct.add(key);
-  }
-  if (distinct.size <= most) return { splits: Float64Array.from(distinct).sort().subarray(1), first: least };
-  const stride = Math.max(1, Math.floor(keys.length / SAMPLE));
-  const sample = keys.filter((key, row) => row % stride === 0 && !Number.isNaN(key)).sort();
-  if (keying.kind === "double")
-    return { splits: Float64Array.from(quantiles(sample, most - 1)), first: least };
-  // room beyond both ends for values to come
-  const slack = Math.ceil((largest - least) / 16);
-  const guards = Math.ceil((largest - least + 2 * slack) / REMAINDERS) + 2;
-  if (guards > most / 2) return null;
-  const splits: number[] = [];
-  let last = least - slack;
-  for (const key of [...quantiles(sample, most - 1 - guards), largest + slack]) {
-    for (; key - last > REMAINDERS; last += REMAINDERS) splits.push(last + REMAINDERS);
-    if (key > last) splits.push(key);
-    last = Math.max(last, key);
-  }
-  return { splits: Float64Array.from(new Set(splits)).sort(), first: least - slack };
-}
-
-/** At most `count` ascending, different values of a sorted sample that divide it evenly; the smallest is none of them. */
-function quantiles(sample: Float64Array, count: number): number[] {
-  const step = Math.max(1, sample.length / count);
-  const splits: number[] = [];
-  let last = sample[0]!;
-  for (let at = step; at < sample.length; at += step) {
-    const key = sample[Math.floor(at)]!;
-    if (key > last) splits.push(key);
-    last = key;
-  }
-  return splits;
 }

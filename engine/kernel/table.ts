@@ -3,7 +3,12 @@ import type { Table, TableColumns } from "./query.ts";
 import { twinTable } from "./twin.ts";
 import { wasmTable } from "./wasm.ts";
 
+/** A first plan asks each column for a bound or two, and for one or two more to explain itself. */
+const FIRST_BOUNDS = 8;
+
 /** Builds a table on the fastest backend present: WASM where it loads, else the TypeScript twin. */
 export function createTable(columns: TableColumns): Table {
-  return kernelModule === null ? twinTable(columns) : wasmTable({ module: kernelModule }, columns);
+  return kernelModule === null
+    ? twinTable(columns)
+    : wasmTable({ module: kernelModule }, columns, { firstBounds: FIRST_BOUNDS });
 }

@@ -64,6 +64,8 @@ export interface KernelHost {
 export interface TableSettings {
   /** Plain f32 values in place of bit planes: what the bench and the tests compare with. */
   readonly layout?: "planes" | "floats";
+  /** Bounds a numeric column is asked for before it is encoded; default 0: at once, as pays where many are asked for. */
+  readonly firstBounds?: number;
 }
 
 const alone: Runner = {
@@ -103,6 +105,7 @@ export class WasmTable implements Table, StoreHost, JobSource {
   readonly memory: KernelMemory;
   rows: number;
   capacity: number;
+  readonly firstBounds: number;
   readonly #exports: Exports;
   readonly #runner: Runner;
   readonly #layout: "planes" | "floats";
@@ -121,7 +124,7 @@ export class WasmTable implements Table, StoreHost, JobSource {
   #threads: Block[] = [];
   #owned: Block[] = [];
 
-  constructor(host: KernelHost, columns: TableColumns, { layout = "planes" }: TableSettings = {}) {
+  constructor(host: KernelHost, columns: TableColumns, settings: TableSettings = {}) {
     this.rows = columns.rows;
     this.capacity = Math.max(1, Math.ceil(columns.rows / TILE)) * TILE;
     this.memory = new KernelMemory(host.memory);
@@ -130,12 +133,14 @@ export class WasmTable implements Table, StoreHost, JobSource {
     });
     this.#exports = instance.exports as unknown as Exports;
     this.#runner = host.runner ?? alone;
-    this.#layout = layout;
+    this.#layout = settings.layout ?? "planes";
+    this.firstBounds = settings.firstBounds ?? 0;
     this.#live = this.memory.allocate(this.capacity / 8);
     this.#freeRows = [...(columns.removed ?? [])];
-    const removed = new Set(this.#freeRows);
-    for (let row = 0; row < this.rows; row++)
-      if (!removed.has(row)) this.memory.u8[this.#live.at + (row >> 3)]! |= 1 << (row & 7);
+    const { u8 } = this.memory;
+    u8.fill(255, this.#live.at, this.#live.at + (this.rows >> 3));
+    if ((this.rows & 7) > 0) u8[this.#live.at + (this.rows >> 3)] = (1 << (this.rows & 7)) - 1;
+    for (const row of this.#freeRows) u8[this.#live.at + (row >> 3)]! &= ~(1 << (row & 7));
     this.#scores = new ScorePanels(this);
     for (const column of columns.numeric) this.addNumeric(column);
     for (const column of columns.category) this.addCategory(column);

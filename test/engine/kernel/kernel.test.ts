@@ -48,7 +48,9 @@ test("any history of changes leaves kernel and twin equal", () => {
     const draw = drawFrom(seed);
     const rows = sizes[draw(sizes.length)]! + draw(40);
     const columns = randomColumns(rows, seed);
-    const wasm = wasmTable({ module: seed % 4 === 0 ? debugModule : kernelModule! }, columns);
+    // columns pass through all their forms: plain bitmaps for the first bounds, then encoded
+    const settings = { firstBounds: [0, 2, 100][seed % 3]! };
+    const wasm = wasmTable({ module: seed % 4 === 0 ? debugModule : kernelModule! }, columns, settings);
     const twin = twinTable(columns);
     const live = new Set(Array.from({ length: rows }, (_, row) => row));
     for (let round = 0; round < 12; round++) {
