@@ -1,6 +1,6 @@
 import { flavorOf } from "../compile/catalog.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
-import { freeMilliOf, openedBy } from "../compile/devices.ts";
+import { freeMilliOf, openedBy, packedMilli } from "../compile/devices.ts";
 import type { Flavor } from "../model/flavor.ts";
 import { createClasses, modelsOf } from "../pack/classes.ts";
 import { createCluster, type Free } from "../pack/cluster.ts";
@@ -21,11 +21,14 @@ const UNSTATED = 1_000_000;
 const LATER_GPUS = [1, 2, 4, 8] as const;
 
 /** An offer as a machine, and what is free of it now. */
-function machineOf({ catalog, usage }: Scope, row: number): { readonly node: PackNode; readonly free: Free } {
+function machineOf(
+  { catalog, usage, need }: Scope,
+  row: number,
+): { readonly node: PackNode; readonly free: Free } {
   const flavor: Flavor = flavorOf(catalog, row);
   const { capacity, gpu } = flavor;
   const used = usage.get(catalog.options.flavor[row]!);
-  const devices = freeMilliOf(flavor, used?.parts ?? []);
+  const devices = freeMilliOf(flavor, used?.parts ?? [], need.part!);
   // whole GPUs given away have no indices yet: the last free ones stand for them
   let taken = (used?.gpus ?? 0) - openedBy(used?.parts ?? []);
   for (let at = devices.length - 1; at >= 0 && taken > 0; at--) {
@@ -71,7 +74,7 @@ function assumedMix(pod: PackPod, mostGpus: number): PackPod[] {
   return [...later.map(() => pod), ...later];
 }
 
-/** The candidate on which our packing policy puts a share of a GPU. */
+/** The candidate on which our packing policy puts a part of a GPU: a share, or a MIG slice by the device memory it takes. */
 function bestPacked(scope: Scope, candidates: readonly Candidate[]): Candidate {
   const { need } = scope;
   const machines = candidates.map(({ row }) => machineOf(scope, row));
@@ -81,7 +84,7 @@ function bestPacked(scope: Scope, candidates: readonly Candidate[]): Candidate {
     cpuMilli: need.cpuMilli,
     memoryMib: need.memoryMib,
     gpus: 1,
-    gpuMilli: need.part!.milli!,
+    gpuMilli: packedMilli(need.part!, flavorOf(scope.catalog, candidates[0]!.row)),
     spec: "",
   };
   const mostGpus = nodes.reduce((most, { gpus }) => Math.max(most, gpus), 0);
@@ -113,7 +116,7 @@ function bestPacked(scope: Scope, candidates: readonly Candidate[]): Candidate {
 
 /**
  * Candidates for parts of GPUs with the one first that packs best, among those which the objective and its tie-breaks
- * cannot tell apart: our packing policy for a share; a MIG slice keeps the order.
+ * cannot tell apart, by our packing policy.
  *
  * @param ranked best first
  */
@@ -123,7 +126,7 @@ export function byPacking(
   compare: (a: Candidate, b: Candidate) => number,
 ): readonly Candidate[] {
   const first = ranked[0];
-  if (first === undefined || scope.need.part?.milli === undefined) return ranked;
+  if (first === undefined || scope.need.part === undefined) return ranked;
   const equal = ranked.filter((candidate) => compare(first, candidate) === 0);
   if (equal.length < 2) return ranked;
   const best = bestPacked(scope, equal);

@@ -139,9 +139,22 @@ export function pickParts(
 export const openedBy = (parts: readonly DevicePart[]): number =>
   new Set(parts.flatMap(({ device, wasWhole }) => (wasWhole ? [device] : []))).size;
 
-/** Free thousandths per device after the given parts; 0 for a device that is cut into MIG instances. */
-export const freeMilliOf = (flavor: Flavor, taken: readonly DevicePart[]): number[] =>
-  roomsOf(flavor, taken, false).map((room) => (isCut(room) ? 0 : room.free));
+/** Thousandths of a device that a part takes when devices are packed: a MIG instance by its memory slices, 1..1000. */
+export function packedMilli({ milli, profile }: PartNeed, flavor: Flavor): number {
+  if (milli !== undefined) return milli;
+  const geometry = migGeometry(flavor.gpu);
+  return geometry === null ? 1000 : Math.round((1000 * slicesOf(geometry, profile!)) / geometry.slices);
+}
+
+/**
+ * Thousandths per device that a part like `part` may still use after the given parts; 0 where it does not fit, as a device
+ * is either shared or cut into MIG instances.
+ */
+export const freeMilliOf = (flavor: Flavor, taken: readonly DevicePart[], part: PartNeed): number[] =>
+  roomsOf(flavor, taken, false).map((room) => {
+    if (tightness(flavor, room, part) === Number.POSITIVE_INFINITY) return 0;
+    return room.profiles.reduce((left, profile) => left - packedMilli({ profile }, flavor), room.free);
+  });
 
 /** Wholly free devices of an offer without the ones that parts have opened, by index; none where it lists none. */
 export const wholeDevices = ({ capacity }: Flavor, taken: readonly DevicePart[]): number[] =>
