@@ -9,17 +9,22 @@ import { keepAnchors } from "./control/anchors.ts";
 import { type ControlLoop, createControlLoop } from "./control/loop.ts";
 import { createOutbox } from "./control/outbox.ts";
 import { createPlanner } from "./control/planner.ts";
+import { keepTidy } from "./control/purge.ts";
 import type { Env } from "./env.ts";
+import { createHookDispatcher } from "./hooks/dispatcher.ts";
+import { createSecretBox } from "./hooks/secret-box.ts";
 import { createApp } from "./http/app.ts";
 import type { Rates } from "./http/rate.ts";
 import { hashSecret, makeToken } from "./http/token.ts";
 import { anchorFile } from "./platform/anchor-file.ts";
 import { httpSink } from "./platform/event-sink.ts";
+import { createHookHttp, type Outside } from "./platform/hook-http.ts";
 import { listen } from "./platform/listen.ts";
 import { lockFolder } from "./platform/lock.ts";
 import { createIds, systemClock, systemHttp, systemRandom, systemTimers } from "./platform/node-env.ts";
 import { processRegistry } from "./platform/process-metrics.ts";
 import { readPageFiles } from "./platform/reference-page.ts";
+import { readSecretKey } from "./platform/secret-key.ts";
 import { createThreadPlanner } from "./platform/thread-planner.ts";
 import { ANCHOR_FILE, DATABASE_FILE } from "./store/sqlite-backup.ts";
 import { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite-store.ts";
@@ -47,6 +52,10 @@ export interface ServeOptions {
   readonly hold?: boolean;
   /** Address to which every event is posted, at least once. */
   readonly eventSink?: string;
+  /** Where webhooks may go; default the public internet by HTTPS. */
+  readonly webhooks?: Outside;
+  /** Key that seals secrets in the database, 32 bytes in base64; default `secrets.key` in the folder, made when missing. */
+  readonly secretKeyFile?: string;
   /** See `OpenOptions`: anything but the default loses answered requests, which one test wants to see. */
   readonly synchronous?: SqliteStoreOptions["synchronous"];
   /** The storage can no longer be trusted: the process is to end. */
@@ -63,6 +72,9 @@ export interface RunningService {
   /** Takes no new requests, answers the ones it has, finishes what is stored, lets go of everything. */
   close(): Promise<void>;
 }
+
+/** Name of the key in the data folder: not in the database, so that the database alone tells no secret. */
+const SECRET_KEY_FILE = "secrets.key";
 
 const TOKEN_LIFE_MS = 90 * 86_400_000;
 
@@ -172,6 +184,11 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
       outbox.wake();
       ends.push(() => outbox.stop());
     }
+    const { webhooks = {}, secretKeyFile = join(data, SECRET_KEY_FILE) } = options;
+    const key = readSecretKey(secretKeyFile, env.random, options.secretKeyFile === undefined);
+    const hooks = { box: createSecretBox(key, env.random), ...createHookHttp(webhooks) };
+    const dispatcher = createHookDispatcher(env, hooks);
+    ends.push(keepTidy(env), () => dispatcher.stop());
     const planner = createPlanner(env);
     const control = options.hold === true ? holding : createControlLoop(env, planner);
     ends.push(() => control.stop());
@@ -185,6 +202,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
       stopping: stop.signal,
       notReady,
       registry: processRegistry(),
+      hooks,
       ...(page === undefined ? {} : { page }),
       ...(rates === undefined ? {} : { rates }),
     });
@@ -194,6 +212,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
       () => stop.abort(),
     );
     control.wake();
+    dispatcher.wake();
     return { url: listening.url, adminToken, stats: store.stats, close: end };
   } catch (error) {
     await end();

@@ -27,6 +27,12 @@ import { queue as queueOnServer } from "./server/intents.ts";
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
+/** A flag that may be given several times. */
+const repeatable = (flags: string, description: string): Option =>
+  new Option(flags, description)
+    .argParser(collect as (value: string, previous: unknown) => unknown)
+    .default([], "none");
+
 /** Reader of a flag that is a positive whole number. */
 const readCount =
   (flag: string) =>
@@ -251,6 +257,21 @@ export function createProgram(done: (code: number) => void): Command {
     )
     .option("--scenario <file>", "what goes wrong in the in-process federation, and when")
     .option("--event-sink <url>", "post every event here, at least once")
+    .option(
+      "--secret-key-file <file>",
+      "key that seals secrets in the database, 32 bytes in base64 (default: secrets.key in the data folder)",
+    )
+    .addOption(
+      repeatable(
+        "--webhook-allow <network>",
+        "private network that webhooks may reach, such as 10.20.0.0/16; repeatable",
+      ),
+    )
+    .addOption(
+      repeatable("--webhook-deny <network>", "network that webhooks never reach, such as the cluster's"),
+    )
+    .addOption(repeatable("--webhook-port <number>", "port that webhooks may reach besides 443 and 8443"))
+    .option("--webhook-http", "webhooks may go by plain http, for development")
     .action((flags: ServeFlags) => run(() => serveCommand(flags)));
   runningCommands(program, run);
   dataCommands(program, run);

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { fileURLToPath } from "node:url";
 import { readScenario, type Scenario } from "../adapters/federation/scenario.ts";
 import { type RunningService, serve } from "../api/serve.ts";
@@ -16,14 +17,22 @@ export interface ServeFlags {
   readonly logLevel: string;
   readonly eventSink?: string;
   readonly scenario?: string;
+  readonly secretKeyFile?: string;
+  readonly webhookAllow: readonly string[];
+  readonly webhookDeny: readonly string[];
+  readonly webhookPort: readonly string[];
+  readonly webhookHttp?: boolean;
 }
 
 const packaged = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 
-function readPort(text: string): number {
+function readPort(text: string, flag: string): number {
   const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port > 65535)
-    throw new InputError([`--port ${text}: accepted: 0 to 65535, where 0 takes any free port`]);
+  const least = flag === "--port" ? 0 : 1;
+  if (!/^\d{1,5}$/.test(text) || port > 65535 || port < least)
+    throw new InputError([
+      `${flag} ${text}: accepted: ${least} to 65535${least === 0 ? ", where 0 takes any free port" : ""}`,
+    ]);
   return port;
 }
 
@@ -40,6 +49,26 @@ function readScenarioFile(name: string): Scenario {
 function readUrl(text: string): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
   throw new InputError([`--event-sink ${text}: accepted: an http or https address`]);
+}
+
+function readNetworks(flag: string, networks: readonly string[]): readonly string[] {
+  for (const network of networks) {
+    const [address = "", prefix = ""] = network.split("/");
+    const most = isIP(address) === 4 ? 32 : 128;
+    if (isIP(address) === 0 || !/^\d{1,3}$/.test(prefix) || Number(prefix) > most)
+      throw new InputError([`${flag} ${network}: accepted: ADDRESS/PREFIX such as 10.20.0.0/16`]);
+  }
+  return networks;
+}
+
+/** Where webhooks may go. */
+function readOutside(flags: ServeFlags): NonNullable<Parameters<typeof serve>[0]["webhooks"]> {
+  return {
+    allowNetworks: readNetworks("--webhook-allow", flags.webhookAllow),
+    denyNetworks: readNetworks("--webhook-deny", flags.webhookDeny),
+    ports: flags.webhookPort.map((text) => readPort(text, "--webhook-port")),
+    allowHttp: flags.webhookHttp === true,
+  };
 }
 
 /** What to do next, ready to be pasted. */
@@ -67,11 +96,13 @@ export async function serveCommand(flags: ServeFlags): Promise<number> {
   try {
     service = await serve({
       host: flags.host,
-      port: readPort(flags.port),
+      port: readPort(flags.port, "--port"),
       data: flags.data,
       snapshot,
       logLevel: flags.logLevel,
       ...(flags.scenario === undefined ? {} : { scenario: readScenarioFile(flags.scenario) }),
+      webhooks: readOutside(flags),
+      ...(flags.secretKeyFile === undefined ? {} : { secretKeyFile: flags.secretKeyFile }),
       ...(flags.eventSink === undefined ? {} : { eventSink: readUrl(flags.eventSink) }),
       ...(flags.adminTokenFile === undefined ? {} : { adminTokenFile: flags.adminTokenFile }),
       onFatal(message) {

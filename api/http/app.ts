@@ -27,6 +27,7 @@ import { reservationRoutes } from "./routes/reservations.ts";
 import { resourceRoutes } from "./routes/resources.ts";
 import { simulateRoutes } from "./routes/simulate.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { webhookRoutes } from "./routes/webhooks.ts";
 
 /** The API's base path; every route answers at the root too, as in the original. */
 export const BASE = "/api/v1";
@@ -41,6 +42,7 @@ export const routes: readonly Route[] = [
   ...resourceRoutes,
   ...reservationRoutes,
   ...tokenRoutes,
+  ...webhookRoutes,
   ...auditRoutes,
   ...adminRoutes,
   ...healthRoutes,

@@ -176,5 +176,41 @@ export const tenantSchema: z.ZodType = z
   })
   .openapi("Tenant");
 
+/** A webhook without its secret. */
+export const webhookSchema: z.ZodType = z
+  .looseObject({
+    webhook_id: z.string(),
+    url: z.string(),
+    description: z.string(),
+    events: z.array(z.string()),
+    status: z.enum(["active", "disabled"]),
+    reason: z.enum(["by_request", "gone", "failing"]).nullable(),
+    failing_since: timeOrNull,
+    next_attempt_at: timeOrNull,
+    previous_secret_until: timeOrNull,
+    version: z.int(),
+    created_at: time,
+    updated_at: time,
+  })
+  .openapi("Webhook");
+
+/** One message to a webhook. */
+export const deliverySchema: z.ZodType = z
+  .looseObject({
+    delivery_id: z.int(),
+    message_id: z.string(),
+    event: z.int().nullable(),
+    kind: z.string(),
+    status: z.enum(["pending", "delivered", "failed"]),
+    attempts: z.int(),
+    http_status: z.int().nullable(),
+    error: z.string().nullable(),
+    answer: z.string().nullable(),
+    duration_ms: z.int().nullable(),
+    created_at: time,
+    attempted_at: timeOrNull,
+  })
+  .openapi("Delivery");
+
 /** Any JSON object. */
 export const anyObject: z.ZodType = z.looseObject({});

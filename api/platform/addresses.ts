@@ -55,8 +55,8 @@ export interface AddressPolicy {
  * Refuses every address that is not plain public internet, and the given networks besides: the cluster's own pod and
  * service ranges, the host's addresses.
  *
- * @param own further networks to refuse, `10.96.0.0/12` form
- * @param except networks to allow although they are in a refused range, for development and tests
+ * @param own further networks to refuse, `10.96.0.0/12` form; these are refused even inside `except`
+ * @param except networks to allow although they are in a refused range: receivers on the premises, tests
  * @throws {RangeError} when a network is not in CIDR form
  */
 export function createAddressPolicy(
@@ -69,8 +69,8 @@ export function createAddressPolicy(
     refuse(address) {
       if (isIP(address) === 0) return "not an IP address";
       const family = familyOf(address);
-      if (allowed.check(address, family)) return null;
       if (extra.check(address, family)) return "a network of this installation";
+      if (allowed.check(address, family)) return null;
       return (
         denied.find((range) => range.family === family && range.list.check(address, family))?.reason ?? null
       );

@@ -180,6 +180,58 @@ interface ReservationTable {
   created_ms: number;
 }
 
+/** An address of a tenant to which its events are posted. */
+interface WebhookTable {
+  id: string;
+  tenant_id: TenantId;
+  url: string;
+  description: string;
+  /** JSON: filters of kinds. */
+  events: string;
+  /** `active` or `disabled`. */
+  status: string;
+  /** Why it is disabled: `by_request`, `gone` or `failing`; null while it is active. */
+  reason: string | null;
+  /** Sealed: what messages are signed with. */
+  secret: string;
+  /** Sealed: the secret before, which signs too until `previous_until_ms`. */
+  previous: string | null;
+  previous_until_ms: number | null;
+  /** Events up to this number have passed its filter, into its queue or by it. */
+  position: number;
+  /** When the first of its queue is to be sent; null: the queue is empty. */
+  due_ms: number | null;
+  /** Since when nothing arrives; null: the last try arrived. */
+  failing_ms: number | null;
+  version: number;
+  created_ms: number;
+  updated_ms: number;
+}
+
+/** One message to one webhook: its queue while `pending`, its log afterwards. */
+interface DeliveryTable {
+  id: Generated<number>;
+  webhook_id: string;
+  tenant_id: TenantId;
+  /** Header `webhook-id`, the same in every try. */
+  message_id: string;
+  /** Null: a test. */
+  event_seq: number | null;
+  kind: string;
+  /** `pending`, `delivered` or `failed`. */
+  state: string;
+  attempts: number;
+  /** HTTP status of the last answer; null: there was none. */
+  status: number | null;
+  /** Why the last try did not arrive. */
+  error: string | null;
+  /** Beginning of the last answer that was no success. */
+  answer: string | null;
+  duration_ms: number | null;
+  created_ms: number;
+  attempted_ms: number | null;
+}
+
 /** One run of `plan()`: its inputs, so that it can be run again, and what it answered. */
 interface PlanTable {
   id: string;
@@ -236,6 +288,8 @@ export interface Database {
   idempotency: IdempotencyTable;
   tokens: TokenTable;
   reservations: ReservationTable;
+  webhooks: WebhookTable;
+  deliveries: DeliveryTable;
   plans: PlanTable;
   catalogs: CatalogTable;
   decisions: DecisionTable;
@@ -251,5 +305,7 @@ export type AuditRow = Selectable<AuditTable>;
 export type OutboxRow = Selectable<OutboxTable>;
 export type TokenRow = Selectable<TokenTable>;
 export type ReservationRow = Selectable<ReservationTable>;
+export type WebhookRow = Selectable<WebhookTable>;
+export type DeliveryRow = Selectable<DeliveryTable>;
 export type DecisionRow = Selectable<DecisionTable>;
 export type PlanRow = Selectable<PlanTable>;

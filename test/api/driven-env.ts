@@ -9,6 +9,7 @@ import type { Federation } from "../../adapters/port.ts";
 import { type ControlLoop, createControlLoop, type LoopOptions } from "../../api/control/loop.ts";
 import { createPlanner, type Planner } from "../../api/control/planner.ts";
 import type { Clock, Env, Log, Timers } from "../../api/env.ts";
+import { createSecretBox, KEY_BYTES } from "../../api/hooks/secret-box.ts";
 import { createApp } from "../../api/http/app.ts";
 import type { Permission } from "../../api/http/permissions.ts";
 import type { Service } from "../../api/http/route.ts";
@@ -67,7 +68,8 @@ export function seededBytes(seed: number): (count: number) => Uint8Array {
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-export interface DrivenOptions extends Pick<Service, "rates" | "page" | "registry" | "authenticators"> {
+export interface DrivenOptions
+  extends Pick<Service, "rates" | "page" | "registry" | "authenticators" | "hooks"> {
   readonly snapshot?: Snapshot;
   readonly delays?: Delays;
   readonly scenario?: Scenario;
@@ -146,6 +148,7 @@ export async function createDrivenService(options: DrivenOptions = {}): Promise<
   const planner = createPlanner(env);
   const control = createControlLoop(env, planner, options.loop);
   const service: Service = {
+    hooks: { box: createSecretBox(random.bytes(KEY_BYTES), random), http: env.http, refuse: () => null },
     ...options,
     env,
     planner,

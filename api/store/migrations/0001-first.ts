@@ -169,6 +169,47 @@ export async function up(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
     .on("reservations")
     .columns(["offer", "to_ms"])
     .execute();
+  await table("webhooks", (t) =>
+    t
+      .addColumn("id", text, (c) => c.primaryKey())
+      .addColumn("tenant_id", text, (c) => c.notNull().references("tenants.id"))
+      .addColumn("url", text, (c) => c.notNull())
+      .addColumn("description", text, (c) => c.notNull())
+      .addColumn("events", text, (c) => c.notNull())
+      .addColumn("status", text, (c) => c.notNull())
+      .addColumn("reason", text)
+      .addColumn("secret", text, (c) => c.notNull())
+      .addColumn("previous", text)
+      .addColumn("previous_until_ms", integer)
+      .addColumn("position", integer, (c) => c.notNull())
+      .addColumn("due_ms", integer)
+      .addColumn("failing_ms", integer)
+      .addColumn("version", integer, (c) => c.notNull())
+      .addColumn("created_ms", integer, (c) => c.notNull())
+      .addColumn("updated_ms", integer, (c) => c.notNull()),
+  );
+  await db.schema.createIndex("webhooks_by_tenant").on("webhooks").columns(["tenant_id", "id"]).execute();
+  await table("deliveries", (t) =>
+    identity(t, "id")
+      .addColumn("webhook_id", text, (c) => c.notNull().references("webhooks.id"))
+      .addColumn("tenant_id", text, (c) => c.notNull())
+      .addColumn("message_id", text, (c) => c.notNull())
+      .addColumn("event_seq", integer)
+      .addColumn("kind", text, (c) => c.notNull())
+      .addColumn("state", text, (c) => c.notNull())
+      .addColumn("attempts", integer, (c) => c.notNull())
+      .addColumn("status", integer)
+      .addColumn("error", text)
+      .addColumn("answer", text)
+      .addColumn("duration_ms", integer)
+      .addColumn("created_ms", integer, (c) => c.notNull())
+      .addColumn("attempted_ms", integer),
+  );
+  await db.schema
+    .createIndex("deliveries_by_webhook")
+    .on("deliveries")
+    .columns(["webhook_id", "state", "id"])
+    .execute();
   await table("plans", (t) =>
     t
       .addColumn("id", text, (c) => c.primaryKey())

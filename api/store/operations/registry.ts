@@ -7,7 +7,9 @@ import * as identity from "./identity.ts";
 import * as intents from "./intents.ts";
 import { fenced, lease, releaseLease, renewLease, takeLease } from "./lease.ts";
 import * as logs from "./logs.ts";
+import * as queues from "./queues.ts";
 import * as tenants from "./tenants.ts";
+import * as webhooks from "./webhooks.ts";
 
 type Call = (...input: never[]) => Promise<unknown>;
 
@@ -51,6 +53,19 @@ export const tenantOperations: {
       db.selectFrom("reservations").selectAll().where("tenant_id", "=", tenant).orderBy("id").execute(),
   },
   cancelReservation: { mode: "write", run: identity.cancelReservation },
+  createWebhook: { mode: "write", run: webhooks.createWebhook },
+  webhooks: {
+    mode: "read",
+    run: ({ db }, tenant) =>
+      db.selectFrom("webhooks").selectAll().where("tenant_id", "=", tenant).orderBy("id").execute(),
+  },
+  webhook: { mode: "read", run: webhooks.webhookOf },
+  changeWebhook: { mode: "write", run: webhooks.changeWebhook },
+  rotateWebhook: { mode: "write", run: webhooks.rotateWebhook },
+  deleteWebhook: { mode: "write", run: webhooks.deleteWebhook },
+  replayWebhook: { mode: "write", run: webhooks.replayWebhook },
+  deliveries: { mode: "read", run: webhooks.deliveryPage },
+  logTest: { mode: "write", run: webhooks.logTest },
 };
 
 /** Methods over all tenants. */
@@ -170,10 +185,15 @@ export const systemOperations: {
   claimOutbox: { mode: "write", run: logs.claimOutbox },
   finishOutbox: { mode: "write", run: logs.finishOutbox },
   retryOutbox: { mode: "write", run: logs.retryOutbox },
+  webhookWork: { mode: "read", run: queues.webhookWork },
+  webhookQueue: { mode: "read", run: queues.webhookQueue },
+  queueDeliveries: { mode: "write", run: queues.queueDeliveries },
+  recordAttempt: { mode: "write", run: queues.recordAttempt },
   purge: {
     mode: "write",
     run: async ({ db }, nowMs) => {
       await db.deleteFrom("idempotency").where("expires_ms", "<=", nowMs).execute();
+      await queues.purgeDeliveries(db, nowMs);
     },
   },
   heads: {

@@ -11,6 +11,8 @@ interface Row {
   readonly headers?: Readonly<Record<string, string>>;
   /** What a caller gets who may. */
   readonly status: number;
+  /** What an administrator gets, who comes last, when that is something else: it is gone by then. */
+  readonly afterwards?: number;
   /**
    * Whose the answer is: `object` one thing of one tenant, `tenant` a list or an act of the caller's own, `shared` the
    * federation, which all tenants see, `system` the service.
@@ -24,6 +26,7 @@ interface Ids {
   readonly doomed: string;
   readonly reservation: string;
   readonly token: string;
+  readonly webhook: string;
 }
 
 const asJson = { accept: "application/json" };
@@ -107,6 +110,48 @@ const rows: Readonly<Record<string, Row>> = {
   "get /auth/tokens": { path: () => "/auth/tokens", status: 200, of: "tenant" },
   "delete /auth/tokens/{id}": { path: ({ token }) => `/auth/tokens/${token}`, status: 200, of: "object" },
   "get /auth/verify": { path: () => "/auth/verify", status: 200, of: "tenant" },
+  "post /webhooks": {
+    path: () => "/webhooks",
+    body: () => ({ url: "https://hooks.example.org/new" }),
+    status: 201,
+    of: "tenant",
+  },
+  "get /webhooks": { path: () => "/webhooks", status: 200, of: "tenant" },
+  "get /webhooks/{id}": { path: ({ webhook }) => `/webhooks/${webhook}`, status: 200, of: "object" },
+  "patch /webhooks/{id}": {
+    path: ({ webhook }) => `/webhooks/${webhook}`,
+    body: () => ({ description: "changed" }),
+    status: 200,
+    of: "object",
+  },
+  "post /webhooks/{id}/rotate": {
+    path: ({ webhook }) => `/webhooks/${webhook}/rotate`,
+    body: () => ({}),
+    status: 200,
+    of: "object",
+  },
+  "post /webhooks/{id}/test": {
+    path: ({ webhook }) => `/webhooks/${webhook}/test`,
+    status: 200,
+    of: "object",
+  },
+  "post /webhooks/{id}/replay": {
+    path: ({ webhook }) => `/webhooks/${webhook}/replay`,
+    body: () => ({ events: [1] }),
+    status: 202,
+    of: "object",
+  },
+  "get /webhooks/{id}/deliveries": {
+    path: ({ webhook }) => `/webhooks/${webhook}/deliveries`,
+    status: 200,
+    of: "object",
+  },
+  "delete /webhooks/{id}": {
+    path: ({ webhook }) => `/webhooks/${webhook}`,
+    status: 200,
+    afterwards: 404,
+    of: "object",
+  },
   "get /audit": { path: () => "/audit", status: 200, of: "tenant" },
   "get /admin/tenants": { path: () => "/admin/tenants", status: 200, of: "system" },
   "post /admin/tenants": {
@@ -166,7 +211,13 @@ async function world(isEmpty: boolean): Promise<World> {
   const own = new Map<string, string>();
   for (const grant of grants) own.set(grant.join(), await service.token(grant, "acme"));
   const builder = await service.token(everything, "acme");
-  const none: Ids = { intent: "int-none", doomed: "int-none", reservation: "rsv-none", token: "none" };
+  const none: Ids = {
+    intent: "int-none",
+    doomed: "int-none",
+    reservation: "rsv-none",
+    token: "none",
+    webhook: "whk-none",
+  };
   if (isEmpty) {
     await service.run(3000);
     return { service, ids: none, own, rival, bystander };
@@ -180,12 +231,16 @@ async function world(isEmpty: boolean): Promise<World> {
     end: "2026-04-02T00:00:00Z",
   });
   const token = await service.request(builder, "POST", "/auth/tokens", { name: "extra" });
+  const webhook = await service.request(builder, "POST", "/webhooks", {
+    url: "https://hooks.example.org/a",
+  });
   await service.run(3000);
   const ids: Ids = {
     intent: String(intent.body["intent_id"]),
     doomed: String(doomed.body["intent_id"]),
     reservation: String(reservation.body["reservation_id"]),
     token: String(token.body["token_id"]),
+    webhook: String(webhook.body["webhook_id"]),
   };
   return { service, ids, own, rival, bystander };
 }
@@ -240,7 +295,9 @@ describe.each(routes.map((route) => [keyOf(route), route] as const))("%s", (key,
       granted.includes(permission as Permission) ||
       granted.includes("admin:*");
     const answer = await ask(full, full.own.get(granted.join())!, key, full.ids);
-    expect([answer.status, answer.text]).toEqual([isAllowed ? row!.status : 403, answer.text]);
+    const { status, afterwards = status } = row!;
+    const expected = granted.includes("admin:*") ? afterwards : status;
+    expect([answer.status, answer.text]).toEqual([isAllowed ? expected : 403, answer.text]);
     if (!isAllowed) expect(answer.body).toMatchObject({ error_code: "INSUFFICIENT_PERMISSIONS" });
   });
 

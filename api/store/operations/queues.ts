@@ -1,0 +1,175 @@
+import type { Kysely } from "kysely";
+import { appendAudit, appendEvent, readHead, type Tx } from "../chain.ts";
+import type { Database, DeliveryRow, WebhookRow } from "../schema.ts";
+import type { QueuedDelivery, SystemStore } from "../store.ts";
+import { deliveryRows } from "./webhooks.ts";
+
+type Reader = Pick<Tx, "db">;
+type Input<K extends keyof SystemStore> = Parameters<SystemStore[K]>[0];
+
+/** Deliveries that ended stay in the log this long. */
+const KEPT_MS = 30 * 86_400_000;
+
+/** See `SystemStore.webhookWork`. */
+export async function webhookWork(
+  { db }: Reader,
+  { after, nowMs }: Input<"webhookWork">,
+): Promise<{ last: number; webhooks: WebhookRow[] }> {
+  const { seq: last } = await readHead(db, "events");
+  const webhooks = await db
+    .selectFrom("webhooks")
+    .innerJoin("tenants", "tenants.id", "webhooks.tenant_id")
+    .selectAll("webhooks")
+    .where("webhooks.status", "=", "active")
+    .where("tenants.status", "=", "active")
+    .where(({ eb, or, exists, selectFrom }) =>
+      or([
+        eb("webhooks.due_ms", "<=", nowMs),
+        exists(
+          selectFrom("events")
+            .select("events.seq")
+            .whereRef("events.tenant_id", "=", "webhooks.tenant_id")
+            .where("events.seq", ">", after),
+        ),
+      ]),
+    )
+    .orderBy("webhooks.id")
+    .execute();
+  return { last, webhooks };
+}
+
+const firstOf = ({ db }: Reader, webhook: string): Promise<DeliveryRow | undefined> =>
+  db
+    .selectFrom("deliveries")
+    .selectAll()
+    .where("webhook_id", "=", webhook)
+    .where("state", "=", "pending")
+    .orderBy("id")
+    .limit(1)
+    .executeTakeFirst();
+
+/** See `SystemStore.webhookQueue`. */
+export async function webhookQueue(
+  reader: Reader,
+  id: string,
+): Promise<{ webhook: WebhookRow; first: QueuedDelivery | null } | null> {
+  const { db } = reader;
+  const webhook = await db.selectFrom("webhooks").selectAll().where("id", "=", id).executeTakeFirst();
+  if (webhook === undefined) return null;
+  const delivery = await firstOf(reader, id);
+  if (delivery === undefined) return { webhook, first: null };
+  const event = await db
+    .selectFrom("events")
+    .selectAll()
+    .where("seq", "=", delivery.event_seq)
+    .where("tenant_id", "=", webhook.tenant_id)
+    .executeTakeFirstOrThrow();
+  return { webhook, first: { delivery, event } };
+}
+
+/** See `SystemStore.queueDeliveries`. */
+export async function queueDeliveries({ db }: Tx, input: Input<"queueDeliveries">): Promise<boolean> {
+  const { id, from, to, events, atMs } = input;
+  const webhook = await db
+    .selectFrom("webhooks")
+    .selectAll()
+    .where("id", "=", id)
+    .where("position", "=", from)
+    .executeTakeFirst();
+  if (webhook === undefined) return false;
+  const due = events.length === 0 ? webhook.due_ms : (webhook.due_ms ?? atMs);
+  await db.updateTable("webhooks").set({ position: to, due_ms: due }).where("id", "=", id).execute();
+  if (events.length > 0)
+    await db
+      .insertInto("deliveries")
+      .values(deliveryRows(webhook, events, atMs))
+      .execute();
+  return true;
+}
+
+/** Ends the sending to a webhook, and tells its tenant. */
+async function disable(
+  tx: Tx,
+  webhook: WebhookRow,
+  reason: string,
+  { atMs, requestId }: { readonly atMs: number; readonly requestId: string },
+): Promise<void> {
+  await appendEvent(tx, {
+    tenant_id: webhook.tenant_id,
+    at_ms: atMs,
+    actor: "webhooks",
+    kind: "webhook.disabled",
+    subject_id: webhook.id,
+    payload: JSON.stringify({ reason, url: webhook.url, failing_ms: webhook.failing_ms }),
+  });
+  await appendAudit(tx, {
+    tenant_id: webhook.tenant_id,
+    at_ms: atMs,
+    actor: "webhooks",
+    action: `webhook.disable ${reason}`,
+    target: webhook.id,
+    outcome: "allowed",
+    request_id: requestId,
+  });
+}
+
+/** See `SystemStore.recordAttempt`. */
+export async function recordAttempt(tx: Tx, input: Input<"recordAttempt">): Promise<boolean> {
+  const { db } = tx;
+  const { delivery: id, attempts, atMs, status, error, answer, durationMs, retryMs, isGone } = input;
+  const delivery = await db
+    .selectFrom("deliveries")
+    .selectAll()
+    .where("id", "=", id)
+    .where("state", "=", "pending")
+    .where("attempts", "=", attempts)
+    .executeTakeFirst();
+  if (delivery === undefined) return false;
+  const hasEnded = error === null || retryMs === null;
+  await db
+    .updateTable("deliveries")
+    .set({
+      state: error === null ? "delivered" : hasEnded ? "failed" : "pending",
+      attempts: attempts + 1,
+      status,
+      error,
+      answer,
+      duration_ms: durationMs,
+      attempted_ms: atMs,
+    })
+    .where("id", "=", id)
+    .execute();
+  const webhook = await db
+    .selectFrom("webhooks")
+    .selectAll()
+    .where("id", "=", delivery.webhook_id)
+    .executeTakeFirstOrThrow();
+  const failing = error === null ? null : (webhook.failing_ms ?? atMs);
+  const next = hasEnded ? await firstOf(tx, webhook.id) : delivery;
+  const reason = isGone
+    ? "gone"
+    : failing !== null && atMs - failing >= input.disableAfterMs
+      ? "failing"
+      : null;
+  const ends = reason !== null && webhook.status === "active";
+  await db
+    .updateTable("webhooks")
+    .set({
+      failing_ms: failing,
+      due_ms: next === undefined ? null : hasEnded ? atMs : retryMs,
+      ...(ends ? { status: "disabled", reason, version: webhook.version + 1, updated_ms: atMs } : {}),
+    })
+    .where("id", "=", webhook.id)
+    .execute();
+  if (ends) await disable(tx, { ...webhook, failing_ms: failing }, reason, input);
+  return true;
+}
+
+/** Deletes deliveries that ended long ago. */
+export async function purgeDeliveries(db: Kysely<Database>, nowMs: number): Promise<void> {
+  await db
+    .deleteFrom("deliveries")
+    .where("state", "!=", "pending")
+    .where("created_ms", "<", nowMs - KEPT_MS)
+    .execute();
+}
