@@ -1,5 +1,5 @@
-import { copyAccounts, openAccounts } from "./assign/accounts.ts";
-import { admit } from "./assign/admit.ts";
+import { copyAccounts, endHolding, openAccounts } from "./assign/accounts.ts";
+import { type Admission, admit } from "./assign/admit.ts";
 import type { Tick } from "./assign/carry.ts";
 import type { Placed } from "./assign/check-placements.ts";
 import { checkPlan } from "./assign/check-plan.ts";
@@ -23,6 +23,7 @@ import type { Solver } from "./milp/solver.ts";
 import type { Intent } from "./model/intent.ts";
 import type { Plan, PlanOptions } from "./model/plan.ts";
 import type { Terms } from "./model/terms.ts";
+import { runOnSpot, type SpotRuns } from "./resilience/spot-runs.ts";
 import { version } from "./version.ts";
 
 /** What a host lends to a plan besides data. */
@@ -63,34 +64,49 @@ export async function plan(
   const { snapshot } = catalog;
   const k = exactRows(options);
   const start = openAccounts(catalog);
-  const { pending, refused, kept, running, ended } = admit(start, intents, k);
+  const admitted = admit(start, intents, k);
+  const { refused } = admitted;
+  const spot = runOnSpot(start, { ...admitted, k });
+  const { pending, kept, running } = withoutMoved(admitted, spot);
+  const ended = [...admitted.ended, ...spot.ended];
+  const moved = spot.served.filter(isPlaced);
   const isQuick = options.together === false && options.explain === false;
-  const inTurn = serveInTurn(copyAccounts(start), pending, k, isQuick);
+  const inTurn = serveInTurn(copyAccounts(spot.accounts), pending, k, isQuick);
   const terms = options.terms ?? termsOf(start, pending);
   const batch =
     pending.length > 1 && options.together !== false
-      ? await contend(start, inTurn.served, { ...options, terms, k, pinned: inTurn.pinned })
+      ? await contend(spot.accounts, inTurn.served, { ...options, terms, k, pinned: inTurn.pinned })
       : null;
-  const { pinned } = inTurn;
-  const claims = { k, running, known: kept, pinned };
-  const { evicting, preemptions, ...claimed } = preempt(start, batch?.served ?? inTurn.served, claims);
+  const claims = { k, running, known: kept, pinned: inTurn.pinned };
+  const { evicting, preemptions, ...claimed } = preempt(
+    spot.accounts,
+    batch?.served ?? inTurn.served,
+    claims,
+  );
   const ends = { evicting, ended, released: batch?.evicted ?? [] };
-  const inCalendar = settle(start, inPrecedence(claimed.served, inTurn.served), {
+  for (const holding of spot.ended) endHolding(start, holding);
+  const { lodging = new Map() } = spot.accounts;
+  const inCalendar = settle({ ...start, lodging }, inPrecedence([...claimed.served, ...moved], inTurn.served), {
     ...ends,
     k,
-    pinned,
+    pinned: new Set([...inTurn.pinned, ...moved.map(({ stated }) => stated.name)]),
     limits: terms.limits,
   });
   const settled = { ...inCalendar, served: withDevices(inCalendar.served) };
   const evictions = evictionsOf(evicting, settled.served);
   checkPlan(catalog, { ...ends, placed: settled.served.map(placedOf), evictions });
-  const served = [...settled.served, ...refused];
+  const idle = spot.served.filter((one) => !isPlaced(one));
+  const served = [...settled.served, ...refused, ...idle];
   const waits = waitsOf(snapshot, settled.served, settled.held);
-  const toldOf = ({ stated: { name } }: Served) => ({ bid: inTurn.bids.get(name), wait: waits.get(name) });
+  const toldOf = ({ stated: { name } }: Served) => ({
+    bid: inTurn.bids.get(name),
+    wait: waits.get(name),
+    spot: spot.choices.get(name),
+  });
   return {
     decisions: [
       ...served.map((one) => decisionOf(one, options, toldOf(one))),
-      ...stillRunning(catalog, { kept, running, served }),
+      ...stillRunning(catalog, { kept, running, served, spot: spot.choices }),
     ].sort((a, b) => (a.intent < b.intent ? -1 : 1)),
     snapshotVersion: snapshot.version,
     at: snapshot.at,
@@ -105,6 +121,20 @@ export async function plan(
     clearings: inTurn.clearings,
     shares: batch?.shares ?? [],
     ...(batch === null ? {} : { batch: batch.report }),
+  };
+}
+
+const isPlaced = ({ verdict }: Served): boolean => verdict.outcome === "placed";
+
+/** What is left to be decided once the spot policy has moved some and let some wait. */
+function withoutMoved({ pending, kept, running }: Admission, { served }: SpotRuns) {
+  if (served.length === 0) return { pending, kept, running };
+  const gone = new Set(served.map(({ stated }) => stated.name));
+  const stays = ([name]: readonly [string, unknown]): boolean => !gone.has(name);
+  return {
+    pending: pending.filter(({ name }) => !gone.has(name)),
+    kept: new Map([...kept].filter(stays)),
+    running: new Map([...running].filter(stays)),
   };
 }
 

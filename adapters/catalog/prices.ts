@@ -6,8 +6,9 @@ import type { Warning } from "../../engine/model/intent.ts";
 import type { Money } from "../../engine/model/money.ts";
 import type { SkippedOffer } from "../../engine/model/snapshot.ts";
 import { completeOffer, createDraft } from "../json/draft.ts";
+import { byText } from "../json/field.ts";
 import { createNotes, show } from "../json/notes.ts";
-import { byText, type OfferBatch } from "../json/snapshot.ts";
+import type { OfferBatch } from "../json/snapshot.ts";
 import type { PriceTable } from "./price-table.ts";
 
 /** Columns by what they hold; names are compared without case, blanks and separators. */

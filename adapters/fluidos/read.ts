@@ -4,6 +4,7 @@ import type { Flavor, FlavorOrigin } from "../../engine/model/flavor.ts";
 import type { SkippedOffer } from "../../engine/model/snapshot.ts";
 import { mergeAnnotations, readAnnotations } from "../json/annotations.ts";
 import type { OfferDraft } from "../json/draft.ts";
+import { byText } from "../json/field.ts";
 import { readWith } from "../json/leaf.ts";
 import {
   attempt,
@@ -14,7 +15,7 @@ import {
   type Notes,
   throwProblems,
 } from "../json/notes.ts";
-import { byText, type OfferBatch, skippedOffer } from "../json/snapshot.ts";
+import { type OfferBatch, skippedOffer } from "../json/snapshot.ts";
 import {
   formatMebibytes,
   parseMebibytes,

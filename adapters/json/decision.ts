@@ -5,6 +5,7 @@ import type {
   Decision,
   Placement,
   RunnerUp,
+  SpotChoice,
   Tradeoff,
   Waiting,
 } from "../../engine/model/decision.ts";
@@ -111,6 +112,24 @@ function forgeWait({ position, ahead, held, moved }: Waiting, currency: string):
   };
 }
 
+/** What the spot policy decided, and on which figures. */
+function forgeSpot(spot: SpotChoice): JsonObject {
+  return {
+    from: spot.from,
+    choice: spot.choice,
+    offer: spot.offer,
+    message: spot.message,
+    zones: spot.zones,
+    zones_up: spot.zonesUp,
+    remaining_seconds: spot.remainingSeconds,
+    changeover_seconds: spot.changeoverSeconds,
+    slack_seconds: spot.slackSeconds,
+    reserve_seconds: spot.reserveSeconds,
+    on_demand_by: spot.onDemandBy,
+    price_ratio: spot.priceRatio,
+  };
+}
+
 /** One decision as the command line and the API show it. */
 export function forgeDecision(decision: Decision, currency: string): JsonObject {
   return {
@@ -137,6 +156,7 @@ export function forgeDecision(decision: Decision, currency: string): JsonObject 
     ...(decision.expectedStart === undefined ? {} : { expected_start: decision.expectedStart }),
     ...forgePolicies(decision, currency),
     ...(decision.wait === undefined ? {} : { wait: forgeWait(decision.wait, currency) }),
+    ...(decision.spot === undefined ? {} : { spot: forgeSpot(decision.spot) }),
   };
 }
 

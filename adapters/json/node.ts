@@ -4,6 +4,7 @@ import type { SkippedOffer } from "../../engine/model/snapshot.ts";
 import { parseMebibytes, parseMilli, parseQuantity, quantityAccepts } from "../kubernetes/quantity.ts";
 import { mergeAnnotations, readAnnotations } from "./annotations.ts";
 import type { OfferDraft } from "./draft.ts";
+import { byText } from "./field.ts";
 import { readWith } from "./leaf.ts";
 import {
   attempt,
@@ -16,7 +17,7 @@ import {
   problem,
   throwProblems,
 } from "./notes.ts";
-import { byText, type OfferBatch, skippedOffer, sortOffers } from "./snapshot.ts";
+import { type OfferBatch, skippedOffer, sortOffers } from "./snapshot.ts";
 
 /** The part of a Kubernetes Node that placement reads. */
 export interface NodeResource {

@@ -10,12 +10,11 @@ import type {
   Reservation,
   SkippedOffer,
   Snapshot,
-  SpotHistory,
   Tenant,
 } from "../../engine/model/snapshot.ts";
 import { isCurrency } from "../kubernetes/quantity.ts";
 import { priorities } from "./choices.ts";
-import { stated, whole } from "./field.ts";
+import { byText, stated, whole } from "./field.ts";
 import { originLeaf } from "./intent-constraints.ts";
 import { canonicalModel } from "./intent-workload.ts";
 import {
@@ -41,6 +40,7 @@ import {
   throwProblems,
 } from "./notes.ts";
 import { offerSchema, toFlavor } from "./offer-schema.ts";
+import { progressSchema, spotHistorySchema, toProgress, toSpotHistory } from "./spot-runs.ts";
 
 /** How a snapshot is read. */
 export interface SnapshotOptions {
@@ -145,13 +145,6 @@ const outageSchema = z.strictObject({
   end: timeLeaf.optional().describe("Until; open: until further notice."),
 });
 
-const spotHistorySchema = z.strictObject({
-  offer: wordLeaf.describe("Which offer's spot capacity."),
-  hours: z.number().min(0).describe("Hours over which it was watched while in use."),
-  interruptions: count.describe("Interruptions in these hours."),
-  last: timeLeaf.optional().describe("The latest one: the same capacity is not bought again at once."),
-});
-
 const tenantsText =
   "Tenants and cohorts with quotas; a broken entry is named, and the intents under it are refused.";
 
@@ -171,6 +164,7 @@ const schema = z.strictObject({
   outages: z.array(outageSchema).optional().describe("What is not usable."),
   maintenance: z.array(outageSchema).optional().describe("What will not be usable."),
   spot_history: z.array(spotHistorySchema).optional().describe("Interruptions seen, per offer."),
+  progress: z.array(progressSchema).optional().describe("How far batches are, by intent."),
 });
 
 /** The snapshot fixture with its offers, for the published JSON Schema. */
@@ -188,9 +182,6 @@ export interface OfferBatch {
   readonly skipped: readonly SkippedOffer[];
   readonly warnings: readonly Warning[];
 }
-
-/** Text order by code unit, the same everywhere. */
-export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** One entry of `offers`: read, or recorded as skipped. */
 function readOffer(
@@ -377,19 +368,6 @@ function toReservations(parsed: Parsed, notes: Notes): Reservation[] {
     .sort((a, b) => byText(a.id, b.id));
 }
 
-function toSpotHistory(parsed: Parsed, notes: Notes): SpotHistory[] {
-  const list = parsed.spot_history ?? [];
-  list.forEach(({ offer }, index) => {
-    if (list.findIndex((other) => other.offer === offer) < index)
-      notes.problems.push(
-        problem(joinPath("spot_history", index), "duplicate_id", offer, "one entry per offer"),
-      );
-  });
-  return list
-    .map(({ offer, hours, interruptions, last }) => ({ offer, hours, interruptions, ...stated({ last }) }))
-    .sort((a, b) => byText(a.offer, b.offer));
-}
-
 /** A holding whose offer vanished is a case for failover, so it is named and kept. */
 function warnReferences(snapshot: Snapshot, warnings: Warning[]): void {
   const known = new Set([...snapshot.offers, ...snapshot.skipped].map((offer) => offer.id));
@@ -455,7 +433,10 @@ export function readSnapshot(document: unknown, options: SnapshotOptions = {}): 
     reservations: toReservations(parsed, notes),
     outages: toOutages(parsed.outages, "outages", notes),
     maintenance: toOutages(parsed.maintenance, "maintenance", notes),
-    ...(parsed.spot_history === undefined ? {} : { spotHistory: toSpotHistory(parsed, notes) }),
+    ...stated({
+      spotHistory: toSpotHistory(parsed.spot_history, notes),
+      progress: toProgress(parsed.progress, notes),
+    }),
     skipped: skipped.sort((a, b) => byText(a.id, b.id) || byText(a.path, b.path)),
     warnings: [],
     ...stated({ hub: parsed.hub }),

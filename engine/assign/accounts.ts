@@ -19,6 +19,8 @@ export interface Accounts {
   readonly books: Books;
   /** The same quotas without any use: could it ever fit? */
   readonly unused: Books;
+  /** Where the spot policy wants intents, by name; absent: it wants nothing. */
+  readonly lodging?: ReadonlyMap<string, NonNullable<Scope["lodging"]>>;
 }
 
 /** Books of the snapshots that plans were made for lately: their holdings are entered once, not once per plan. */
@@ -53,8 +55,8 @@ export function endHolding({ catalog, usage, books }: Accounts, holding: Holding
 }
 
 /** An independent copy, to try something out. */
-export function copyAccounts({ catalog, usage, books, unused }: Accounts): Accounts {
-  return { catalog, usage: new Map(usage), books: books.copy(), unused };
+export function copyAccounts(accounts: Accounts): Accounts {
+  return { ...accounts, usage: new Map(accounts.usage), books: accounts.books.copy() };
 }
 
 /** Room in the quotas of a tenant; undefined where nothing limits it. */
@@ -70,11 +72,13 @@ function limitsOf({ books, unused }: Accounts, tenant: string): Limits | undefin
  */
 export function scopeIn(accounts: Accounts, intent: Intent, isLive = false): Scope {
   const limits = limitsOf(accounts, intent.tenant);
+  const lodging = accounts.lodging?.get(intent.name);
   return {
     catalog: accounts.catalog,
     need: needOf(accounts.catalog, intent),
     usage: isLive ? accounts.usage : new Map(accounts.usage),
     ...(limits === undefined ? {} : { limits }),
+    ...(lodging === undefined ? {} : { lodging }),
     asIfFree: false,
   };
 }

@@ -8,6 +8,7 @@ import { type SpotExposure, spotFactor } from "../score/spot.ts";
 import { type Catalog, flavorOf } from "./catalog.ts";
 import { type PartNeed, partMilli, partOfNeed } from "./devices.ts";
 import { type OpenPeriod, periodAt } from "./open-periods.ts";
+import { progressOf } from "./progress.ts";
 import { speedsOf } from "./speeds.ts";
 
 /** Assumed when a batch states neither an estimate nor a timeout (C-35). */
@@ -66,6 +67,14 @@ function runtimeOf(intent: Intent): Runtime {
   return { source: "assumed", seconds: ASSUMED_RUNTIME_SECONDS };
 }
 
+/** The runtime without what is done of it; a second at least, for it has not ended. */
+function runtimeLeft(intent: Intent, doneSeconds: number): Runtime {
+  const runtime = runtimeOf(intent);
+  return doneSeconds === 0 || runtime.source === "none"
+    ? runtime
+    : { ...runtime, seconds: Math.max(1, runtime.seconds - doneSeconds) };
+}
+
 function capIn(catalog: Catalog, cap: Intent["constraints"]["maxHourlyCost"]): number | null | undefined {
   if (cap === undefined) return undefined;
   return convert(cap, catalog.snapshot.currency, catalog.snapshot.rates);
@@ -86,7 +95,7 @@ export function needOf(
   const gang = workload.communicationPattern === "all-reduce" || workload.communicationPattern === "pipeline";
   const together = gang || workload.deploymentStrategy === "colocated" || constraints.spread !== undefined;
   const waves = workload.type === "batch" && !together;
-  const runtime = runtimeOf(intent);
+  const runtime = runtimeLeft(intent, progressOf(catalog.snapshot, intent.name)?.doneSeconds ?? 0);
   const hours = runtime.source === "none" ? undefined : runtime.seconds / 3600;
   const checkpoint = workload.batch?.checkpointIntervalSeconds;
   const segmentHours =

@@ -8,7 +8,7 @@ import type { Scope } from "../compile/constraints/spec.ts";
 import { interruptionFactor, taskSeconds } from "../compile/need.ts";
 import type { SpotRate } from "../compile/spot-history.ts";
 import type { BidResult } from "../model/bid.ts";
-import type { Criteria, CriterionName, Decision, Placement, Waiting } from "../model/decision.ts";
+import type { Criteria, CriterionName, Decision, Placement, SpotChoice, Waiting } from "../model/decision.ts";
 import type { Warning } from "../model/intent.ts";
 import type { PlanOptions } from "../model/plan.ts";
 import { criterionNames, weightOf } from "../score/objective.ts";
@@ -150,7 +150,15 @@ function feasibleOf(
 export function decisionOf(
   { scope, result, verdict }: Served,
   options: PlanOptions,
-  { bid, wait }: { readonly bid?: BidResult | undefined; readonly wait?: Waiting | undefined } = {},
+  {
+    bid,
+    wait,
+    spot,
+  }: {
+    readonly bid?: BidResult | undefined;
+    readonly wait?: Waiting | undefined;
+    readonly spot?: SpotChoice | undefined;
+  } = {},
 ): Decision {
   const { catalog, need } = scope;
   const { intent } = need;
@@ -171,6 +179,7 @@ export function decisionOf(
     ...countsOf(result),
     warnings: [...intent.warnings, ...assumptions(scope, result)],
     ...(wait === undefined ? {} : { wait }),
+    ...(spot === undefined ? {} : { spot }),
   };
   const first = shares[0]?.candidate;
   if (!explain || first === undefined || !placed)

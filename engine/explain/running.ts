@@ -1,6 +1,6 @@
 import type { Served } from "../assign/serve.ts";
 import { type Catalog, offerIndexOf } from "../compile/catalog.ts";
-import type { Decision, Placement } from "../model/decision.ts";
+import type { Decision, Placement, SpotChoice } from "../model/decision.ts";
 import type { Intent } from "../model/intent.ts";
 import type { Holding } from "../model/snapshot.ts";
 import { listMicro } from "../quota/demand.ts";
@@ -13,16 +13,24 @@ export function stillRunning(
     kept,
     running,
     served,
+    spot,
   }: {
     readonly kept: ReadonlyMap<string, Intent>;
     readonly running: ReadonlyMap<string, readonly Holding[]>;
     readonly served: readonly Served[];
+    readonly spot: ReadonlyMap<string, SpotChoice>;
   },
 ): Decision[] {
   const evicted = new Set(served.map(({ stated }) => stated.name));
   return [...kept.values()]
     .filter(({ name }) => !evicted.has(name))
-    .map((intent) => runningDecision(catalog, intent, running.get(intent.name) ?? []));
+    .map((intent) => {
+      const decision = runningDecision(catalog, intent, running.get(intent.name) ?? []);
+      const choice = spot.get(intent.name);
+      return choice === undefined
+        ? decision
+        : { ...decision, message: `${decision.message}; ${choice.message}`, spot: choice };
+    });
 }
 
 /** The decision of an intent that runs and stays where it is. */

@@ -108,6 +108,37 @@ export interface Waiting {
   readonly moved?: { readonly from: string; readonly because: string };
 }
 
+/** Where a batch is that runs on spot capacity under a deadline. */
+export type SpotPlace = "spot" | "on-demand" | "idle";
+
+/**
+ * What the spot policy decided for a batch with a deadline that survives interruptions, and the figures behind it.
+ * Times are seconds.
+ */
+export interface SpotChoice {
+  readonly from: SpotPlace;
+  readonly choice: SpotPlace;
+  /** The spot offer that is meant; null for the other choices. */
+  readonly offer: string | null;
+  /** Spot offers that would do, and those that are there now. */
+  readonly zones: number;
+  readonly zonesUp: number;
+  /** What is left to do on demand, work since the last checkpoint included. */
+  readonly remainingSeconds: number;
+  /** What a change of place costs at most: a restart, and the work since a checkpoint. */
+  readonly changeoverSeconds: number;
+  /** Time until the deadline beyond what is left and one change of place. */
+  readonly slackSeconds: number;
+  /** Slack that is kept back for changes of place to come: with less, it does not wait for spot capacity. */
+  readonly reserveSeconds: number;
+  /** RFC 3339 UTC: the last moment to go on demand. */
+  readonly onDemandBy: string;
+  /** Spot price / on-demand price. */
+  readonly priceRatio: number;
+  /** One sentence for people. */
+  readonly message: string;
+}
+
 export type Outcome = "placed" | "waiting" | "refused";
 
 /** What was decided for one intent, with everything needed to defend it. */
@@ -152,4 +183,6 @@ export interface Decision {
   readonly expectedStart?: string;
   /** Only for waiting intents: position, and the capacity held for them. */
   readonly wait?: Waiting;
+  /** Only for batches that the spot policy decides about. */
+  readonly spot?: SpotChoice;
 }

@@ -81,6 +81,19 @@ export interface SpotHistory {
   readonly interruptions: number;
   /** The latest interruption, RFC 3339 UTC. */
   readonly last?: string;
+  /** Since when it is there without a break, RFC 3339 UTC; absent: unknown, or it is not there. */
+  readonly upSince?: string;
+  /** Hours over which it was watched and not to be had. */
+  readonly downHours?: number;
+}
+
+/** How far a batch is, whether it runs or waits to go on: what an interruption does not take away. */
+export interface Progress {
+  readonly intent: string;
+  /** Seconds of its estimated runtime that are done and kept by its last checkpoint. */
+  readonly doneSeconds: number;
+  /** When it was first there to be run, RFC 3339 UTC: its deadline counts from then. Absent: when it was submitted. */
+  readonly started?: string;
 }
 
 /** An offer that could not be read; the others are planned. */
@@ -108,6 +121,7 @@ export interface Snapshot {
   readonly outages: readonly Outage[];
   readonly maintenance: readonly Outage[];
   readonly spotHistory?: readonly SpotHistory[];
+  readonly progress?: readonly Progress[];
   readonly skipped: readonly SkippedOffer[];
   readonly warnings: readonly Warning[];
 }

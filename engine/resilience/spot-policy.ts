@@ -83,6 +83,15 @@ function reserveOf(situation: SpotSituation): number {
   return reserve * Math.min(1, meanDown / (3 * Math.max(1, changeover)));
 }
 
+/** A choice for the coming slot, and the slots that it rests on. */
+export interface SpotAssessment {
+  readonly choice: SpotState;
+  /** Time left beyond what remains to be done and one changeover. */
+  readonly slack: number;
+  /** Slack below which a run does not wait for spot capacity. */
+  readonly reserve: number;
+}
+
 /**
  * What a run with a deadline does in the coming slot. Never misses a deadline that on-demand capacity alone could meet:
  * nothing is chosen after which an interruption would leave too little time. Within that it uses spot capacity when it
@@ -93,15 +102,21 @@ function reserveOf(situation: SpotSituation): number {
  *      uniform-progress rule that it is measured against
  */
 export function chooseSpot(situation: SpotSituation): SpotState {
+  return assessSpot(situation).choice;
+}
+
+/** The same with its reasons. */
+export function assessSpot(situation: SpotSituation): SpotAssessment {
   const { left, remaining, changeover, state, zones } = situation;
-  const zone = zoneOf(situation);
-  if (zone >= 0) {
+  const slack = left - remaining - changeover;
+  const reserve = reserveOf(situation) + (state === "on-demand" ? 10 * changeover : 0);
+  const choose = (): SpotState => {
+    const zone = zoneOf(situation);
+    if (zone < 0) return slack > reserve && mayWait(situation) ? "idle" : "on-demand";
     if (state !== "on-demand") return mayUse(situation, zone) ? zone : "on-demand";
     // proved: up for longer than a changeover takes, a little more so for long ones
     const proved = zones[zone]!.upSlots > exp(1.1 * ln(Math.max(1, changeover)));
     return proved && remaining > 4 * changeover && mayUse(situation, zone) ? zone : "on-demand";
-  }
-  const slack = left - remaining - changeover;
-  const reserve = reserveOf(situation) + (state === "on-demand" ? 10 * changeover : 0);
-  return slack > reserve && mayWait(situation) ? "idle" : "on-demand";
+  };
+  return { choice: choose(), slack, reserve };
 }

@@ -45,6 +45,11 @@ export interface Scope {
   readonly asIfFree: boolean;
   /** Spot capacity has to leave time to finish on demand after an interruption. */
   readonly keepsReserve?: boolean;
+  /**
+   * What the spot policy chose for a batch with a deadline: capacity on demand, spot capacity, or that of the offer with an
+   * index. Absent: nothing was chosen.
+   */
+  readonly lodging?: "on-demand" | "spot" | number;
   /** The plan's own calendar, with what `usage` counts in it; absent: the snapshot's. */
   readonly calendar?: Calendar;
 }

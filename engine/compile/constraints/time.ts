@@ -1,7 +1,7 @@
 import { lastingOf, slotsOver } from "../horizon.ts";
 import { taskSeconds } from "../need.ts";
 import { changed } from "./forms.ts";
-import { bitmapOf, type ConstraintSpec, type Relaxation, type Scope } from "./spec.ts";
+import { bitmapOf, type ConstraintSpec, type Relaxation, type Scope, withField } from "./spec.ts";
 
 /** A run short enough to end before the offer's capacity is needed by others, where its end is up to the user. */
 function shorter(scope: Scope, rows: readonly number[]): Relaxation | null {
@@ -80,5 +80,28 @@ const cooling: ConstraintSpec = {
   },
 };
 
+/** Under a deadline the spot policy chooses between spot capacity and on-demand; who refuses spot is not asked. */
+const spotPolicy: ConstraintSpec = {
+  name: "spot_policy",
+  predicates: ({ catalog, need, lodging }) => {
+    if (lodging === undefined || !need.spotAllowed) return null;
+    const { flavor, spot, count } = catalog.options;
+    const fails = (row: number): boolean => {
+      if (lodging === "on-demand") return spot[row] === 1;
+      return spot[row] === 0 || (lodging !== "spot" && flavor[row] !== lodging);
+    };
+    return [{ kind: "bitmap", failed: bitmapOf(count, fails) }];
+  },
+  relax: ({ need: { intent }, lodging }) => {
+    if (lodging !== "spot") return null;
+    const field = ["workload", "resources", "gpu", "interruptible"];
+    return changed(withField(intent, field, undefined), ["constraints", "preemptible"], false, {
+      path: "constraints.preemptible",
+      from: true,
+      to: false,
+    });
+  },
+};
+
 /** When an offer can be had. */
-export const timeConstraints: readonly ConstraintSpec[] = [calendar, cooling];
+export const timeConstraints: readonly ConstraintSpec[] = [calendar, cooling, spotPolicy];

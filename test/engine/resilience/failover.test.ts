@@ -212,11 +212,12 @@ test("a spot price is not worth a deadline: after the worst interruption on-dema
     });
   const chosenFor = async (one: ReturnType<typeof job>) =>
     (await plan(prepare(snapshot(offers)), [one])).decisions[0]!.placements[0]?.offer;
-  // one hour of work; a restart takes 6 minutes, and what is lost is an hour without checkpoints, 10 minutes with
+  // one hour of work; a restart takes 6 minutes, and an hour is lost without checkpoints
   expect(await chosenFor(job(126))).toBe("spot");
   expect(await chosenFor(job(125))).toBe("od");
-  expect(await chosenFor(job(76, 600))).toBe("spot");
-  expect(await chosenFor(job(75, 600))).toBe("od");
+  // with checkpoints every 10 minutes the spot policy decides, in slots of 5: 4 for a change of place, there and back
+  expect(await chosenFor(job(100, 600))).toBe("spot");
+  expect(await chosenFor(job(99, 600))).toBe("od");
 });
 
 test("the bench, small: what is lost is restored, and nothing else moves", async () => {
