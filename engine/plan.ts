@@ -86,12 +86,16 @@ export async function plan(
   const ends = { evicting, ended, released: batch?.evicted ?? [] };
   for (const holding of spot.ended) endHolding(start, holding);
   const { lodging = new Map() } = spot.accounts;
-  const inCalendar = settle({ ...start, lodging }, inPrecedence([...claimed.served, ...moved], inTurn.served), {
-    ...ends,
-    k,
-    pinned: new Set([...inTurn.pinned, ...moved.map(({ stated }) => stated.name)]),
-    limits: terms.limits,
-  });
+  const inCalendar = settle(
+    { ...start, lodging },
+    inPrecedence([...claimed.served, ...moved], inTurn.served),
+    {
+      ...ends,
+      k,
+      pinned: new Set([...inTurn.pinned, ...moved.map(({ stated }) => stated.name)]),
+      limits: terms.limits,
+    },
+  );
   const settled = { ...inCalendar, served: withDevices(inCalendar.served) };
   const evictions = evictionsOf(evicting, settled.served);
   checkPlan(catalog, { ...ends, placed: settled.served.map(placedOf), evictions });
