@@ -1,4 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -67,14 +69,56 @@ function checkHoldings(data: string): number {
   return held.length;
 }
 
-test(`${rounds} rounds of kill -9: nothing acknowledged is lost, nothing is placed twice, all comes to rest`, {
+/** A receiver of webhooks that outlives the service: what it got, by id, in the order of the first arrival. */
+async function startReceiver(): Promise<{
+  readonly port: number;
+  readonly bodies: ReadonlyMap<string, string>;
+  readonly broken: readonly string[];
+  repeats(): number;
+}> {
+  const bodies = new Map<string, string>();
+  const broken: string[] = [];
+  let repeats = 0;
+  const server = createServer((request, answer) => {
+    let body = "";
+    request.on("data", (part) => (body += String(part)));
+    request.on("end", () => {
+      const id = String(request.headers["webhook-id"]);
+      const before = bodies.get(id);
+      if (before === undefined) bodies.set(id, body);
+      else repeats++;
+      if (before !== undefined && before !== body) broken.push(`${id} has two bodies`);
+      answer.writeHead(204).end();
+    });
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  onTestFinished(() => void server.close());
+  return { port: (server.address() as AddressInfo).port, bodies, broken, repeats: () => repeats };
+}
+
+/** Events of a kind, in the form of their `webhook-id`. */
+function eventIds(data: string, kind: string): string[] {
+  const { raw, close } = openSqlite({ path: join(data, DATABASE_FILE), readOnly: true });
+  const rows = raw.prepare("select seq from events where kind = ? order by seq").all(kind);
+  close();
+  return rows.map(({ seq }) => `evt-${String(seq)}`);
+}
+
+test(`${rounds} rounds of kill -9: nothing acknowledged is lost, nothing is placed twice, all comes to rest, webhooks hear of everything`, {
   timeout: 30_000 + rounds * 15_000,
 }, async () => {
   const data = newFolder();
   const ledger = createLedger();
   const chance = createChance(seed);
+  const receiver = await startReceiver();
+  const env = { FLARE_HOOK_PORT: String(receiver.port) };
   for (let round = 0; round < rounds; round++) {
-    const { child, url, exited } = await startService(data);
+    const { child, url, exited } = await startService(data, { env });
+    if (round === 0) {
+      const body = JSON.stringify({ url: `http://127.0.0.1:${receiver.port}/`, events: ["intent.running"] });
+      const headers = { authorization: `Bearer ${tokenOf(data)}`, "content-type": "application/json" };
+      expect((await fetch(`${url}/webhooks`, { method: "POST", headers, body })).status).toBe(201);
+    }
     const load = loadUntilGone({ url, token: tokenOf(data), ledger, name: `r${round}`, chance });
     const before = ledger.acknowledged.size;
     while (ledger.acknowledged.size === before) await sleep(2);
@@ -88,7 +132,7 @@ test(`${rounds} rounds of kill -9: nothing acknowledged is lost, nothing is plac
   expect(ledger.cancelled.size).toBeGreaterThan(0);
 
   // faults are over: everything waiting is called off, the rest must come to rest by itself
-  const last = await startService(data);
+  const last = await startService(data, { env });
   const headers = { authorization: `Bearer ${tokenOf(data)}` };
   const atRest = async (): Promise<string[]> => {
     for (const { id, phase } of intentsOf(data))
@@ -99,6 +143,12 @@ test(`${rounds} rounds of kill -9: nothing acknowledged is lost, nothing is plac
       .map(({ id, phase }) => `${id} ${phase}`);
   };
   await expect.poll(atRest, { timeout: 25_000, interval: 200 }).toEqual([]);
+  const told = eventIds(data, "intent.running");
+  expect(told.length).toBeGreaterThan(0);
+  await expect.poll(() => [...receiver.bodies.keys()], { timeout: 10_000 }).toEqual(told);
+  expect(receiver.broken).toEqual([]);
+  // one message is on its way at a time, so a kill repeats one at most
+  expect(receiver.repeats()).toBeLessThanOrEqual(rounds);
   last.child.kill("SIGTERM");
   expect(await last.exited).toBe(0);
   await check(data, ledger);

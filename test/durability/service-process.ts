@@ -4,6 +4,9 @@ import { serve } from "../../api/serve.ts";
 /** Process entry: the whole service on a folder, with short delays. Prints its address, ends on SIGTERM. */
 const [data = "", synchronous = "full"] = process.argv.slice(2);
 
+/** Port on this machine that webhooks may be sent to. */
+const hookPort = process.env["FLARE_HOOK_PORT"];
+
 const offers = Array.from({ length: 12 }, (_, index) => ({
   id: `offer-${String(index).padStart(2, "0")}`,
   provider: index % 2 === 0 ? "alpha" : "beta",
@@ -21,6 +24,9 @@ const service = await serve({
   delays: { peeringMs: 30, deployingMs: 40, reservationMs: 60_000 },
   adminTokenFile: `${data}.token`,
   logLevel: "silent",
+  ...(hookPort === undefined
+    ? {}
+    : { webhooks: { allowNetworks: ["127.0.0.0/8"], ports: [Number(hookPort)], allowHttp: true } }),
   synchronous: synchronous as "full" | "off",
   onFatal(message) {
     process.stderr.write(`fatal: ${message}\n`);
