@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { type CreateTokenFlags, createToken, listTokens, login, revokeToken } from "./access.ts";
 import type { ServerFlags } from "./client.ts";
 import { cancel, type GetFlags, get, type SubmitFlags, simulate, submit, watch } from "./intents.ts";
+import { addWebhookCommands } from "./webhooks.ts";
 
 /** Flags that name a server and a caller. */
 export function serverFlags(command: Command): Command {
@@ -59,6 +60,7 @@ export function addServerCommands(
     .option("--no-strict", "unknown fields are warnings")
     .action((files: string[], flags: ServerFlags & { strict: boolean }) => run(() => simulate(files, flags)));
   addTokenCommands(program, run);
+  addWebhookCommands(program, run, server);
 }
 
 function addTokenCommands(
