@@ -5,6 +5,7 @@ import { TILE_BYTES } from "./bitmaps";
  *
  *    0 u32 address   4 u32 bytes from tile to tile (128 stored, 0 computed per tile)   8 u32 0, or ~0 where set is pass
  *   12 u32 address of its unknown rows, or 0   16 u32 their bytes from tile to tile
+ *   20 u32 1: the host knows how many rows fail it, only sole blockers are counted
  */
 export const REFERENCE_BYTES: usize = 32;
 
@@ -81,45 +82,32 @@ export function countFailures(
   for (let at = references; at < end; at += REFERENCE_BYTES, counts += 4) {
     const bitmap = <usize>load<u32>(at) + tile * <usize>load<u32>(at, 4);
     const invert = <u64>(<i64>load<i32>(at, 8));
-    let failed: u64 = 0,
-      sole: u64 = 0;
-    for (let word: usize = 0; word < TILE_BYTES; word += 64) {
-      const f = bitmap + word,
-        u = universe + word,
-        o = once + word;
-      const f0 = load<u64>(f) ^ invert,
-        f1 = load<u64>(f, 8) ^ invert,
-        f2 = load<u64>(f, 16) ^ invert,
-        f3 = load<u64>(f, 24) ^ invert;
-      failed +=
-        popcnt(f0 & load<u64>(u)) +
-        popcnt(f1 & load<u64>(u, 8)) +
-        (popcnt(f2 & load<u64>(u, 16)) + popcnt(f3 & load<u64>(u, 24)));
-      sole +=
-        popcnt(f0 & load<u64>(o)) +
-        popcnt(f1 & load<u64>(o, 8)) +
-        (popcnt(f2 & load<u64>(o, 16)) + popcnt(f3 & load<u64>(o, 24)));
-      const f4 = load<u64>(f, 32) ^ invert,
-        f5 = load<u64>(f, 40) ^ invert,
-        f6 = load<u64>(f, 48) ^ invert,
-        f7 = load<u64>(f, 56) ^ invert;
-      failed +=
-        popcnt(f4 & load<u64>(u, 32)) +
-        popcnt(f5 & load<u64>(u, 40)) +
-        (popcnt(f6 & load<u64>(u, 48)) + popcnt(f7 & load<u64>(u, 56)));
-      sole +=
-        popcnt(f4 & load<u64>(o, 32)) +
-        popcnt(f5 & load<u64>(o, 40)) +
-        (popcnt(f6 & load<u64>(o, 48)) + popcnt(f7 & load<u64>(o, 56)));
-    }
-    store<u32>(counts, load<u32>(counts) + <u32>failed);
-    store<u32>(counts + 2 * size, load<u32>(counts + 2 * size) + <u32>sole);
+    const sole = counts + 2 * size;
+    store<u32>(sole, load<u32>(sole) + common(bitmap, invert, once));
+    if (load<u32>(at, 20)) continue;
+    store<u32>(counts, load<u32>(counts) + common(bitmap, invert, universe));
     const unknown = <usize>load<u32>(at, 12);
     if (unknown == 0) continue;
     const missing = unknown + tile * <usize>load<u32>(at, 16);
-    let rows: u64 = 0;
-    for (let word: usize = 0; word < TILE_BYTES; word += 8)
-      rows += popcnt(load<u64>(missing + word) & load<u64>(universe + word));
-    store<u32>(counts + size, load<u32>(counts + size) + <u32>rows);
+    store<u32>(counts + size, load<u32>(counts + size) + common(missing, 0, universe));
   }
+}
+
+/** Rows of a tile that are set in `mask` and, inverted or not, in `bitmap`. */
+function common(bitmap: usize, invert: u64, mask: usize): u32 {
+  let even: u64 = 0,
+    odd: u64 = 0;
+  for (let half: usize = 0; half < TILE_BYTES; half += 64, bitmap += 64, mask += 64) {
+    even +=
+      popcnt((load<u64>(bitmap) ^ invert) & load<u64>(mask)) +
+      popcnt((load<u64>(bitmap, 16) ^ invert) & load<u64>(mask, 16)) +
+      (popcnt((load<u64>(bitmap, 32) ^ invert) & load<u64>(mask, 32)) +
+        popcnt((load<u64>(bitmap, 48) ^ invert) & load<u64>(mask, 48)));
+    odd +=
+      popcnt((load<u64>(bitmap, 8) ^ invert) & load<u64>(mask, 8)) +
+      popcnt((load<u64>(bitmap, 24) ^ invert) & load<u64>(mask, 24)) +
+      (popcnt((load<u64>(bitmap, 40) ^ invert) & load<u64>(mask, 40)) +
+        popcnt((load<u64>(bitmap, 56) ^ invert) & load<u64>(mask, 56)));
+  }
+  return <u32>(even + odd);
 }

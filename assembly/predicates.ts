@@ -28,6 +28,9 @@ const DOUBLES: u32 = 16;
 /**
  * Writes to `failed` the rows of a tile that fail a constraint of `count` predicates, and to `missing`, unless it is 0,
  * those of them that fail for want of a value only. `scratch` is room for one more bitmap and a half.
+ *
+ * `cut`, unless it is 0, is a u32 to which the rows of the bitmap `live` are added that fail by value. The host knows how
+ * many fail by their code.
  */
 export function evaluateAll(
   predicate: usize,
@@ -36,9 +39,11 @@ export function evaluateAll(
   failed: usize,
   missing: usize,
   scratch: usize,
+  cut: usize,
+  live: usize,
 ): void {
   if (count == 1 && missing == 0) {
-    evaluate(predicate, tile, failed, scratch + TILE_BYTES);
+    evaluate(predicate, tile, failed, scratch + TILE_BYTES, cut, live);
     const unknown = <usize>load<u32>(predicate, 4);
     if (unknown == 0) return;
     if (load<u32>(predicate, 8)) include(failed, unknown + <usize>tile * TILE_BYTES);
@@ -48,7 +53,7 @@ export function evaluateAll(
   clear(failed);
   if (missing != 0) clear(missing);
   for (; count > 0; count--, predicate += PREDICATE_BYTES) {
-    evaluate(predicate, tile, scratch, scratch + TILE_BYTES);
+    evaluate(predicate, tile, scratch, scratch + TILE_BYTES, 0, 0);
     const unknown = <usize>load<u32>(predicate, 4);
     if (unknown != 0) {
       exclude(scratch, unknown + <usize>tile * TILE_BYTES);
@@ -62,9 +67,9 @@ export function evaluateAll(
 }
 
 /** Rows of a tile that fail one predicate; what it says of unknown rows is arbitrary. */
-function evaluate(predicate: usize, tile: u32, out: usize, equal: usize): void {
+function evaluate(predicate: usize, tile: u32, out: usize, equal: usize, cut: usize, live: usize): void {
   const kind = load<u32>(predicate);
-  if (kind == 1) range(predicate, tile, out, equal);
+  if (kind == 1) range(predicate, tile, out, equal, cut, live);
   else if (kind == 0) union(predicate, tile, out);
   else if (kind == 2) byteSet(predicate, tile, out);
   else if (kind == 3) wordSet(predicate, tile, out);
@@ -106,7 +111,7 @@ function union(predicate: usize, tile: u32, out: usize): void {
   v128.store(out, v128.xor(none, a7), 112);
 }
 
-function range(predicate: usize, tile: u32, out: usize, equal: usize): void {
+function range(predicate: usize, tile: u32, out: usize, equal: usize, cut: usize, live: usize): void {
   const bits = load<i32>(predicate, 16);
   const has = load<u32>(predicate, 28);
   const planes = <usize>load<u32>(predicate, 12) + <usize>tile * <usize>bits * TILE_BYTES;
@@ -118,15 +123,23 @@ function range(predicate: usize, tile: u32, out: usize, equal: usize): void {
     const row = ((<usize>tile) << TILE_SHIFT) + (half << 3);
     if (has & HIGH_BY_VALUE)
       if (compareAround(planes + half, bits, load<i32>(predicate, 24), out + half, equal, false))
-        byValue(predicate, row, out + half, equal, false);
+        byValue(predicate, row, out + half, equal, false, cut, live);
     if (has & LOW_BY_VALUE)
       if (compareAround(planes + half, bits, load<i32>(predicate, 20), out + half, equal, true))
-        byValue(predicate, row, out + half, equal, true);
+        byValue(predicate, row, out + half, equal, true, cut, live);
   }
 }
 
 /** Compares the rows of half a tile that are set in `equal` with the bound itself; failing ones are added to `out`. */
-function byValue(predicate: usize, row: usize, out: usize, equal: usize, isLow: bool): void {
+function byValue(
+  predicate: usize,
+  row: usize,
+  out: usize,
+  equal: usize,
+  isLow: bool,
+  cut: usize,
+  live: usize,
+): void {
   const values = <usize>load<u32>(predicate, 32);
   const doubles = (load<u32>(predicate, 28) & DOUBLES) != 0;
   for (let at: usize = 0; at < 64; at += 8, row += 64) {
@@ -146,6 +159,11 @@ function byValue(predicate: usize, row: usize, out: usize, equal: usize, isLow: 
       bad |= (<u64>fails) << bit;
     }
     store<u64>(out + at, load<u64>(out + at) | bad);
+    if (cut == 0 || bad == 0) continue;
+    const unknown = <usize>load<u32>(predicate, 4);
+    let rows = bad & load<u64>(live + (row >> 3));
+    if (unknown != 0) rows &= ~load<u64>(unknown + (row >> 3));
+    store<u32>(cut, load<u32>(cut) + <u32>popcnt(rows));
   }
 }
 

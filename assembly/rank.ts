@@ -57,50 +57,67 @@ function across(a: v128, b: v128, c: v128, d: v128): v128 {
 /**
  * Scores the rows in `list` .. `end` and keeps those that may be among the k best, in order of rows. Up to three rows
  * past the end are scored for nothing, so `list` must be followed by 12 readable bytes, which are overwritten.
+ *
+ * All rows of a tile are scored to `scores` before any is looked at: a row's panel is seldom in a near cache, and a branch
+ * on its score that is mispredicted would hold up the loads behind it.
  */
 export function keepBest(
   list: usize,
   end: usize,
+  scores: usize,
   panels: usize,
   count: u32,
   k: u32,
   margin: i32,
   output: usize,
 ): void {
-  let limit = load<i32>(output, 8);
-  let limits = i32x4.splat(limit);
   store<u64>(end, 0);
   store<u32>(end, 0, 8);
-  if (count == 1) {
-    const panel = <usize>load<u32>(panels);
-    const weights = v128.load(panels, 16);
-    for (let at = list; at < end; at += 16) {
-      const scores = across(
-        i32x4.dot_i16x8_s(v128.load(panel + ((<usize>load<u32>(at)) << 4)), weights),
-        i32x4.dot_i16x8_s(v128.load(panel + ((<usize>load<u32>(at, 4)) << 4)), weights),
-        i32x4.dot_i16x8_s(v128.load(panel + ((<usize>load<u32>(at, 8)) << 4)), weights),
-        i32x4.dot_i16x8_s(v128.load(panel + ((<usize>load<u32>(at, 12)) << 4)), weights),
-      );
-      if (v128.any_true(i32x4.le_s(scores, limits))) {
-        limit = keepFour(at, end, scores, limit, k, margin, output);
-        limits = i32x4.splat(limit);
-      }
-    }
-  } else {
-    for (let at = list; at < end; at += 16) {
-      const scores = across(
-        partial((<usize>load<u32>(at)) << 4, panels, count),
-        partial((<usize>load<u32>(at, 4)) << 4, panels, count),
-        partial((<usize>load<u32>(at, 8)) << 4, panels, count),
-        partial((<usize>load<u32>(at, 12)) << 4, panels, count),
-      );
-      if (v128.any_true(i32x4.le_s(scores, limits))) {
-        limit = keepFour(at, end, scores, limit, k, margin, output);
-        limits = i32x4.splat(limit);
-      }
-    }
+  let limit = load<i32>(output, 8);
+  const least =
+    count == 1 ? scoreOne(list, end, scores, panels) : scoreMany(list, end, scores, panels, count);
+  let limits = i32x4.splat(limit);
+  if (!v128.any_true(i32x4.le_s(least, limits))) return;
+  for (; list < end; list += 16, scores += 16) {
+    const four = v128.load(scores);
+    if (!v128.any_true(i32x4.le_s(four, limits))) continue;
+    limit = keepFour(list, end, four, limit, k, margin, output);
+    limits = i32x4.splat(limit);
   }
   store<i32>(output, limit, 8);
+}
+
+/** Scores over one panel; returns the least of each lane. */
+function scoreOne(list: usize, end: usize, scores: usize, panels: usize): v128 {
+  const panel = <usize>load<u32>(panels);
+  const weights = v128.load(panels, 16);
+  let least = i32x4.splat(i32.MAX_VALUE);
+  for (; list < end; list += 16, scores += 16) {
+    const four = across(
+      i32x4.dot_i16x8_s(v128.load(panel + ((<usize>load<u32>(list)) << 4)), weights),
+      i32x4.dot_i16x8_s(v128.load(panel + ((<usize>load<u32>(list, 4)) << 4)), weights),
+      i32x4.dot_i16x8_s(v128.load(panel + ((<usize>load<u32>(list, 8)) << 4)), weights),
+      i32x4.dot_i16x8_s(v128.load(panel + ((<usize>load<u32>(list, 12)) << 4)), weights),
+    );
+    v128.store(scores, four);
+    least = i32x4.min_s(least, four);
+  }
+  return least;
+}
+
+function scoreMany(list: usize, end: usize, scores: usize, panels: usize, count: u32): v128 {
+  let least = i32x4.splat(i32.MAX_VALUE);
+  for (; list < end; list += 16, scores += 16) {
+    const four = across(
+      partial((<usize>load<u32>(list)) << 4, panels, count),
+      partial((<usize>load<u32>(list, 4)) << 4, panels, count),
+      partial((<usize>load<u32>(list, 8)) << 4, panels, count),
+      partial((<usize>load<u32>(list, 12)) << 4, panels, count),
+    );
+    v128.store(scores, four);
+    least = i32x4.min_s(least, four);
+  }
+  return least;
 }
 
 /** Keeps the rows of a group of four that are not beyond the limit; returns the new limit. */

@@ -9,7 +9,8 @@ import { decode, keepBest } from "./rank";
  *   job          0 u32 queries   4 u32 address of the queries   8 u32 constraints   12 u32 address of the constraints
  *               16 u32 panel to be read ahead, or 0
  *   constraint   0 u32 predicates   4 u32 address of the predicates   8 u32 slot   12 u32 slot of unknown rows, or 0
- *   (32 bytes)   computed per tile, once for all queries of the batch
+ *   (32 bytes)  16 u32 offset in a thread's memory of its `cut` count (predicates.ts), or 0   20 u32 bitmap of live rows
+ *                computed per tile, once for all queries of the batch
  *   query        0 u32 constraints   4 u32 address of references (combine.ts)   8 u32 address of the universe bitmap
  *   (32 bytes)  12 u32 panels   16 u32 address of the list of panels   20 u32 k   24 i32 margin
  *               28 u32 0: all rows, 1: counts and the best rows
@@ -17,7 +18,9 @@ import { decode, keepBest } from "./rank";
  * A thread's own memory, so that threads never write to the same place:
  *
  *   0 zeroes   128 passing   256 once   384 scratch of one bitmap and a half   576 rows of a tile, u32[1024 + 12]
- *   4736 sink of readAhead   4800 slots, one bitmap each, numbered from 1        outputs: 32 bytes per query (rank.ts), initialised by the host
+ *   4736 sink of readAhead   4752 scores of a tile, i32[1024 + 12]
+ *   8960 slots, one bitmap each, numbered from 1; cut counts
+ *   outputs: 32 bytes per query (rank.ts), initialised by the host
  *
  * A reference with tile stride 0 holds a slot number instead of an address until `bind`.
  */
@@ -26,7 +29,8 @@ const ONCE: usize = 256;
 const SCRATCH: usize = 384;
 const ROWS: usize = 576;
 const SINK: usize = 4736;
-const SLOTS: usize = 4800;
+const SCORES: usize = 4752;
+const SLOTS: usize = 8960;
 const CONSTRAINT_BYTES: usize = 32;
 const QUERY_BYTES: usize = 32;
 const OUTPUT_BYTES: usize = 32;
@@ -78,6 +82,8 @@ function compute(job: usize, own: usize, tile: u32): void {
       slot(own, load<u32>(constraint, 8)),
       missing == 0 ? 0 : slot(own, missing),
       own + SCRATCH,
+      load<u32>(constraint, 16) == 0 ? 0 : own + <usize>load<u32>(constraint, 16),
+      <usize>load<u32>(constraint, 20),
     );
   }
 }
@@ -119,6 +125,7 @@ function answer(query: usize, own: usize, output: usize, tile: u32): void {
   keepBest(
     own + ROWS,
     end,
+    own + SCORES,
     <usize>load<u32>(query, 16),
     load<u32>(query, 12),
     load<u32>(query, 20),

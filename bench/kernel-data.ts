@@ -39,7 +39,7 @@ export const categoryNames = ["model", "vendor", "architecture", "tier", "region
 const categorySizes = [24, 4, 8, 4, 32, 6] as const;
 export const flagCount = 12;
 /** Numeric columns that are scored, and whether more is better. */
-const criteria = [
+export const criteria = [
   { column: 0, more: false },
   { column: 1, more: false },
   { column: 4, more: true },

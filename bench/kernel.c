@@ -5,8 +5,10 @@
 //
 //   kernel IMAGE REPEATS -> one JSON line {"single": us, "batch": us, "checksum": [single, batch], "stream": bytes/s}
 //
-// Image: u32 bytes of memory, tiles, jobs, then per job u32 address, own, outputs, queries and u32 [8] per query (what
-// its output block holds at the start), then the memory. The last job is the batch. Structures are as assembly/ draws.
+// Image: u32 bytes of memory, tiles, jobs, then per job u32 address, own, outputs, queries, cuts, cut words; u32[8] per
+// query, what its output block holds at the start; u32[4 * constraints] per query: failed and unknown rows known
+// beforehand, zeroes, and which cut word holds further failed ones (from 1; 0 none). Then the memory. The last job is the
+// batch. Structures are as assembly/ draws.
 #include <immintrin.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,7 +27,7 @@ typedef int32_t i32;
 #define WIDTH 128
 #endif
 typedef u64 vector __attribute__((vector_size(WIDTH / 8), may_alias));
-enum { TILE = 1024, BITMAP = 128, VECTORS = TILE / WIDTH, OWN_SCRATCH = 384, OWN_ROWS = 576, OWN_SLOTS = 4800 };
+enum { TILE = 1024, BITMAP = 128, VECTORS = TILE / WIDTH, OWN_SCRATCH = 384, OWN_ROWS = 576, OWN_SCORES = 4752, OWN_SLOTS = 8960 };
 #define UNROLL _Pragma("GCC unroll 8")
 #define EACH UNROLL for (int v = 0; v < VECTORS; v++)
 #define HALF UNROLL for (int v = 0; v < VECTORS / 2; v++)
@@ -87,7 +89,7 @@ static int compare_around(const vector *planes, int bits, i32 c, vector *out, ve
 #endif
 }
 
-static void by_value(u32 predicate, u32 row, u64 *out, const u64 *equal, int low) {
+static void by_value(u32 predicate, u32 row, u64 *out, const u64 *equal, int low, u32 *cut, u32 live) {
   u32 values = word(predicate + 32);
   int doubles = word(predicate + 28) & 16;
   double min = *(double *)(memory + predicate + 48), max = *(double *)(memory + predicate + 56);
@@ -107,10 +109,15 @@ static void by_value(u32 predicate, u32 row, u64 *out, const u64 *equal, int low
       bad |= (u64)fails << bit;
     }
     out[at] |= bad;
+    if (!cut || !bad) continue;
+    u32 unknown = word(predicate + 4);
+    bad &= *(u64 *)(memory + live + row / 8);
+    if (unknown) bad &= ~*(u64 *)(memory + unknown + row / 8);
+    *cut += __builtin_popcountll(bad);
   }
 }
 
-static void range(u32 predicate, u32 tile, vector *out, vector *equal) {
+static void range(u32 predicate, u32 tile, vector *out, vector *equal, u32 *cut, u32 live) {
   int bits = word(predicate + 16);
   u32 has = word(predicate + 28);
   const vector *planes = (vector *)(memory + word(predicate + 12) + tile * bits * BITMAP);
@@ -124,9 +131,9 @@ static void range(u32 predicate, u32 tile, vector *out, vector *equal) {
   for (int half = 0; half < VECTORS; half += VECTORS / 2) {
     u32 row = tile * TILE + half * WIDTH;
     if (has & 8 && compare_around(planes + half, bits, most, out + half, equal, 0))
-      by_value(predicate, row, (u64 *)(out + half), (u64 *)equal, 0);
+      by_value(predicate, row, (u64 *)(out + half), (u64 *)equal, 0, cut, live);
     if (has & 4 && compare_around(planes + half, bits, least, out + half, equal, 1))
-      by_value(predicate, row, (u64 *)(out + half), (u64 *)equal, 1);
+      by_value(predicate, row, (u64 *)(out + half), (u64 *)equal, 1, cut, live);
   }
 }
 
@@ -143,10 +150,10 @@ static void either(u32 predicate, u32 tile, vector *out) {
   EACH out[v] = none ^ a[v];
 }
 
-static void evaluate(u32 predicate, u32 tile, vector *out, vector *equal) {
+static void evaluate(u32 predicate, u32 tile, vector *out, vector *equal, u32 *cut, u32 live) {
   u32 kind = word(predicate);
   if (kind == 1) {
-    range(predicate, tile, out, equal);
+    range(predicate, tile, out, equal, cut, live);
   } else if (kind == 0) {
     either(predicate, tile, out);
   } else {
@@ -156,8 +163,8 @@ static void evaluate(u32 predicate, u32 tile, vector *out, vector *equal) {
 }
 
 /** The bench's constraints have one predicate each. */
-static void evaluate_all(u32 predicate, u32 tile, u8 *own, vector *failed) {
-  evaluate(predicate, tile, failed, (vector *)(own + OWN_SCRATCH + BITMAP));
+static void evaluate_all(u32 predicate, u32 tile, u8 *own, vector *failed, u32 cut, u32 live) {
+  evaluate(predicate, tile, failed, (vector *)(own + OWN_SCRATCH + BITMAP), cut ? (u32 *)(own + cut) : 0, live);
   u32 unknown = word(predicate + 4);
   if (!unknown) return;
   const vector *missing = (vector *)(memory + unknown + tile * BITMAP);
@@ -194,37 +201,30 @@ static void tally(const u32 *reference, int count, u32 tile, const vector *unive
   }
 }
 
+static u32 common(const void *bitmap, u32 inverted, const void *mask) {
+#if WIDTH == 512
+  __m512i invert = _mm512_set1_epi32(inverted);
+  const __m512i *f = bitmap, *m = mask;
+  return _mm512_reduce_add_epi64(_mm512_add_epi64(_mm512_popcnt_epi64(_mm512_and_si512(_mm512_xor_si512(f[0], invert), m[0])),
+                                                  _mm512_popcnt_epi64(_mm512_and_si512(_mm512_xor_si512(f[1], invert), m[1]))));
+#else
+  u64 invert = (u64)(int64_t)(i32)inverted, even = 0, odd = 0;
+  const u64 *f = bitmap, *m = mask;
+  UNROLL for (int at = 0; at < 16; at += 2) {
+    even += __builtin_popcountll((f[at] ^ invert) & m[at]);
+    odd += __builtin_popcountll((f[at + 1] ^ invert) & m[at + 1]);
+  }
+  return even + odd;
+#endif
+}
+
 static void count_failures(const u32 *reference, int count, u32 tile, const void *universe, const void *once, u32 *counts) {
   for (int index = 0; index < count; index++, reference += 8) {
-    const void *bitmap = memory + reference[0] + tile * reference[1];
-    u64 failed = 0, sole = 0;
-#if WIDTH == 512
-    __m512i invert = _mm512_set1_epi32(reference[2]);
-    __m512i f0 = _mm512_xor_si512(_mm512_load_si512(bitmap), invert);
-    __m512i f1 = _mm512_xor_si512(_mm512_load_si512((const u8 *)bitmap + 64), invert);
-#define BOTH(of)                                                                              \
-  _mm512_reduce_add_epi64(_mm512_add_epi64(                                                   \
-      _mm512_popcnt_epi64(_mm512_and_si512(f0, _mm512_load_si512(of))),                       \
-      _mm512_popcnt_epi64(_mm512_and_si512(f1, _mm512_load_si512((const u8 *)(of) + 64)))))
-    failed = BOTH(universe);
-    sole = BOTH(once);
-#else
-    u64 invert = (u64)(int64_t)(i32)reference[2];
-    const u64 *f = bitmap, *u = universe, *o = once;
-#pragma GCC unroll 16
-    for (int at = 0; at < 16; at++) {
-      u64 fails = f[at] ^ invert;
-      failed += __builtin_popcountll(fails & u[at]);
-      sole += __builtin_popcountll(fails & o[at]);
-    }
-#endif
-    counts[index] += failed;
-    counts[2 * count + index] += sole;
-    if (!reference[3]) continue;
-    const u64 *missing = (u64 *)(memory + reference[3] + tile * reference[4]), *all = universe;
-    u64 rows = 0;
-    for (int at = 0; at < 16; at++) rows += __builtin_popcountll(missing[at] & all[at]);
-    counts[count + index] += rows;
+    const u8 *bitmap = memory + reference[0] + tile * reference[1];
+    counts[2 * count + index] += common(bitmap, reference[2], once);
+    if (reference[5]) continue;
+    counts[index] += common(bitmap, reference[2], universe);
+    if (reference[3]) counts[count + index] += common(memory + reference[3] + tile * reference[4], 0, universe);
   }
 }
 
@@ -282,22 +282,26 @@ static i32 keep(u32 row, i32 score, i32 limit, u32 k, i32 margin, u32 *output) {
   return heap[0] > INT32_MAX - margin ? INT32_MAX : heap[0] + margin;
 }
 
-static void keep_best(u32 *list, u32 *end, u32 panels, u32 k, i32 margin, u32 *output) {
+static void keep_best(u32 *list, u32 *end, __m128i *scores, u32 panels, u32 k, i32 margin, u32 *output) {
   const __m128i *panel = (__m128i *)(memory + word(panels));
-  __m128i weights = _mm_load_si128((__m128i *)(memory + panels + 16));
-  i32 limit = output[2];
+  __m128i weights = _mm_load_si128((__m128i *)(memory + panels + 16)), least = _mm_set1_epi32(INT32_MAX);
   end[0] = end[1] = end[2] = 0;
-  for (u32 *at = list; at < end; at += 4) {
+  __m128i *next = scores;
+  for (u32 *at = list; at < end; at += 4, next++) {
 #define DOT(n) _mm_madd_epi16(_mm_load_si128(panel + at[n]), weights)
     __m128i a = DOT(0), b = DOT(1), c = DOT(2), d = DOT(3);
     __m128i ab = _mm_add_epi32(_mm_unpacklo_epi64(a, b), _mm_unpackhi_epi64(a, b));
     __m128i cd = _mm_add_epi32(_mm_unpacklo_epi64(c, d), _mm_unpackhi_epi64(c, d));
 #define PICK(order) (__m128i) _mm_shuffle_ps((__m128)ab, (__m128)cd, order)
-    __m128i scores = _mm_add_epi32(PICK(0x88), PICK(0xdd));
-    if (_mm_movemask_epi8(_mm_cmpgt_epi32(scores, _mm_set1_epi32(limit))) == 0xffff) continue;
-    i32 four[4];
-    _mm_storeu_si128((__m128i *)four, scores);
-    for (int n = 0; n < 4 && at + n < end; n++) limit = keep(at[n], four[n], limit, k, margin, output);
+    *next = _mm_add_epi32(PICK(0x88), PICK(0xdd));
+    least = _mm_min_epi32(least, *next);
+  }
+  i32 limit = output[2];
+#define NONE(of) (_mm_movemask_epi8(_mm_cmpgt_epi32(of, _mm_set1_epi32(limit))) == 0xffff)
+  if (NONE(least)) return;
+  for (u32 *at = list; at < end; at += 4, scores++) {
+    if (NONE(*scores)) continue;
+    for (int n = 0; n < 4 && at + n < end; n++) limit = keep(at[n], ((i32 *)scores)[n], limit, k, margin, output);
   }
   output[2] = limit;
 }
@@ -318,7 +322,7 @@ static void answer(u32 query, u8 *own, u32 *output, u32 tile) {
   u32 *rows = (u32 *)(own + OWN_ROWS), *end = decode((u64 *)passing, tile * TILE, rows);
   if (end == rows) return;
   output[0] += end - rows;
-  keep_best(rows, end, of[4], of[5], of[6], output);
+  keep_best(rows, end, (__m128i *)(own + OWN_SCORES), of[4], of[5], of[6], output);
 }
 
 static void run(u32 job, u32 own, u32 outputs, u32 tiles) {
@@ -335,7 +339,8 @@ static void run(u32 job, u32 own, u32 outputs, u32 tiles) {
   for (u32 tile = 0; tile < tiles; tile++) {
     for (u32 n = 0; n < of[2]; n++) {
       const u32 *constraint = words(of[3] + 32 * n);
-      evaluate_all(constraint[1], tile, memory + own, (vector *)(memory + own + OWN_SLOTS + (constraint[2] - 1) * BITMAP));
+      evaluate_all(constraint[1], tile, memory + own, (vector *)(memory + own + OWN_SLOTS + (constraint[2] - 1) * BITMAP),
+                   constraint[4], constraint[5]);
     }
     if (of[4]) read_ahead(memory + of[4] + tile * TILE * 16);
     for (u32 index = 0; index < of[0]; index++)
@@ -344,22 +349,28 @@ static void run(u32 job, u32 own, u32 outputs, u32 tiles) {
 }
 
 typedef struct {
-  u32 address, own, outputs, queries, *start;
+  u32 address, own, outputs, queries, cuts, cut_words, *start, **known;
 } Job;
+
+static u32 constraints(const Job *job, u32 query) { return words(words(job->address)[1] + 32 * query)[0]; }
 
 static void begin(const Job *job) {
   memcpy(memory + job->outputs, job->start, 32 * job->queries);
+  memset(memory + job->own + job->cuts, 0, 4 * job->cut_words);
   for (u32 n = 0; n < job->queries; n++)
-    memset(words(words(job->outputs + 32 * n)[6]), 0, 12 * words(words(job->address)[1] + 32 * n)[0]);
+    memcpy(words(words(job->outputs + 32 * n)[6]), job->known[n], 12 * constraints(job, n));
 }
 
 static u32 checksum(const Job *job) {
   u32 sum = 0;
+  const u32 *cuts = words(job->own + job->cuts);
   for (u32 n = 0; n < job->queries; n++) {
-    const u32 *output = words(job->outputs + 32 * n), *counts = words(output[6]), *kept = words(output[4]);
-    u32 count = 3 * words(words(job->address)[1] + 32 * n)[0];
+    const u32 *output = words(job->outputs + 32 * n), *kept = words(output[4]);
+    u32 *counts = words(output[6]), count = constraints(job, n);
+    for (u32 at = 0; at < count; at++)
+      if (job->known[n][3 * count + at]) counts[at] += cuts[job->known[n][3 * count + at] - 1];
     sum += output[0] * 31;
-    for (u32 at = 0; at < count; at++) sum += counts[at] * (at + 1);
+    for (u32 at = 0; at < 3 * count; at++) sum += counts[at] * (at + 1);
     for (u32 at = 0; at < output[1]; at++)
       if ((i32)kept[2 * at + 1] <= (i32)output[2]) sum += (kept[2 * at] + 1) * 7;
   }
@@ -403,9 +414,16 @@ int main(int count, char **argument) {
   if (!file || fread(head, 4, 3, file) != 3) return 1;
   Job *jobs = calloc(head[2], sizeof(Job));
   for (u32 n = 0; n < head[2]; n++) {
-    if (fread(&jobs[n], 4, 4, file) != 4) return 1;
+    if (fread(&jobs[n], 4, 6, file) != 6) return 1;
     jobs[n].start = malloc(32 * jobs[n].queries);
     if (fread(jobs[n].start, 32, jobs[n].queries, file) != jobs[n].queries) return 1;
+    jobs[n].known = malloc(sizeof(u32 *) * jobs[n].queries);
+    for (u32 query = 0; query < jobs[n].queries; query++) {
+      u32 count;
+      if (fread(&count, 4, 1, file) != 1) return 1;
+      jobs[n].known[query] = malloc(4 * count);
+      if (fread(jobs[n].known[query], 4, count, file) != count) return 1;
+    }
   }
   memory = mmap(0, head[0], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED || fread(memory, 1, head[0], file) != head[0]) return 1;

@@ -14,6 +14,7 @@ import {
 import { measure, say, type Variant } from "./measure.ts";
 import { NativeKernel, type NativeResult } from "./native-kernel.ts";
 import { PlainScan } from "./plain-scan.ts";
+import { ReferenceKernel } from "./reference-kernel.ts";
 import { type Aim, aim, machine, median, print, spread } from "./report.ts";
 
 /** One measured variant of one case. */
@@ -41,6 +42,8 @@ function verify(outcomes: Readonly<Record<string, (index: number) => Outcome>>, 
 interface Setting {
   readonly rounds: number;
   readonly native: NativeKernel | null;
+  /** Null where it is not beside the project. */
+  readonly reference: ReferenceKernel | null;
 }
 
 interface SizeResult {
@@ -54,7 +57,7 @@ interface SizeResult {
 /** Objects are asked at most this many intents per round where there are this many offers. */
 const fewIntents = (offers: number): number => (offers >= 1e6 ? 2 : 16);
 
-function measureSize(offers: number, profile: Profile, { rounds, native }: Setting): SizeResult {
+function measureSize(offers: number, profile: Profile, { rounds, native, reference }: Setting): SizeResult {
   say(`${offers} offers, ${profile} intents`);
   const columns = makeColumns(offers, 11);
   const intents = makeIntents(256, profile, 77);
@@ -104,7 +107,8 @@ function measureSize(offers: number, profile: Profile, { rounds, native }: Setti
       },
     };
   });
-  const rawBatch = kernel.written(queries.slice(0, 16));
+  const batch16 = queries.slice(0, 16);
+  const rawBatch = kernel.written(batch16);
   const variants: Variant[] = [
     each("kernel", 16, (_, query) => void rankExactly(kernel.select(query), query, scores)),
     ...batches,
@@ -118,6 +122,12 @@ function measureSize(offers: number, profile: Profile, { rounds, native }: Setti
     },
     { name: "kernel_run", intents: 16, size: 16, run: () => rawBatch.run() },
     each("f32_scan", 16, (_, query) => void rankExactly(floats.select(query), query, scores)),
+    {
+      name: "f32_scan",
+      intents: 16,
+      size: 16,
+      run: () => void floats.selectAll(batch16),
+    },
     each(
       "f32_plain",
       16,
@@ -132,9 +142,18 @@ function measureSize(offers: number, profile: Profile, { rounds, native }: Setti
     each("aos_js", fewIntents(offers), (intent) => void objects.run(intent)),
   ];
   const predicates = queries[0]!.constraints.length;
-  const image = native?.image(kernel, queries.slice(0, 16));
+  const image = native?.image(kernel, batch16);
+  const referenceImage = reference?.image(
+    columns,
+    some,
+    batch16.map((query) => ({ ...kernel.select(query), best: [...kernel.feasible(query).subarray(0, 16)] })),
+  );
   const times = new Map<string, number[]>();
   const results = new Map<string, NativeResult[]>();
+  const referenceTimes = new Map<string, number[]>();
+  const note = (key: string, value: number): void => {
+    referenceTimes.set(key, [...(referenceTimes.get(key) ?? []), value]);
+  };
   // the native twin runs between rounds, so that it meets the same disturbances
   const blocks = native === null ? 1 : Math.min(3, rounds);
   for (let block = 0; block < blocks; block++) {
@@ -143,6 +162,10 @@ function measureSize(offers: number, profile: Profile, { rounds, native }: Setti
     for (const variant of native?.variants ?? []) {
       const result = native!.run(variant, image!, 5);
       results.set(variant, [...(results.get(variant) ?? []), result]);
+      if (referenceImage === undefined || !reference!.variants.includes(variant)) continue;
+      const { single, batch } = reference!.run(variant, referenceImage, 5);
+      note(`${variant}_reference 1`, single);
+      note(`${variant}_reference 16`, batch);
     }
   }
   for (const [variant, list] of results)
@@ -150,7 +173,7 @@ function measureSize(offers: number, profile: Profile, { rounds, native }: Setti
       checksum: [single],
     } of list)
       if (single !== kernelChecksum(raw)) throw new Error(`${variant} disagrees with the kernel`);
-  const cases = [...times].map(([key, list]): Case => {
+  const cases = [...times, ...referenceTimes].map(([key, list]): Case => {
     const [variant, count] = key.split(" ") as [string, string];
     return {
       offers,
@@ -172,7 +195,7 @@ function measureSize(offers: number, profile: Profile, { rounds, native }: Setti
     }
   return {
     cases,
-    bytesPerOffer: kernel.bytes / offers,
+    bytesPerOffer: kernel.columnBytes / offers,
     checksum: sum,
     native: Object.fromEntries([...results].map(([variant, list]) => [variant, list[0]!])),
     wasmStream: plain.stream(),
@@ -196,7 +219,8 @@ function kernelChecksum(jobs: readonly ReturnType<WasmTable["written"]>[]): numb
 
 type Ratios = Readonly<Record<string, Record<string, number>>>;
 
-function ratiosOf(cases: readonly Case[]): Ratios {
+/** Time of others over the kernel's, and the kernel's over C's, by variant and offers. */
+function ratiosOf(cases: readonly Case[], names: readonly string[]): Ratios {
   const time = (variant: string, offers: number, intents = 1): number | undefined =>
     cases.find(
       (one) =>
@@ -207,22 +231,34 @@ function ratiosOf(cases: readonly Case[]): Ratios {
     const kernel = time("kernel", offers);
     const raw = time("kernel_run", offers);
     if (kernel === undefined || raw === undefined) continue;
-    for (const variant of ["typed_js", "aos_js", "f32_scan", "f32_plain"]) {
+    for (const variant of names) {
+      const other = time(variant, offers);
+      if (other === undefined) continue;
       ratios[variant] ??= {};
-      ratios[variant][String(offers)] = time(variant, offers)! / kernel;
-    }
-    for (const variant of ["c128", "c_native"]) {
-      const native = time(variant, offers);
-      if (native === undefined) continue;
-      ratios[variant] ??= {};
-      ratios[variant][String(offers)] = raw / native;
+      ratios[variant][String(offers)] = variant.startsWith("c") ? raw / other : other / kernel;
     }
   }
   return ratios;
 }
 
+/** Time of the project's C over that of the reference, by width and offers, one intent at a time. */
+function twinRatios(cases: readonly Case[]): Ratios {
+  const ratios: Record<string, Record<string, number>> = {};
+  for (const { variant, intents, offers, predicates, us_per_intent: reference } of cases) {
+    if (!variant.endsWith("_reference") || intents !== 1 || predicates !== 10) continue;
+    const width = variant.replace("_reference", "");
+    const twin = cases.find(
+      (one) =>
+        one.variant === width && one.intents === 1 && one.offers === offers && one.predicates === predicates,
+    )!;
+    ratios[width] ??= {};
+    ratios[width][String(offers)] = twin.us_per_intent / reference;
+  }
+  return ratios;
+}
+
 /** The aims that concern what was measured. */
-function aimsOf(ratios: Ratios, pairs: Readonly<Record<string, number>>): Aim[] {
+function aimsOf(ratios: Ratios, twin: Ratios, pairs: Readonly<Record<string, number>>): Aim[] {
   const aims: Aim[] = [];
   const atLeast = (name: string, variant: string, offers: number, least: number): void => {
     const value = ratios[variant]?.[String(offers)];
@@ -241,6 +277,10 @@ function aimsOf(ratios: Ratios, pairs: Readonly<Record<string, number>>): Aim[] 
     atLeast("times faster than typed arrays", "typed_js", offers, least);
   for (const offers of [1e4, 1e5, 1e6]) atMost("times the 128-bit C twin", "c128", offers, 1.2);
   for (const offers of [1e4, 1e5, 1e6]) atMost("times the native C twin", "c_native", offers, 1.5);
+  for (const [width, bySize] of Object.entries(twin))
+    for (const [offers, value] of Object.entries(bySize))
+      if (Number(offers) >= 1e4)
+        aims.push(aim(`c_twin_vs_reference, ${width}, ${offers} offers`, value, { most: 1.05 }));
   atLeast("times faster than f32 columns, all else equal", "f32_scan", 1e6, 1.5);
   atLeast("times faster than the plain f32 scan", "f32_plain", 1e5, 3);
   atLeast("times faster than the plain f32 scan", "f32_plain", 1e6, 2.4);
@@ -273,16 +313,25 @@ export async function bench(args: readonly string[]): Promise<void> {
   const rounds = Number(values.rounds);
   const compiled = new NativeKernel();
   const native = compiled.variants.length > 0 ? compiled : null;
+  const beside = new ReferenceKernel(compiled.flags);
+  if (beside.variants.length === 0) say("the reference in C is not here: c_twin_vs_reference is left out");
   const results = sizes.flatMap((offers) =>
     (["typical", "full"] as const).map((profile) => ({
       offers,
       profile,
-      ...measureSize(offers, profile, { rounds, native }),
+      ...measureSize(offers, profile, {
+        rounds,
+        native,
+        reference: profile === "typical" && offers >= 1e4 && beside.variants.length > 0 ? beside : null,
+      }),
     })),
   );
   compiled.dispose();
+  beside.dispose();
   const cases = results.flatMap((one) => one.cases);
-  const ratios = ratiosOf(cases);
+  const ratios = ratiosOf(cases, ["typed_js", "aos_js", "f32_scan", "c128", "c_native"]);
+  const plain = ratiosOf(cases, ["f32_plain"]);
+  const twin = twinRatios(cases);
   const pairs = Object.fromEntries(
     sizes.map((offers) => {
       const batch = cases.find(
@@ -301,7 +350,7 @@ export async function bench(args: readonly string[]): Promise<void> {
   const full = results.filter(({ profile, offers }) => profile === "full" && offers >= 1e5);
   const bytes = (full.length > 0 ? full : results).map((one) => one.bytesPerOffer);
   const aims = [
-    ...aimsOf(ratios, pairs),
+    ...aimsOf({ ...ratios, ...plain }, twin, pairs),
     ...threads.map(({ offers, speedup }) =>
       aim(`times faster with two threads, ${offers} offers`, speedup, { least: 1.8 }),
     ),
@@ -317,6 +366,8 @@ export async function bench(args: readonly string[]): Promise<void> {
     ratios,
     pairs_per_s: pairs,
     bytes_per_offer: Math.max(...bytes),
+    plain_scan: plain["f32_plain"],
+    c_twin_vs_reference: twin,
     updates,
     threads,
     cold_start_ms: Object.fromEntries(

@@ -21,14 +21,16 @@ const source = fileURLToPath(new URL("./kernel.c", import.meta.url));
 /** The C twin compiled for both widths, or null where there is no gcc (or no x86). */
 export class NativeKernel {
   readonly #folder: string = mkdtempSync(join(tmpdir(), "kernel-twin-"));
+  /** By variant. */
+  readonly flags: Readonly<Record<string, readonly string[]>>;
   readonly variants: readonly string[];
 
   constructor() {
-    const builds: Record<string, readonly string[]> = {
+    this.flags = {
       c128: ["-msse4.2", "-mpopcnt", "-mbmi", "-DWIDTH=128"],
       c_native: ["-march=native", `-DWIDTH=${this.#hasWideVectors() ? 512 : 128}`],
     };
-    this.variants = Object.entries(builds)
+    this.variants = Object.entries(this.flags)
       .filter(([name, flags]) => {
         try {
           execFileSync("gcc", ["-O3", ...flags, "-o", join(this.#folder, name), source], { stdio: "ignore" });
@@ -50,9 +52,17 @@ export class NativeKernel {
     const { u8, top } = table.memory;
     const bytes = Math.ceil(top / 65536) * 65536;
     const head = [bytes, Math.ceil(table.rows / 1024), jobs.length];
-    for (const { address, start } of jobs) {
+    for (const { job, start } of jobs) {
       const { own, outputs, words } = start();
-      head.push(address, own, outputs, words.length / 8, ...words);
+      head.push(job.block.at, own, outputs, words.length / 8, job.cuts, job.cutWords, ...words);
+      for (const { counted } of job.parts)
+        head.push(
+          counted.length * 4,
+          ...counted.map((one) => one?.failed ?? 0),
+          ...counted.map((one) => one?.unknown ?? 0),
+          ...counted.map(() => 0),
+          ...counted.map((one) => one?.cut ?? 0),
+        );
     }
     writeSync(file, Uint32Array.from(head));
     for (let at = 0; at < bytes; at += 1 << 28)

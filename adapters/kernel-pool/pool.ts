@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
+import type { KernelHost, Runner } from "../../engine/kernel/host.ts";
 import { kernelModule, sharedKernelModule } from "../../engine/kernel/load.ts";
-import type { KernelHost, Runner } from "../../engine/kernel/wasm.ts";
 import { AdapterError } from "../port.ts";
 import { type Attach, control, state, type WorkerInput } from "./protocol.ts";
 

@@ -1,4 +1,5 @@
 import type { Block, KernelMemory } from "./memory.ts";
+import { bitCount } from "./unknown-rows.ts";
 
 /** What the bitmaps need of the table. */
 interface Host {
@@ -6,12 +7,15 @@ interface Host {
   readonly capacity: number;
 }
 
-interface Bounds {
+/** Bounds with the rows whose known values are outside: a bitmap, and how many. */
+export interface Bounds {
   readonly min: number;
   readonly max: number;
-  /** Known values outside the bounds. */
   readonly outside: Block;
+  count: number;
 }
+
+const isOutside = ({ min, max }: Bounds, value: number): boolean => value < min || value > max;
 
 /**
  * The first few bounds a column is asked for, each as a bitmap of the rows whose value lies outside. Comparing every value
@@ -31,31 +35,36 @@ export class FirstBounds {
     return this.#known.length === 0;
   }
 
-  /** Bitmap of the known values outside the bounds, valid until `dispose`; null for further bounds than are kept. */
-  outside(values: Float64Array, min: number, max: number): Block | null {
+  /** What is outside of bounds, valid until `dispose`; null for further bounds than are kept. */
+  of(values: Float64Array, min: number, max: number): Bounds | null {
     const known = this.#known.find((one) => one.min === min && one.max === max);
-    if (known !== undefined) return known.outside;
+    if (known !== undefined) return known;
     if (this.#known.length === this.#most) return null;
     const { memory, capacity } = this.#host;
     const outside = memory.allocate(capacity / 8);
     const { u32 } = memory;
+    let count = 0;
     for (let row = 0, at = outside.at >> 2; row < capacity; at++) {
       let word = 0;
       // NaN is on neither side
       for (let bit = 0; bit < 32; bit++, row++)
         word |= Number(values[row]! < min || values[row]! > max) << bit;
       u32[at] = word;
+      count += bitCount(word);
     }
-    this.#known.push({ min, max, outside });
-    return outside;
+    const bounds = { min, max, outside, count };
+    this.#known.push(bounds);
+    return bounds;
   }
 
-  set(row: number, value: number): void {
+  /** A row's value has changed; NaN is outside of nothing. */
+  set(row: number, before: number, value: number): void {
     const { u8 } = this.#host.memory;
-    const bit = 1 << (row & 7);
-    for (const { min, max, outside } of this.#known) {
-      const at = outside.at + (row >> 3);
-      u8[at] = value < min || value > max ? u8[at]! | bit : u8[at]! & ~bit;
+    for (const bounds of this.#known) {
+      const change = Number(isOutside(bounds, value)) - Number(isOutside(bounds, before));
+      if (change === 0) continue;
+      bounds.count += change;
+      u8[bounds.outside.at + (row >> 3)]! ^= 1 << (row & 7);
     }
   }
 

@@ -1,24 +1,31 @@
 import type { Block } from "./memory.ts";
-import type { StoreHost } from "./numeric-store.ts";
+import type { Failing, StoreHost } from "./numeric-store.ts";
 import { type PredicateCode, unionOf } from "./predicate-code.ts";
 import type { Predicate } from "./query.ts";
+import { UnknownRows } from "./unknown-rows.ts";
 
-/** One yes/no column: a bitmap of yes, and one of unknown rows. */
+/** One yes/no column: a bitmap of yes, and one of unknown rows where there are any. */
 export class FlagStore {
   readonly name: string;
   /** 0 no, 1 yes, 2 unknown; rows nobody set are unknown. */
   values: Uint8Array;
-  /** Counts changes, for what is derived from the column. */
+  /** Counts changes of values. */
   version = 0;
+  /** Counts changes of what encoded predicates point to or were encoded from. */
+  layout = 0;
   readonly #host: StoreHost;
+  readonly #unknown: UnknownRows;
+  /** Rows that say no, and yes, while there is a bitmap. */
+  readonly #counts: [no: number, yes: number] = [0, 0];
   #yes: Block | null = null;
-  #unknown: Block | null = null;
 
   constructor(host: StoreHost, name: string, values: Uint8Array) {
     this.#host = host;
     this.name = name;
     this.values = new Uint8Array(host.capacity).fill(2);
     this.values.set(values);
+    for (const row of host.gone) this.values[row] = 2;
+    this.#unknown = new UnknownRows(host);
   }
 
   /** Bitmap of the rows that say yes. */
@@ -29,27 +36,28 @@ export class FlagStore {
 
   grow(): void {
     const { capacity, memory } = this.#host;
-    const before = this.values.length;
     const larger = new Uint8Array(capacity).fill(2);
     larger.set(this.values);
     this.values = larger;
     if (this.#yes === null) return;
     memory.enlarge(this.#yes, capacity / 8);
-    memory.enlarge(this.#unknown!, capacity / 8);
-    memory.u8.fill(255, this.#unknown!.at + before / 8, this.#unknown!.at + capacity / 8);
+    this.#unknown.grow();
   }
 
   set(row: number, value: number): void {
-    if (this.values[row] === value) return;
-    this.values[row] = value;
+    this.#write(row, value, value === 2);
+  }
+
+  /** A row that is new in the table: unknown. */
+  add(row: number): void {
     this.version++;
-    if (this.#yes === null) return;
-    const { u8 } = this.#host.memory;
-    const bit = 1 << (row & 7);
-    const yes = this.#yes.at + (row >> 3);
-    const unknown = this.#unknown!.at + (row >> 3);
-    u8[yes] = value === 1 ? u8[yes]! | bit : u8[yes]! & ~bit;
-    u8[unknown] = value === 2 ? u8[unknown]! | bit : u8[unknown]! & ~bit;
+    this.#write(row, 2, true);
+  }
+
+  /** A row that is not in the table any more. */
+  remove(row: number): void {
+    this.version++;
+    this.#write(row, 2, false);
   }
 
   code({ value, unknown }: Extract<Predicate, { kind: "flag" }>): PredicateCode {
@@ -57,29 +65,57 @@ export class FlagStore {
     return unionOf(
       [{ bitmap, invert: value === 1 ? -1 : 0 }],
       0,
-      { unknown: this.#unknown, unknownFails: unknown === "fail" },
+      { unknown: this.#unknown.block, unknownFails: unknown === "fail" },
       value === 1,
     );
   }
 
+  /** How many rows fail a wanted value. */
+  failing({ value, unknown }: Extract<Predicate, { kind: "flag" }>): Failing {
+    this.#yes ??= this.#build();
+    const missing = unknown === "fail" ? this.#unknown.count : 0;
+    return { failed: this.#counts[value === 1 ? 0 : 1] + missing, unknown: missing };
+  }
+
   dispose(): void {
     if (this.#yes !== null) this.#host.memory.free(this.#yes);
-    if (this.#unknown !== null) this.#host.memory.free(this.#unknown);
+    this.#unknown.free();
     this.#yes = null;
-    this.#unknown = null;
+  }
+
+  #write(row: number, value: number, isUnknown: boolean): void {
+    const before = this.values[row]!;
+    if (before !== value) {
+      this.values[row] = value;
+      this.version++;
+      if (this.#yes === null) return;
+      const { u8 } = this.#host.memory;
+      const bit = 1 << (row & 7);
+      const at = this.#yes.at + (row >> 3);
+      u8[at] = value === 1 ? u8[at]! | bit : u8[at]! & ~bit;
+      if (before !== 2) this.#counts[before as 0 | 1]--;
+      if (value !== 2) this.#counts[value as 0 | 1]++;
+    }
+    if (this.#yes === null || !this.#unknown.mark(row, isUnknown)) return;
+    this.layout++;
+    this.#host.changed();
   }
 
   #build(): Block {
-    const { memory, capacity } = this.#host;
-    const yes = memory.allocate(capacity / 8);
-    const unknown = memory.allocate(capacity / 8);
-    this.#unknown = unknown;
-    const { u8 } = memory;
-    for (let row = 0; row < capacity; row++) {
+    const { memory, capacity, rows } = this.#host;
+    const counts = this.#counts;
+    counts.fill(0);
+    const unknown = new Uint32Array(capacity / 32);
+    for (let row = 0; row < rows; row++) {
       const value = this.values[row]!;
-      if (value === 1) u8[yes.at + (row >> 3)]! |= 1 << (row & 7);
-      else if (value === 2) u8[unknown.at + (row >> 3)]! |= 1 << (row & 7);
+      if (value !== 2) counts[value as 0 | 1]++;
+      else unknown[row >> 5]! |= 1 << (row & 31);
     }
+    this.#unknown.replace(unknown);
+    const yes = memory.allocate(capacity / 8);
+    const { u8 } = memory;
+    for (let row = 0; row < rows; row++)
+      if (this.values[row] === 1) u8[yes.at + (row >> 3)]! |= 1 << (row & 7);
     return yes;
   }
 }

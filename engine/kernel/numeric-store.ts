@@ -1,9 +1,11 @@
-import { FirstBounds } from "./first-bounds.ts";
+import { type Bounds, FirstBounds } from "./first-bounds.ts";
 import { type Keying, keyingOf, keyOf, leastKey, mostKey } from "./keys.ts";
 import type { Block, KernelMemory } from "./memory.ts";
+import type { FewValues, Floats, Form, Planes } from "./numeric-forms.ts";
 import { flag, type PredicateCode, type StoredItem, unionOf } from "./predicate-code.ts";
 import type { Predicate } from "./query.ts";
-import { firstKey, REMAINDERS, type Splits, splitsOf } from "./splits.ts";
+import { firstKey, REMAINDERS, rankOf, type Splits, splitsOf } from "./splits.ts";
+import { UnknownRows } from "./unknown-rows.ts";
 
 const TILE = 1024;
 const TILE_BYTES = TILE / 8;
@@ -17,6 +19,8 @@ export interface StoreHost {
   readonly rows: number;
   /** Rows there is room for, a multiple of 1,024. */
   readonly capacity: number;
+  /** Rows that are not in the table; they have no value in any column, and are not counted as unknown. */
+  readonly gone: ReadonlySet<number>;
   /** Bounds a column is asked for before it is encoded. */
   readonly firstBounds: number;
   /** Assembly's `encode`: codes and bit planes of a column of keys. */
@@ -33,54 +37,14 @@ export interface StoreHost {
   changed(): void;
 }
 
-/** At most 17 values: bitmap k holds the rows with a value of at least `values[k + 1]`. */
-interface FewValues {
-  readonly kind: "few";
-  readonly values: Float64Array;
-  readonly bitmaps: readonly Block[];
+/** Rows of the whole table that fail a predicate, and those of them that fail for want of a value. */
+export interface Failing {
+  readonly failed: number;
+  readonly unknown: number;
 }
-
-/** Codes as bit planes; a code is the number of splits that are at most the key. */
-interface Planes {
-  readonly kind: "planes";
-  readonly keying: Keying;
-  readonly bits: number;
-  readonly splits: Float64Array;
-  /** Key that remainders of the first code are counted from; the others begin with their splits. */
-  readonly first: number;
-  /** Smallest and largest key of each code among the rows it ever had; code and bound decide where they do not cut. */
-  readonly lowest: Float64Array;
-  readonly highest: Float64Array;
-  readonly counts: Uint32Array;
-  /** Changes since the splits were chosen. */
-  changes: number;
-  readonly planes: Block;
-  /** u16 key less the code's first key, or f64 keys; null while no code has two keys. */
-  values: Block | null;
-}
-
-/** Plain f32 values, for comparison only. */
-interface Floats {
-  readonly kind: "floats";
-  readonly values: Block;
-}
-
-type Form = FewValues | Planes | Floats;
 
 /** Numbers that are the same but for the sign of zero, or both unknown. */
 const isSame = (a: number, b: number): boolean => a === b || (Number.isNaN(a) && Number.isNaN(b));
-
-/** Number of entries of an ascending list that are at most `key`. Halves without a branch that could be mispredicted. */
-function rankOf(list: Float64Array, key: number): number {
-  let base = 0;
-  let left = list.length;
-  while (left > 1) {
-    const half = left >> 1;
-    base += Number(list[base + half - 1]! <= key) * half;
-    left -= half;
-  }
-  return left === 1 && list[base]! <= key ? base + 1 : base;
-}
 
 /**
  * One numeric column: the exact values on the host, and in kernel memory what the filter needs, built when first asked
@@ -89,11 +53,15 @@ function rankOf(list: Float64Array, key: number): number {
 export class NumericStore {
   readonly name: string;
   exact: Float64Array;
+  /** Counts changes of values. */
+  version = 0;
+  /** Counts changes of what encoded predicates point to or were encoded from. */
+  layout = 0;
   readonly #host: StoreHost;
   readonly #asFloats: boolean;
   readonly #first: FirstBounds;
+  readonly #unknown: UnknownRows;
   #form: Form | null = null;
-  #unknown: Block | null = null;
 
   constructor(host: StoreHost, name: string, values: Float64Array, asFloats: boolean) {
     this.#host = host;
@@ -102,6 +70,8 @@ export class NumericStore {
     this.name = name;
     this.exact = new Float64Array(host.capacity).fill(Number.NaN);
     this.exact.set(values);
+    for (const row of host.gone) this.exact[row] = Number.NaN;
+    this.#unknown = new UnknownRows(host);
   }
 
   /** Makes room for the table's capacity; new rows are unknown. */
@@ -112,10 +82,7 @@ export class NumericStore {
     larger.set(this.exact);
     this.exact = larger;
     const form = this.#form;
-    if (form === null && this.#first.isEmpty) return;
-    if (this.#unknown === null) this.#unknown = memory.allocate(capacity / 8);
-    else memory.enlarge(this.#unknown, capacity / 8);
-    memory.u8.fill(255, this.#unknown.at + before / 8, this.#unknown.at + capacity / 8);
+    this.#unknown.grow();
     this.#first.grow();
     if (form === null) return;
     const perRow = (block: Block | null): void => {
@@ -131,37 +98,64 @@ export class NumericStore {
 
   /** Sets a row's value; NaN is unknown. */
   set(row: number, value: number): void {
+    this.#write(row, value, Number.isNaN(value));
+  }
+
+  /** A row that is new in the table: unknown. */
+  add(row: number): void {
+    this.version++;
+    this.#write(row, Number.NaN, true);
+  }
+
+  /** A row that is not in the table any more. */
+  remove(row: number): void {
+    this.version++;
+    this.#write(row, Number.NaN, false);
+  }
+
+  #write(row: number, value: number, isUnknown: boolean): void {
     const before = this.exact[row]!;
-    if (isSame(before, value)) return;
-    this.exact[row] = value;
     const form = this.#form;
-    if (form === null && this.#first.isEmpty) return;
-    this.#setUnknown(row, Number.isNaN(value));
-    this.#first.set(row, value);
-    if (form === null) return;
-    if (form.kind === "few") this.#setFew(form, row, value);
-    else if (form.kind === "planes") this.#setPlanes(form, row, before, value);
-    else new Float32Array(this.#host.memory.u8.buffer, form.values.at, row + 1)[row] = value;
+    if (!isSame(before, value)) {
+      this.exact[row] = value;
+      this.version++;
+      this.#first.set(row, before, value);
+      if (form?.kind === "planes") this.#setPlanes(form, row, before, value);
+      else if (form?.kind === "few") this.#setFew(form, row, before, value);
+      else if (form !== null)
+        new Float32Array(this.#host.memory.u8.buffer, form.values.at, row + 1)[row] = value;
+    }
+    if (this.#isLaidOut && this.#unknown.mark(row, isUnknown)) this.#changed();
+  }
+
+  /** False until it is asked for, and again where a value did not fit. */
+  get #isLaidOut(): boolean {
+    return this.#form !== null || !this.#first.isEmpty;
+  }
+
+  #changed(): void {
+    this.layout++;
+    this.#host.changed();
   }
 
   /** Encodes a range. */
   code({ min, max, unknown }: Extract<Predicate, { kind: "range" }>): PredicateCode {
     const least = min ?? -Infinity;
     const most = max ?? Infinity;
-    const outside = this.#outside(least, most);
-    const form = outside === null ? this.#build() : null;
-    const missing = { unknown: this.#unknown, unknownFails: unknown === "fail" };
-    if (form === null) return unionOf([{ bitmap: outside, invert: 0 }], 0, missing, false);
+    const first = this.#firstBounds(least, most);
+    const form = first === null ? this.#build() : null;
+    const missing = { unknown: this.#unknown.block, unknownFails: unknown === "fail" };
+    if (form === null) return unionOf([{ bitmap: first!.outside, invert: 0 }], 0, missing, false);
     if (form.kind === "floats")
       return { kind: "floats", values: form.values, min: least, max: most, ...missing };
     if (form.kind === "planes") return { ...this.#codePlanes(form, least, most), ...missing };
     const { values, bitmaps } = form;
     const items: StoredItem[] = [];
-    let first = 0;
-    while (first < values.length && values[first]! < least) first++;
+    let rank = 0;
+    while (rank < values.length && values[rank]! < least) rank++;
     const beyond = rankOf(values, most);
     // a bitmap of the smallest value would hold every known row
-    if (first > 0) items.push({ bitmap: first === values.length ? null : bitmaps[first - 1]!, invert: -1 });
+    if (rank > 0) items.push({ bitmap: rank === values.length ? null : bitmaps[rank - 1]!, invert: -1 });
     if (beyond < values.length)
       items.push(beyond === 0 ? { bitmap: null, invert: -1 } : { bitmap: bitmaps[beyond - 1]!, invert: 0 });
     if (items.length === 0) items.push({ bitmap: null, invert: 0 });
@@ -173,15 +167,53 @@ export class NumericStore {
     );
   }
 
+  /**
+   * How many rows fail a range for certain. Those whose code a bound cuts through are not among them: the kernel counts
+   * what it finds there. Null where that cannot be told.
+   */
+  failing({
+    min = -Infinity,
+    max = Infinity,
+    unknown,
+  }: Extract<Predicate, { kind: "range" }>): Failing | null {
+    const first = this.#firstBounds(min, max);
+    const form = first === null ? this.#build() : null;
+    const missing = unknown === "fail" ? this.#unknown.count : 0;
+    if (form === null) return { failed: first!.count + missing, unknown: missing };
+    if (form.kind === "floats" || min > max) return null;
+    if (form.kind === "few") {
+      const { values, counts } = form;
+      const failed = counts.reduce(
+        (sum, count, index) => (values[index]! < min || values[index]! > max ? sum + count : sum),
+        missing,
+      );
+      return { failed, unknown: missing };
+    }
+    const { flags, least, most } = this.#codePlanes(form, min, max);
+    const below = this.#countBelow(form);
+    const size = form.counts.length;
+    const tooLow = (flags & flag.low) === 0 ? 0 : below[least]!;
+    const tooHigh = (flags & flag.high) === 0 ? 0 : below[size]! - below[Math.min(most + 1, size)]!;
+    return { failed: tooLow + tooHigh + missing, unknown: missing };
+  }
+
+  #countBelow(form: Planes): Uint32Array {
+    const { counts, below } = form;
+    if (form.belowVersion !== this.version)
+      for (let code = 0; code < counts.length; code++) below[code + 1] = below[code]! + counts[code]!;
+    form.belowVersion = this.version;
+    return below;
+  }
+
   dispose(): void {
     this.#drop();
   }
 
-  /** Bitmap of the known values outside of bounds, where these are among the first asked for. */
-  #outside(least: number, most: number): Block | null {
+  /** Known values outside of bounds, where these are among the first asked for. */
+  #firstBounds(least: number, most: number): Bounds | null {
     if (this.#host.firstBounds === 0) return null;
-    if (this.#form === null && this.#first.isEmpty) this.#markUnknown();
-    return this.#first.outside(this.exact, least, most);
+    if (!this.#isLaidOut) this.#markUnknown();
+    return this.#first.of(this.exact, least, most);
   }
 
   #valueBytes({ keying }: Planes): number {
@@ -191,19 +223,18 @@ export class NumericStore {
   #drop(): void {
     const { memory } = this.#host;
     const form = this.#form;
+    if (!this.#isLaidOut) return;
     this.#form = null;
-    if (form === null && this.#first.isEmpty) return;
     this.#first.dispose();
     if (form?.kind === "few") for (const block of form.bitmaps) memory.free(block);
-    if (form?.kind === "floats") memory.free(form.values);
-    if (form?.kind === "planes") {
+    else if (form?.kind === "floats") memory.free(form.values);
+    else if (form !== null) {
       memory.free(form.planes);
       if (form.values !== null) memory.free(form.values);
     }
     // built anew with the rest: it would not grow with the table meanwhile
-    if (this.#unknown !== null) memory.free(this.#unknown);
-    this.#unknown = null;
-    this.#host.changed();
+    this.#unknown.free();
+    this.#changed();
   }
 
   #build(): Form {
@@ -219,33 +250,12 @@ export class NumericStore {
     return { kind: "floats", values };
   }
 
-  /** Bitmap of unknown rows, where there are any but padding. */
   #markUnknown(): void {
-    const { memory, capacity } = this.#host;
-    const { exact } = this;
+    const { rows, capacity } = this.#host;
     const words = new Uint32Array(capacity / 32);
-    let isAny = false;
-    for (let row = 0; row < capacity; row++)
-      if (Number.isNaN(exact[row]!)) {
-        words[row >> 5]! |= 1 << (row & 31);
-        isAny = true;
-      }
-    if (!isAny && this.#unknown === null) return;
-    this.#unknown ??= memory.allocate(capacity / 8);
-    memory.u32.set(words, this.#unknown.at >> 2);
-  }
-
-  #setUnknown(row: number, isUnknown: boolean): void {
-    const { memory, capacity } = this.#host;
-    if (this.#unknown === null) {
-      if (!isUnknown) return;
-      this.#unknown = memory.allocate(capacity / 8);
-      this.#host.changed();
-    }
-    const at = this.#unknown.at + (row >> 3);
-    const bit = 1 << (row & 7);
-    if (isUnknown) memory.u8[at]! |= bit;
-    else memory.u8[at]! &= ~bit;
+    for (let row = 0; row < rows; row++)
+      if (Number.isNaN(this.exact[row]!)) words[row >> 5]! |= 1 << (row & 31);
+    this.#unknown.replace(words);
   }
 
   #buildFew(): FewValues | null {
@@ -263,20 +273,25 @@ export class NumericStore {
     const bitmaps = Array.from({ length: Math.max(0, values.length - 1) }, () =>
       memory.allocate(capacity / 8),
     );
+    const counts = new Uint32Array(values.length);
     const bytes = memory.u8;
     for (let row = 0; row < capacity; row++) {
-      const above = rank.get(exact[row]!) ?? 0;
+      const above = rank.get(exact[row]!);
+      if (above === undefined) continue;
+      counts[above]!++;
       for (let index = 0; index < above; index++) bytes[bitmaps[index]!.at + (row >> 3)]! |= 1 << (row & 7);
     }
-    return { kind: "few", values, bitmaps };
+    return { kind: "few", values, bitmaps, counts };
   }
 
-  #setFew({ values, bitmaps }: FewValues, row: number, value: number): void {
+  #setFew({ values, bitmaps, counts }: FewValues, row: number, before: number, value: number): void {
     const rank = Number.isNaN(value) ? 0 : rankOf(values, value) - 1;
     if (!Number.isNaN(value) && values[rank] !== value) {
       this.#drop();
       return;
     }
+    if (!Number.isNaN(before)) counts[rankOf(values, before) - 1]!--;
+    if (!Number.isNaN(value)) counts[rank]!++;
     const bytes = this.#host.memory.u8;
     const shift = row & 7;
     for (let index = 0; index < bitmaps.length; index++) {
@@ -328,6 +343,8 @@ export class NumericStore {
       lowest: new Float64Array(size).fill(Infinity),
       highest: new Float64Array(size).fill(-Infinity),
       counts: new Uint32Array(size),
+      below: new Uint32Array(size + 1),
+      belowVersion: -1,
       changes: 0,
       planes,
       values: null,
@@ -395,7 +412,7 @@ export class NumericStore {
     if (key < form.lowest[code]! || key > form.highest[code]!) {
       form.lowest[code] = Math.min(form.lowest[code]!, key);
       form.highest[code] = Math.max(form.highest[code]!, key);
-      this.#host.changed();
+      this.#changed();
     }
     const count = ++form.counts[code]!;
     // a code that many rows moved to makes every bound in it dear: choose the splits anew, but seldom
@@ -409,7 +426,10 @@ export class NumericStore {
       return;
     }
     if (form.values === null) {
-      if (span > 0) form.values = this.#valuesOf(form);
+      if (span > 0) {
+        form.values = this.#valuesOf(form);
+        this.#changed();
+      }
       return;
     }
     if (isDouble) memory.f64[(form.values.at >> 3) + row] = key;

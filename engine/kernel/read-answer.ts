@@ -1,4 +1,4 @@
-import type { Part } from "./job.ts";
+import type { Job } from "./job.ts";
 import type { KernelMemory } from "./memory.ts";
 import type { Answer } from "./query.ts";
 
@@ -19,11 +19,23 @@ function total(u32: Uint32Array, threads: readonly number[], offset: number, len
 export function readAnswer(
   memory: KernelMemory,
   threads: readonly number[],
-  part: Part,
+  { parts, cuts }: Pick<Job, "parts" | "cuts">,
+  index: number,
   considered: number,
 ): Answer {
   const { u32, i32 } = memory;
+  const part = parts[index]!;
   const count = part.constraints;
+  const failed = total(u32, threads, part.counts, count);
+  const unknown = total(u32, threads, part.counts + 4 * count, count);
+  for (let place = 0; place < count; place++) {
+    const counted = part.counted[place];
+    if (counted == null) continue;
+    failed[place] = counted.failed;
+    unknown[place] = counted.unknown;
+    if (counted.cut > 0)
+      for (const thread of threads) failed[place]! += u32[((thread + cuts) >> 2) + counted.cut - 1]!;
+  }
   let limit = i32[(threads[0]! + part.output + 8) >> 2]!;
   if (threads.length > 1) {
     const best: number[] = [];
@@ -56,8 +68,8 @@ export function readAnswer(
   return answerOf(
     considered,
     feasible,
-    total(u32, threads, part.counts, count),
-    total(u32, threads, part.counts + 4 * count, count),
+    failed,
+    unknown,
     total(u32, threads, part.counts + 8 * count, count),
     size === most ? rows : rows.slice(0, size),
     size === most ? scores : scores.slice(0, size),

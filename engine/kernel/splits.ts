@@ -1,19 +1,33 @@
 import type { Keying } from "./keys.ts";
 
+/** Bits of a code at most: fewer leave more rows to look at, more cost a plane each. */
 const MOST_BITS = 12;
 const SAMPLE = 1 << 16;
-/** Remainders of a code are below it. */
+/** Remainders are below it. */
 export const REMAINDERS: number = 1 << 16;
 
-/** Where codes begin: the first one with `first`, the others with a split each. */
+/** Number of entries of an ascending list that are at most `key`. Halves without a branch that could be mispredicted. */
+export function rankOf(list: Float64Array, key: number): number {
+  let base = 0;
+  let left = list.length;
+  while (left > 1) {
+    const half = left >> 1;
+    base += Number(list[base + half - 1]! <= key) * half;
+    left -= half;
+  }
+  return left === 1 && list[base]! <= key ? base + 1 : base;
+}
+
+/** Where codes begin: the others than the first one with a split each. */
 export interface Splits {
   readonly splits: Float64Array;
+  /** Key that remainders of the first code are counted from. */
   readonly first: number;
 }
 
 /** The key that remainders of a code are counted from. */
-export function firstKey(form: Splits, code: number): number {
-  return code === 0 ? form.first : form.splits[code - 1]!;
+export function firstKey({ splits, first }: Splits, code: number): number {
+  return code === 0 ? first : splits[code - 1]!;
 }
 
 /**

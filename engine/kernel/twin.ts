@@ -164,10 +164,15 @@ export function twinTable(columns: TableColumns): Table {
     if (!isWithin(score.scale, value)) score.scale = scaleOf(Float32Array.from(score.values), rows);
   };
 
-  const clearRow = (row: number): void => {
+  const forget = (row: number): void => {
     for (const values of numeric) values[row] = Number.NaN;
     for (const codes of category) codes[row] = -1;
     for (const values of flags) values[row] = 2;
+  };
+  for (const row of removed) forget(row);
+
+  const clearRow = (row: number): void => {
+    forget(row);
     scores.forEach(({ values }, column) => {
       values[row] = Number.NaN;
       setScore(column, row, 0);
@@ -193,6 +198,7 @@ export function twinTable(columns: TableColumns): Table {
     removeRow: (row) => {
       removed.add(row);
       free.push(row);
+      forget(row);
     },
     setNumeric: (column, row, value) => {
       numeric[column]![row] = value;

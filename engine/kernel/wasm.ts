@@ -1,9 +1,11 @@
 import { assert } from "../model/errors.ts";
 import { CategoryStore } from "./category-store.ts";
 import { FlagStore } from "./flag-store.ts";
-import { type Job, type JobSource, writeJob } from "./job.ts";
+import { alone, type Exports, type KernelHost, type Runner } from "./host.ts";
+import type { Job, JobSource } from "./job.ts";
+import { KeptJobs } from "./kept-jobs.ts";
 import { type Block, KernelMemory } from "./memory.ts";
-import { NumericStore, type StoreHost } from "./numeric-store.ts";
+import { type Failing, NumericStore, type StoreHost } from "./numeric-store.ts";
 import type { PredicateCode } from "./predicate-code.ts";
 import type { Scale } from "./quantize.ts";
 import type {
@@ -19,47 +21,13 @@ import type {
 } from "./query.ts";
 import { readAnswer } from "./read-answer.ts";
 import { ScorePanels } from "./score-panels.ts";
+import { bitCount } from "./unknown-rows.ts";
 
 const TILE = 1024;
-/** Encoded queries kept: enough for those in turn; an encoded query is small, what it points to is not. */
-const KEPT_JOBS = 64;
 /** Queries of one pass: their bitmaps and outputs stay in the caches; 64 were slower than 16. */
 const BATCH = 16;
 /** Room for further rows when a table becomes full, as a share of its rows. */
 const HEADROOM = 1 / 8;
-
-/** The compiled kernel on its memory. */
-export interface Exports {
-  run(job: number, own: number, outputs: number, from: number, to: number): void;
-  encode: StoreHost["encode"];
-}
-
-/** A job to be run; addresses in bytes. */
-export interface RunRequest {
-  readonly job: number;
-  /** Each thread's own memory. */
-  readonly owns: readonly number[];
-  /** Offset of the outputs in a thread's own memory. */
-  readonly outputs: number;
-  readonly tiles: number;
-  readonly queries: number;
-}
-
-/** Runs jobs on many threads. */
-export interface Runner {
-  readonly threads: number;
-  /** @param exec the kernel on the calling thread */
-  run(exec: Exports["run"], request: RunRequest): void;
-  /** The table is gone. */
-  dispose(): void;
-}
-
-/** What a table runs on; several threads bring a shared memory and a runner of their own. */
-export interface KernelHost {
-  readonly module: WebAssembly.Module;
-  readonly memory?: WebAssembly.Memory;
-  readonly runner?: Runner;
-}
 
 export interface TableSettings {
   /** Plain f32 values in place of bit planes: what the bench and the tests compare with. */
@@ -68,28 +36,13 @@ export interface TableSettings {
   readonly firstBounds?: number;
 }
 
-const alone: Runner = {
-  threads: 1,
-  run: (exec, { job, owns: [own], outputs, tiles }) => {
-    exec(job, own!, own! + outputs, 0, tiles);
-  },
-  dispose: () => undefined,
-};
-
 /** See `WasmTable.written`. Addresses in bytes. */
 export interface WrittenJob {
-  readonly address: number;
+  readonly job: Job;
   /** Where a run writes, and its output blocks before it, eight words per query. */
   start(): { readonly own: number; readonly outputs: number; readonly words: Uint32Array };
   run(): void;
   answers(): Answer[];
-}
-
-/** A job with what makes it stale. */
-interface Kept {
-  readonly job: Job;
-  readonly epoch: number;
-  readonly owned: readonly Block[];
 }
 
 /** Bitmap of the live rows outside a flag column, and their number. */
@@ -113,14 +66,19 @@ export class WasmTable implements Table, StoreHost, JobSource {
   readonly #category: CategoryStore[] = [];
   readonly #flags: FlagStore[] = [];
   readonly #scores: ScorePanels;
-  readonly #live: Block;
+  /** Bitmap of the rows in the table. */
+  readonly live: Block;
   #liveVersion = 0;
   readonly #freeRows: number[];
+  readonly gone: Set<number>;
   readonly #universes: Map<number, Universe> = new Map();
-  readonly #jobs: Map<object, Kept> = new Map();
+  readonly jobs: KeptJobs;
   /** How larger batches were divided, so that each part finds its job again. */
   readonly #chunks: WeakMap<readonly Query[], Query[][]> = new WeakMap();
-  #epoch = 0;
+  /** Grows when the layout of any column changes. */
+  layouts = 0;
+  /** Grows when a value changes. */
+  version = 0;
   #threads: Block[] = [];
   #owned: Block[] = [];
 
@@ -135,12 +93,14 @@ export class WasmTable implements Table, StoreHost, JobSource {
     this.#runner = host.runner ?? alone;
     this.#layout = settings.layout ?? "planes";
     this.firstBounds = settings.firstBounds ?? 0;
-    this.#live = this.memory.allocate(this.capacity / 8);
+    this.jobs = new KeptJobs(this);
+    this.live = this.memory.allocate(this.capacity / 8);
     this.#freeRows = [...(columns.removed ?? [])];
+    this.gone = new Set(this.#freeRows);
     const { u8 } = this.memory;
-    u8.fill(255, this.#live.at, this.#live.at + (this.rows >> 3));
-    if ((this.rows & 7) > 0) u8[this.#live.at + (this.rows >> 3)] = (1 << (this.rows & 7)) - 1;
-    for (const row of this.#freeRows) u8[this.#live.at + (row >> 3)]! &= ~(1 << (row & 7));
+    u8.fill(255, this.live.at, this.live.at + (this.rows >> 3));
+    if ((this.rows & 7) > 0) u8[this.live.at + (this.rows >> 3)] = (1 << (this.rows & 7)) - 1;
+    for (const row of this.#freeRows) u8[this.live.at + (row >> 3)]! &= ~(1 << (row & 7));
     this.#scores = new ScorePanels(this);
     for (const column of columns.numeric) this.addNumeric(column);
     for (const column of columns.category) this.addCategory(column);
@@ -153,6 +113,11 @@ export class WasmTable implements Table, StoreHost, JobSource {
     return this.memory.used - threads;
   }
 
+  /** The same without encoded queries. */
+  get columnBytes(): number {
+    return this.bytes - this.jobs.bytes;
+  }
+
   get panels(): readonly Block[] {
     return this.#scores.panels;
   }
@@ -163,14 +128,20 @@ export class WasmTable implements Table, StoreHost, JobSource {
 
   encode: StoreHost["encode"] = (...args) => this.#exports.encode(...args);
 
-  /** Encoded queries are stale from now on. */
   changed(): void {
-    this.#epoch++;
+    this.layouts++;
   }
 
   addNumeric({ name, values }: NumericColumn, instead: number = this.#numeric.length): number {
-    this.#numeric[instead]?.dispose();
-    this.#numeric[instead] = new NumericStore(this, name, values, this.#layout === "floats");
+    const before = this.#numeric[instead];
+    const made = new NumericStore(this, name, values, this.#layout === "floats");
+    if (before !== undefined) {
+      made.layout = before.layout + 1;
+      made.version = before.version + 1;
+      before.dispose();
+    }
+    this.#numeric[instead] = made;
+    this.version++;
     return instead;
   }
 
@@ -189,32 +160,38 @@ export class WasmTable implements Table, StoreHost, JobSource {
   addRow(): number {
     const row = this.#freeRows.pop() ?? this.rows++;
     if (row >= this.capacity) this.#grow();
-    this.memory.u8[this.#live.at + (row >> 3)]! |= 1 << (row & 7);
+    this.memory.u8[this.live.at + (row >> 3)]! |= 1 << (row & 7);
+    this.gone.delete(row);
     this.#liveVersion++;
-    for (const column of this.#numeric) column.set(row, Number.NaN);
-    for (const column of this.#category) column.set(row, -1);
-    for (const column of this.#flags) column.set(row, 2);
+    this.version++;
+    for (const column of this.#columns()) column.add(row);
     this.#scores.clear(row);
     return row;
   }
 
   removeRow(row: number): void {
-    const at = this.#live.at + (row >> 3);
+    const at = this.live.at + (row >> 3);
     assert(((this.memory.u8[at]! >> (row & 7)) & 1) === 1, `row ${row} is in the table`);
     this.memory.u8[at]! &= ~(1 << (row & 7));
     this.#liveVersion++;
+    this.version++;
     this.#freeRows.push(row);
+    this.gone.add(row);
+    for (const column of this.#columns()) column.remove(row);
   }
 
   setNumeric(column: number, row: number, value: number): void {
+    this.version++;
     this.#numeric[column]!.set(row, value);
   }
 
   setCategory(column: number, row: number, code: number): void {
+    this.version++;
     this.#category[column]!.set(row, code);
   }
 
   setFlag(column: number, row: number, value: 0 | 1 | 2): void {
+    this.version++;
     this.#flags[column]!.set(row, value);
   }
 
@@ -242,7 +219,8 @@ export class WasmTable implements Table, StoreHost, JobSource {
   }
 
   feasible(query: Query): Uint32Array {
-    const { job, owned } = this.#write([query], true);
+    const kept = this.jobs.write([query], true);
+    const { job } = kept;
     const { parts } = job;
     this.#run(job);
     const found = this.#threads.map(({ at }) => {
@@ -256,7 +234,7 @@ export class WasmTable implements Table, StoreHost, JobSource {
       rows.set(part, next);
       next += part.length;
     }
-    this.#release({ job, owned });
+    this.jobs.release(kept);
     return rows;
   }
 
@@ -281,7 +259,7 @@ export class WasmTable implements Table, StoreHost, JobSource {
 
   /** A batch as it lies in memory, for the bench: the kernel alone, and what a native twin needs to run the same. */
   written(queries: readonly Query[]): WrittenJob {
-    const { job } = this.#write(queries, false);
+    const { job } = this.jobs.write(queries, false);
     const tiles = Math.ceil(this.rows / TILE);
     // a larger job may have moved the thread's memory since
     const place = (): { readonly own: number; readonly outputs: number } => {
@@ -290,7 +268,7 @@ export class WasmTable implements Table, StoreHost, JobSource {
       return { own, outputs: own + job.outputs };
     };
     return {
-      address: job.block.at,
+      job,
       start: () => {
         const { own, outputs } = place();
         return {
@@ -303,20 +281,21 @@ export class WasmTable implements Table, StoreHost, JobSource {
         const { own, outputs } = place();
         this.#exports.run(job.block.at, own, outputs, 0, tiles);
       },
-      answers: () => job.parts.map((part) => readAnswer(this.memory, [this.#threads[0]!.at], part, 0)),
+      answers: () =>
+        job.parts.map((_, index) => readAnswer(this.memory, [this.#threads[0]!.at], job, index, 0)),
     };
   }
 
   dispose(): void {
-    for (const column of [...this.#numeric, ...this.#category, ...this.#flags]) column.dispose();
+    for (const column of this.#columns()) column.dispose();
     this.#scores.dispose();
-    this.#jobs.clear();
+    this.jobs.clear();
     this.#runner.dispose();
   }
 
   /** Bitmap of the rows a query is about. */
   universe(skip: number | undefined): Block {
-    return skip === undefined ? this.#live : this.#universe(skip).block;
+    return skip === undefined ? this.live : this.#universe(skip).block;
   }
 
   code(predicate: Predicate): PredicateCode {
@@ -334,6 +313,52 @@ export class WasmTable implements Table, StoreHost, JobSource {
         return { kind: "union", items, none: 0, coversUnknown: true, unknown, unknownFails: true };
       }
     }
+  }
+
+  failing(predicate: Predicate): Failing | null {
+    switch (predicate.kind) {
+      case "range":
+        return this.#numeric[predicate.column]!.failing(predicate);
+      case "category":
+        return this.#category[predicate.column]!.failing(predicate);
+      case "flag":
+        return this.#flags[predicate.column]!.failing(predicate);
+      case "bitmap":
+        return null;
+    }
+  }
+
+  layoutOf(predicate: Predicate): number {
+    return this.#columnOf(predicate)?.layout ?? 0;
+  }
+
+  versionOf(predicate: Predicate): number {
+    return this.#columnOf(predicate)?.version ?? 0;
+  }
+
+  owning<T>(make: () => T): { readonly made: T; readonly owned: readonly Block[] } {
+    this.#owned = [];
+    const made = make();
+    const owned = this.#owned;
+    this.#owned = [];
+    return { made, owned };
+  }
+
+  #columnOf(predicate: Predicate): NumericStore | CategoryStore | FlagStore | null {
+    switch (predicate.kind) {
+      case "range":
+        return this.#numeric[predicate.column]!;
+      case "category":
+        return this.#category[predicate.column]!;
+      case "flag":
+        return this.#flags[predicate.column]!;
+      case "bitmap":
+        return null;
+    }
+  }
+
+  #columns(): (NumericStore | CategoryStore | FlagStore)[] {
+    return [...this.#numeric, ...this.#category, ...this.#flags];
   }
 
   #bits(bits: Uint32Array): Block {
@@ -355,7 +380,7 @@ export class WasmTable implements Table, StoreHost, JobSource {
     const { u32 } = this.memory;
     universe.count = 0;
     for (let word = 0; word < this.capacity / 32; word++) {
-      const live = u32[(this.#live.at >> 2) + word]!;
+      const live = u32[(this.live.at >> 2) + word]!;
       const rows = flags === null ? live : live & ~u32[(yes >> 2) + word]!;
       u32[(universe.block.at >> 2) + word] = rows;
       universe.count += bitCount(rows);
@@ -368,8 +393,8 @@ export class WasmTable implements Table, StoreHost, JobSource {
   #grow(): void {
     const before = this.capacity;
     this.capacity = (Math.ceil((before * (1 + HEADROOM)) / TILE) + 1) * TILE;
-    this.memory.enlarge(this.#live, this.capacity / 8);
-    for (const column of [...this.#numeric, ...this.#category, ...this.#flags]) column.grow();
+    this.memory.enlarge(this.live, this.capacity / 8);
+    for (const column of this.#columns()) column.grow();
     this.#scores.grow();
     for (const universe of this.#universes.values()) {
       this.memory.enlarge(universe.block, this.capacity / 8);
@@ -379,48 +404,16 @@ export class WasmTable implements Table, StoreHost, JobSource {
   }
 
   #answer(key: object, queries: readonly Query[]): Answer[] {
-    const { job } = this.#encoded(key, queries);
+    const job = this.jobs.get(key, queries);
     // an encoded query holds the address of its universe, not its content
     for (const { skip } of queries) this.#universe(skip ?? -1);
     const owns = this.#run(job);
     const answers: Answer[] = [];
     for (let index = 0; index < queries.length; index++) {
       const { count } = this.#universe(queries[index]!.skip ?? -1);
-      answers.push(readAnswer(this.memory, owns, job.parts[index]!, count));
+      answers.push(readAnswer(this.memory, owns, job, index, count));
     }
     return answers;
-  }
-
-  /** The job of these queries, from the last time where nothing has changed. */
-  #encoded(key: object, queries: readonly Query[]): Kept {
-    const known = this.#jobs.get(key);
-    if (known !== undefined && known.epoch === this.#epoch) return known;
-    if (known !== undefined) this.#forget(key, known);
-    const kept = this.#write(queries, false);
-    this.#jobs.set(key, kept);
-    if (this.#jobs.size > KEPT_JOBS) {
-      const [oldest] = this.#jobs;
-      this.#forget(...oldest!);
-    }
-    return kept;
-  }
-
-  #forget(key: object, kept: Kept): void {
-    this.#jobs.delete(key);
-    this.#release(kept);
-  }
-
-  #release({ job, owned }: Pick<Kept, "job" | "owned">): void {
-    this.memory.free(job.block);
-    for (const block of owned) this.memory.free(block);
-  }
-
-  #write(queries: readonly Query[], wantsAll: boolean): Kept {
-    this.#owned = [];
-    const job = writeJob(this, queries, wantsAll);
-    const owned = this.#owned;
-    this.#owned = [];
-    return { job, owned, epoch: this.#epoch };
   }
 
   /** Runs a job on all threads, each in its own memory. */
@@ -444,6 +437,7 @@ export class WasmTable implements Table, StoreHost, JobSource {
     // word by word: this happens for every query, and `set` and `fill` cost more than such a few words
     const { i32 } = this.memory;
     for (const { at } of this.#threads) {
+      for (let word = (at + job.cuts) >> 2, left = job.cutWords; left > 0; left--, word++) i32[word] = 0;
       for (let word = at >> 2; word < (at >> 2) + 32; word++) i32[word] = 0;
       for (const { output, kept, heap, counts, references, constraints } of job.parts) {
         const to = (at + output) >> 2;
@@ -467,13 +461,6 @@ export class WasmTable implements Table, StoreHost, JobSource {
     this.memory.free({ ...block });
     Object.assign(block, this.memory.allocate(bytes));
   }
-}
-
-/** Set bits of a word. */
-function bitCount(word: number): number {
-  let count = word - ((word >>> 1) & 0x55555555);
-  count = (count & 0x33333333) + ((count >>> 2) & 0x33333333);
-  return Math.imul((count + (count >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
 function fail(): never {

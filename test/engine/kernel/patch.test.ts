@@ -1,0 +1,105 @@
+import { expect, test } from "vitest";
+import type { Job } from "../../../engine/kernel/job.ts";
+import { kernelModule } from "../../../engine/kernel/load.ts";
+import type { Query } from "../../../engine/kernel/query.ts";
+import { twinTable } from "../../../engine/kernel/twin.ts";
+import { type WasmTable, wasmTable } from "../../../engine/kernel/wasm.ts";
+import { drawFrom, randomChange, randomColumns, randomQuery } from "./tables.ts";
+
+const rows = 1100;
+
+/** Where a predicate points to its own list, by kind: a union of bitmaps, a set of codes. */
+const listWord = [3, -1, 4, 4, -1] as const;
+
+/** What a job says, without the addresses of its own pieces. */
+function contentOf({ memory }: WasmTable, { entries, parts, terms }: Job): unknown {
+  const words = (at: number, count: number): number[] => [...memory.i32.subarray(at >> 2, (at >> 2) + count)];
+  return {
+    constraints: entries.map(({ places, references, slot, missingSlot, counted }) => ({
+      slot,
+      missingSlot,
+      counted: counted === null ? null : { failed: counted.failed, unknown: counted.unknown },
+      references: references.map((at) => words(at, 8)),
+      predicates: places.map(({ at, list, listBytes }) => {
+        const predicate = words(at, 16);
+        const pointer = listWord[predicate[0]!]!;
+        if (pointer >= 0) predicate[pointer] = 0;
+        const content = words(list, listBytes >> 2);
+        while (content.at(-1) === 0) content.pop();
+        return { predicate, content };
+      }),
+    })),
+    terms: terms.map(({ at, marginAt }) => [words(at, 8), words(marginAt, 1)]),
+    margins: parts.map(({ margin }) => margin),
+  };
+}
+
+/** A query whose constraints all read columns: rows decided by the caller lie in blocks of each job's own. */
+function queryOverColumns(draw: (bound: number) => number, table: WasmTable): Query {
+  const query = randomQuery(draw, table);
+  return {
+    ...query,
+    constraints: query.constraints.filter(({ predicates }) =>
+      predicates.every(({ kind }) => kind !== "bitmap"),
+    ),
+  };
+}
+
+test("a kept query is patched as columns change, and is then what a new one would be", () => {
+  let patched = 0;
+  let written = 0;
+  for (let seed = 1; seed <= 5; seed++) {
+    const draw = drawFrom(seed);
+    const columns = randomColumns(rows, seed);
+    const wasm = wasmTable({ module: kernelModule! }, columns, { firstBounds: [0, 3][seed % 2]! });
+    const twin = twinTable(columns);
+    const live = new Set(Array.from({ length: rows }, (_, row) => row));
+    const kept = Array.from({ length: 6 }, () => queryOverColumns(draw, wasm));
+    for (let round = 0; round < 15; round++) {
+      for (let change = draw(6); change >= 0; change--) randomChange(draw, [wasm, twin], live);
+      // removal and addition leave nothing behind either
+      for (const query of kept) {
+        expect(wasm.select(query), `seed ${seed}, round ${round}`).toEqual(twin.select(query));
+        const known = contentOf(wasm, wasm.jobs.get(query, [query]));
+        expect(known).toEqual(contentOf(wasm, wasm.written([query]).job));
+      }
+      expect(wasm.selectAll(kept)).toEqual(kept.map((query) => twin.select(query)));
+    }
+    patched += wasm.jobs.patched;
+    // what was written for the comparison above does not count
+    written += wasm.jobs.written - 15 * kept.length;
+  }
+  expect(patched).toBeGreaterThan(120);
+  expect(written).toBeLessThan(patched);
+});
+
+test("a larger dictionary and values beyond all known ones patch a kept query, and do not write it anew", () => {
+  const columns = randomColumns(rows, 3);
+  const wasm = wasmTable({ module: kernelModule! }, columns);
+  const twin = twinTable(columns);
+  const all = new Uint32Array(64).fill(0xffffffff);
+  const query: Query = {
+    constraints: [
+      { name: "price", predicates: [{ kind: "range", column: 8, max: 2_000_000, unknown: "fail" }] },
+      {
+        name: "site",
+        predicates: [{ kind: "category", column: 2, allowed: all.slice(0, 7), unknown: "fail" }],
+      },
+      { name: "region", predicates: [{ kind: "category", column: 3, allowed: all, unknown: "fail" }] },
+    ],
+    terms: [{ column: 0, weight: 1 }],
+    k: 3,
+    margin: 0,
+  };
+  expect(wasm.select(query)).toEqual(twin.select(query));
+  for (const table of [wasm, twin]) {
+    table.setNumeric(8, 17, 1_500_000);
+    table.setNumeric(8, 18, 2_500_000);
+    table.setCategory(2, 19, 230);
+    table.setCategory(3, 20, 900);
+    table.setScore(0, 21, -1e6);
+  }
+  expect(wasm.select(query)).toEqual(twin.select(query));
+  expect(wasm.select(query).failed[0]).toBe(1);
+  expect([wasm.jobs.written, wasm.jobs.patched]).toEqual([1, 1]);
+});
