@@ -37,6 +37,31 @@ const SQLITE_CONSTRAINT = 19;
 const SQLITE_IOERR_FSYNC = 1034;
 const SQLITE_IOERR_DIR_FSYNC = 1290;
 
+/**
+ * SQLSTATE classes and codes (PostgreSQL, appendix A) that say nothing about the statement, only that it could not be
+ * run now: connection lost, server starting or ending, too many connections, deadlock, lock or statement timeout, a
+ * session ended while it was idle in a transaction.
+ */
+const passing = /^(08|57P0|53[023]|40001|40P01|55P03|57014|25P03|25006)/;
+
+const stateOf = (error: unknown): string => {
+  // errors of sockets have codes of the same look, and no severity
+  const { code, severity } = error as { code?: unknown; severity?: unknown };
+  return typeof code === "string" && severity !== undefined ? code : "";
+};
+
+/** True when PostgreSQL answered nothing about the statement itself: it may be run again, on another connection. */
+export function isConnectionLoss(error: unknown): boolean {
+  if (error instanceof StoreError) return false;
+  const state = stateOf(error);
+  if (state !== "") return passing.test(state);
+  const { code, message } = error as NodeJS.ErrnoException;
+  return (
+    /^E(CONN|PIPE|TIMEDOUT|HOST|NET|NOENT|AI_)/.test(String(code ?? "")) ||
+    /connection|timeout|Client (has|was)|not queryable/i.test(message ?? "")
+  );
+}
+
 const resultCode = (error: unknown): number => {
   const { errcode } = error as { errcode?: unknown };
   return typeof errcode === "number" ? errcode : 0;
@@ -52,6 +77,11 @@ export function isFatal(error: unknown): boolean {
 export function toStoreError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   const message = error instanceof Error ? error.message : String(error);
+  const state = stateOf(error);
+  if (state === "53100") return new StoreError("full", "no space left on the disk of the database");
+  if (state.startsWith("23")) return new StoreError("conflict", message);
+  if (isConnectionLoss(error))
+    return new StoreError("unavailable", `the database cannot be reached or used now: ${message}`);
   const primary = resultCode(error) & 0xff;
   if (primary === SQLITE_FULL) return new StoreError("full", "no space left on the disk of the database");
   if ([SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_BUSY].includes(primary))

@@ -29,7 +29,14 @@ export async function migrate(
   dialect: Dialect,
   steps: readonly Migration[] = migrations,
 ): Promise<void> {
-  const db = typed as unknown as Kysely<unknown>;
+  await dialect.alone(typed as unknown as Kysely<unknown>, (db) => migrateAlone(db, dialect, steps));
+}
+
+async function migrateAlone(
+  db: Kysely<unknown>,
+  dialect: Dialect,
+  steps: readonly Migration[],
+): Promise<void> {
   await sql`create table if not exists migrations (number integer primary key, name text not null)`.execute(
     db,
   );

@@ -271,6 +271,13 @@ interface LeaseTable {
   renewals: number;
 }
 
+/** The last group of writes of each process: tells, after a lost connection, whether its commit was done. */
+interface WriterTable {
+  id: string;
+  last_group: number;
+  at_ms: number;
+}
+
 interface MetaTable {
   key: string;
   value: string;
@@ -294,6 +301,7 @@ export interface Database {
   catalogs: CatalogTable;
   decisions: DecisionTable;
   leases: LeaseTable;
+  writers: WriterTable;
   meta: MetaTable;
 }
 

@@ -1,40 +1,11 @@
 import { Worker } from "node:worker_threads";
 import { sqliteDialect } from "./dialect.ts";
-import { StoreError, toStoreError } from "./errors.ts";
+import { StoreError } from "./errors.ts";
 import { migrate } from "./migrate.ts";
-import { systemOperations, tenantOperations } from "./operations/registry.ts";
+import { createQueuedStore, type Writer } from "./queued-store.ts";
 import { type Connection, type OpenOptions, openSqlite } from "./sqlite.ts";
-import type { Store, SystemStore, TenantStore } from "./store.ts";
-import type { TenantId } from "./tenant.ts";
-import {
-  type Command,
-  type GroupResult,
-  operationOf,
-  perform,
-  runGroup,
-  type WriterState,
-} from "./writer.ts";
-
-/** Writes that may wait before callers are told to come back. */
-const MOST_WAITING = 4096;
-/** Writes in one transaction, unless said otherwise: bounds how long the last of them waits for the first. */
-const MOST_IN_GROUP = 256;
-
-/** Writes after which a token that was read may be another one. */
-const tokenWrites: ReadonlySet<string> = new Set([
-  "createToken",
-  "revokeToken",
-  "touchTokens",
-  "changeTenant",
-]);
-/** Tokens whose rows are kept. */
-const MOST_TOKENS = 10_000;
-
-/** Runs groups one after another; the store never sends a second before the first is answered. */
-interface Writer {
-  run(commands: readonly Command[]): Promise<GroupResult>;
-  close(): Promise<void>;
-}
+import type { Store } from "./store.ts";
+import { type GroupResult, perform, runGroup, type WriterState } from "./writer.ts";
 
 export interface SqliteStoreOptions {
   /** Database file; its folder exists. */
@@ -58,7 +29,14 @@ export interface SqliteStoreOptions {
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { path, onFatal, synchronous = "full", hasOutbox = false, mostInGroup } = options;
   const writer = await startThread({ path, synchronous, hasOutbox }, onFatal);
-  return createStore(writer, openSqlite({ path, readOnly: true }), onFatal, mostInGroup);
+  const reader = openSqlite({ path, readOnly: true });
+  return createQueuedStore({
+    writer,
+    read: (command) => perform({ db: reader.db, heads: new Map(), hasOutbox: false }, command),
+    onFatal,
+    ...(mostInGroup === undefined ? {} : { mostInGroup }),
+    close: () => reader.close(),
+  });
 }
 
 /**
@@ -74,8 +52,11 @@ export async function openLocalStore(
     run: (commands) => runGroup(connection, state, commands),
     close: async () => connection.close(),
   };
-  return createStore(writer, null, (message) => {
-    throw new StoreError("unavailable", message);
+  return createQueuedStore({
+    writer,
+    onFatal(message) {
+      throw new StoreError("unavailable", message);
+    },
   });
 }
 
@@ -127,103 +108,6 @@ async function startThread(
       isClosing = true;
       worker.postMessage("close");
       await exited;
-    },
-  };
-}
-
-interface Pending {
-  readonly command: Command;
-  readonly settle: PromiseWithResolvers<unknown>;
-}
-
-/** The queue in front of a writer, and the methods in front of the queue. */
-function createStore(
-  writer: Writer,
-  reader: Connection | null,
-  onFatal: (message: string) => void,
-  mostInGroup: number = MOST_IN_GROUP,
-): Store {
-  const queue: Pending[] = [];
-  const listeners = new Set<(lastSeq: number) => void>();
-  const scopes = new Map<TenantId, TenantStore>();
-  /** Rows of tokens that were asked for: every request asks, and only writes that pass through here change them. */
-  const tokens = new Map<unknown, unknown>();
-  let running: Promise<void> | null = null;
-  let isClosed = false;
-  let commits = 0;
-  let writes = 0;
-
-  const settleGroup = (group: readonly Pending[], result: GroupResult): void => {
-    commits++;
-    writes += group.length;
-    if (group.some(({ command }) => tokenWrites.has(command.name))) tokens.clear();
-    group.forEach(({ settle }, index) => {
-      const reply = result.replies[index];
-      if (reply !== undefined && "value" in reply) settle.resolve(reply.value);
-      else settle.reject(new StoreError(reply?.error.code ?? "internal", reply?.error.message ?? "no reply"));
-    });
-    if (result.lastEvent !== null) for (const listener of listeners) listener(result.lastEvent);
-    if (result.fatal !== undefined) onFatal(result.fatal);
-  };
-  /** One group after another: what arrives while one is being synced makes the next. */
-  const drain = async (): Promise<void> => {
-    // everything that this turn of the event loop asks for shares the first commit
-    await Promise.resolve();
-    while (queue.length > 0) {
-      const group = queue.splice(0, mostInGroup);
-      try {
-        settleGroup(group, await writer.run(group.map(({ command }) => command)));
-      } catch (error) {
-        for (const { settle } of group) settle.reject(toStoreError(error));
-      }
-    }
-    running = null;
-  };
-  const submit = (command: Command): Promise<unknown> => {
-    if (isClosed) return Promise.reject(new StoreError("unavailable", "the store is closed"));
-    if (queue.length >= MOST_WAITING)
-      return Promise.reject(new StoreError("overloaded", `${MOST_WAITING} writes wait already`));
-    const settle = Promise.withResolvers<unknown>();
-    queue.push({ command, settle });
-    running ??= drain();
-    return settle.promise;
-  };
-  const call = async (command: Command): Promise<unknown> => {
-    if (reader === null || operationOf(command).mode === "write") return submit(command);
-    if (isClosed) throw new StoreError("unavailable", "the store is closed");
-    if (command.name === "tokenById" && tokens.has(command.input[0])) return tokens.get(command.input[0]);
-    try {
-      const value = await perform({ db: reader.db, heads: new Map(), hasOutbox: false }, command);
-      if (command.name === "tokenById" && value !== null && tokens.size < MOST_TOKENS)
-        tokens.set(command.input[0], value);
-      return value;
-    } catch (error) {
-      throw toStoreError(error);
-    }
-  };
-  const methods = (names: readonly string[], tenant: TenantId | null): unknown =>
-    Object.fromEntries(names.map((name) => [name, (...input: unknown[]) => call({ tenant, name, input })]));
-
-  return {
-    forTenant(tenant) {
-      const known = scopes.get(tenant);
-      if (known !== undefined) return known;
-      const made = methods(Object.keys(tenantOperations), tenant) as TenantStore;
-      scopes.set(tenant, made);
-      return made;
-    },
-    system: methods(Object.keys(systemOperations), null) as SystemStore,
-    subscribe(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    stats: () => ({ commits, writes, waiting: queue.length }),
-    async close() {
-      if (isClosed) return;
-      isClosed = true;
-      await running;
-      reader?.close();
-      await writer.close();
     },
   };
 }

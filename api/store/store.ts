@@ -367,6 +367,8 @@ export interface SystemStore {
   allocationsIn(input: { readonly fromMs: number; readonly toMs: number }): Promise<readonly AllocationRow[]>;
   /** True when the store has any token at all: the first start has none. */
   hasTokens(): Promise<boolean>;
+  /** Creates a token where the store has none at all: false when another start was first. */
+  createFirstToken(input: Act & { readonly token: TokenRow }): Promise<boolean>;
   /** Notes that tokens were used, to the minute. */
   touchTokens(uses: readonly { readonly id: string; readonly atMs: number }[]): Promise<void>;
   recordAudit(entry: NewAudit): Promise<void>;
@@ -450,8 +452,11 @@ export interface StoreStats {
 export interface Store {
   forTenant(tenant: TenantId): TenantStore;
   readonly system: SystemStore;
-  /** Calls back after commits that appended events, with the number of the last one. */
-  subscribe(listener: (lastSeq: number) => void): () => void;
+  /**
+   * Calls back after commits that appended events, with the number of the last one; `isForeign` when another process
+   * made them.
+   */
+  subscribe(listener: (lastSeq: number, isForeign: boolean) => void): () => void;
   stats(): StoreStats;
   /** Finishes the writes that wait, then closes. */
   close(): Promise<void>;

@@ -51,7 +51,8 @@ export function perform(tx: Tx, command: Command): Promise<unknown> {
   return tenant === null ? operation.run(tx, ...input) : operation.run(tx, tenant, ...input);
 }
 
-const failure = (error: unknown): Reply => {
+/** An error as a reply. */
+export const failure = (error: unknown): Reply => {
   const { code, message } = toStoreError(error);
   return { error: { code, message } };
 };
@@ -68,12 +69,15 @@ export async function runGroup(
   const before = heads.get("events");
   const tx: Tx = { db, heads, hasOutbox };
   const replies: Reply[] = [];
+  let lastEvent: number | null = null;
   try {
     raw.exec("begin immediate");
     for (const command of commands) {
       raw.exec("savepoint one");
       try {
         replies.push({ value: await perform(tx, command) });
+        const head = heads.get("events");
+        if (head !== undefined && head !== before) lastEvent = head.seq;
       } catch (error) {
         heads.clear();
         // a full disk ends the whole transaction, and with it the savepoints
@@ -94,6 +98,5 @@ export async function runGroup(
       ...(isFatal(error) ? { fatal: String(error) } : {}),
     };
   }
-  const after = heads.get("events");
-  return { replies, lastEvent: after === undefined || after === before ? null : after.seq };
+  return { replies, lastEvent };
 }

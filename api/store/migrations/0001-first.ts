@@ -3,7 +3,7 @@ import type { Dialect } from "../dialect.ts";
 
 /** The first schema. */
 export async function up(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
-  const { integer, identity } = dialect;
+  const { integer, text, identity } = dialect;
   const table = async (
     name: string,
     build: (table: CreateTableBuilder<string, never>) => CreateTableBuilder<string, string>,
@@ -11,7 +11,6 @@ export async function up(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
     const built = build(db.schema.createTable(name) as CreateTableBuilder<string, never>);
     await (dialect.tableEnd === null ? built : built.modifyEnd(dialect.tableEnd)).execute();
   };
-  const text = "text";
 
   await table("tenants", (t) =>
     t
@@ -239,6 +238,12 @@ export async function up(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
       .addColumn("holder", text, (c) => c.notNull())
       .addColumn("epoch", integer, (c) => c.notNull())
       .addColumn("renewals", integer, (c) => c.notNull()),
+  );
+  await table("writers", (t) =>
+    t
+      .addColumn("id", text, (c) => c.primaryKey())
+      .addColumn("last_group", integer, (c) => c.notNull())
+      .addColumn("at_ms", integer, (c) => c.notNull()),
   );
   await table("meta", (t) =>
     t.addColumn("key", text, (c) => c.primaryKey()).addColumn("value", text, (c) => c.notNull()),

@@ -29,6 +29,22 @@ export async function createToken(
   await record(tx, tenant, input, "token.create", input.token.id);
 }
 
+/** See `SystemStore.hasTokens`. */
+export async function hasTokens({ db }: Pick<Tx, "db">): Promise<boolean> {
+  return (await db.selectFrom("tokens").select("id").limit(1).executeTakeFirst()) !== undefined;
+}
+
+/** See `SystemStore.createFirstToken`. */
+export async function createFirstToken(
+  tx: Tx,
+  { token, ...act }: Act & { readonly token: TokenRow },
+): Promise<boolean> {
+  if (await hasTokens(tx)) return false;
+  const { tenant_id: tenant, ...rest } = token;
+  await createToken(tx, tenant, { ...act, token: rest });
+  return true;
+}
+
 /** See `TenantStore.revokeToken`. */
 export async function revokeToken(
   tx: Tx,

@@ -166,9 +166,9 @@ export const systemOperations: {
   },
   hasTokens: {
     mode: "read",
-    run: async ({ db }) =>
-      (await db.selectFrom("tokens").select("id").limit(1).executeTakeFirst()) !== undefined,
+    run: identity.hasTokens,
   },
+  createFirstToken: { mode: "write", run: identity.createFirstToken },
   touchTokens: { mode: "write", run: identity.touchTokens },
   recordAudit: { mode: "write", run: appendAudit },
   openReservations: {

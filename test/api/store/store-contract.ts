@@ -144,6 +144,28 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         ]);
       }));
 
+    test("of several first tokens one is made", () =>
+      withStore(async (store) => {
+        await tenantOf(store, "one");
+        const token = {
+          tenant_id: trustTenant("one"),
+          hash: "00",
+          permissions: "[]",
+          name: "n",
+          created_by: "x",
+          created_ms: 1,
+          expires_ms: 9,
+          revoked_ms: null,
+          last_used_ms: null,
+        };
+        const act = { actor: "x", atMs: 5, requestId: "r" };
+        const made = ["a", "b"].map((id) =>
+          store.system.createFirstToken({ ...act, token: { ...token, id } }),
+        );
+        expect(await Promise.all(made)).toEqual([true, false]);
+        expect(await store.system.tokenById("b")).toBeNull();
+      }));
+
     test("of those who saw the same lease one takes it, and each taking is a new epoch", () =>
       withStore(async ({ system }) => {
         const act = { actor: "x", atMs: 1, requestId: "r" };
@@ -226,6 +248,19 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         await Promise.all(ids.map((id) => tenant.acceptIntent(acceptance(id))));
         expect(store.stats().commits - commits).toBeLessThan(10);
         expect(heard.at(-1)).toBe(100);
+      }));
+
+    test("listeners hear of an event whose commit was shared by a write that failed", () =>
+      withStore(async (store) => {
+        const tenant = await tenantOf(store, "one");
+        const heard: number[] = [];
+        store.subscribe((seq) => heard.push(seq));
+        const act = { actor: "control", atMs: 2000, requestId: "r" };
+        await Promise.allSettled([
+          tenant.acceptIntent(acceptance("a")),
+          store.system.changeIntent({ ...act, id: "a", version: 1, epoch: 0, to: "running" }),
+        ]);
+        expect(heard).toEqual([1]);
       }));
 
     test("an outbox row that somebody else claimed meanwhile is not finished", () =>

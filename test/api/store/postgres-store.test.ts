@@ -1,0 +1,249 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { createIds, systemClock, systemRandom, systemTimers } from "../../../api/platform/node-env.ts";
+import { schemaVersion } from "../../../api/store/migrate.ts";
+import { connect, describeUrl } from "../../../api/store/postgres.ts";
+import {
+  openPostgresStore,
+  openReader,
+  type PostgresStoreOptions,
+} from "../../../api/store/postgres-store.ts";
+import { WRITE_LOCK } from "../../../api/store/postgres-writer.ts";
+import type { Store } from "../../../api/store/store.ts";
+import { trustTenant } from "../../../api/store/tenant.ts";
+import { verifyDatabase } from "../../../api/store/verify.ts";
+import { startCuttingProxy } from "../../postgres/cutting-proxy.ts";
+import { noPostgres, type PostgresServer, startPostgres } from "../../postgres/server.ts";
+import { acceptance, storeContract, tenantOf } from "./store-contract.ts";
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+const base = { idleMs: 2000, clock: systemClock, timers: systemTimers, log: silent };
+
+/** Opens a store on a database. */
+function open(url: string, more: Partial<PostgresStoreOptions> = {}): Promise<Store> {
+  return openPostgresStore({
+    ...base,
+    url,
+    ids: createIds(systemClock, systemRandom),
+    hasOutbox: true,
+    ...more,
+  });
+}
+
+describe.skipIf(noPostgres !== null)("PostgreSQL", () => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgres();
+  });
+  afterAll(() => server.stop());
+
+  storeContract("store on PostgreSQL", async () => open(await server.create()));
+
+  /** Several stores on one database, ended with the test. */
+  const shared = async (more: readonly Partial<PostgresStoreOptions>[]): Promise<[string, ...Store[]]> => {
+    const url = await server.create();
+    const stores: Store[] = [];
+    for (const one of more) stores.push(await open(url, one));
+    onTestFinished(async () => {
+      for (const store of stores) await store.close();
+    });
+    return [url, ...stores];
+  };
+  const query = async <Row extends object>(url: string, text: string): Promise<Row[]> => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      return (await client.query<Row>(text)).rows;
+    } finally {
+      await client.end();
+    }
+  };
+  const idsOf = (count: number, prefix: string): string[] =>
+    Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+  const act = { actor: "x", atMs: 5, requestId: "r" };
+
+  test("processes that start together on an empty database make one schema", async () => {
+    const url = await server.create();
+    const stores = await Promise.all([open(url), open(url), open(url)]);
+    for (const store of stores) await store.close();
+    expect(await query(url, "select number from migrations")).toHaveLength(schemaVersion);
+  });
+
+  test("a database of a newer version is refused", async () => {
+    const [url] = await shared([{}]);
+    await query(url, `insert into migrations values (${schemaVersion + 1}, 'future')`);
+    await expect(open(url)).rejects.toThrow(/newer than this version/);
+  });
+
+  test("the logs take no changes, no deletions and no truncation", async () => {
+    const [url, store] = await shared([{}]);
+    await (await tenantOf(store!, "one")).acceptIntent(acceptance("a"));
+    for (const table of ["events", "audit"])
+      for (const change of [`update ${table} set actor = 'x'`, `delete from ${table}`, `truncate ${table}`])
+        await expect(query(url, change)).rejects.toThrow(/append-only/);
+  });
+
+  test("text is ordered by its bytes, as in SQLite", async () => {
+    const [, store] = await shared([{}]);
+    const tenant = await tenantOf(store!, "one");
+    for (const id of ["b", "B", "a-1", "a", "_"]) await tenant.acceptIntent(acceptance(id));
+    const listed = await tenant.intents({ limit: 10 });
+    expect(listed.map(({ id }) => id)).toEqual(["b", "a-1", "a", "_", "B"]);
+  });
+
+  test("writes of several processes make one chain without gaps, and one intent per key", async () => {
+    const [url, ...stores] = await shared([{}, {}, {}]);
+    const tenants = await Promise.all(stores.map((store) => tenantOf(store, "one")));
+    const key = { key: "k", requestHash: "h", expiresMs: 5000 };
+    const answers = await Promise.all(
+      tenants.flatMap((tenant, index) => [
+        ...idsOf(40, `r${index}-`).map((id) => tenant.acceptIntent(acceptance(id))),
+        tenant.acceptIntent(acceptance(`same-${index}`, { name: "same", idempotency: key })),
+      ]),
+    );
+    expect(answers.filter(({ kind }) => kind === "accepted")).toHaveLength(121);
+    expect(answers.filter(({ kind }) => kind === "replayed")).toHaveLength(2);
+    const reader = openReader({ ...base, url });
+    expect(await verifyDatabase(reader.db)).toMatchObject({ findings: [], intents: 121 });
+    await reader.close();
+  });
+
+  test.for([true, false])("others hear of an event (with hints: %s)", async (hasHints) => {
+    const [, here, there] = await shared([{}, { hasHints }]);
+    const heard: [number, boolean][] = [];
+    there!.subscribe((seq, isForeign) => heard.push([seq, isForeign]));
+    await (await tenantOf(here!, "one")).acceptIntent(acceptance("a"));
+    await expect.poll(() => heard).toEqual([[1, true]]);
+    // what it is told of can be read
+    expect(await there!.forTenant(trustTenant("one")).events({ after: 0, limit: 10 })).toHaveLength(1);
+  });
+
+  test.for([true, false])("a token revoked elsewhere is read anew (with hints: %s)", async (hasHints) => {
+    let passed = 0;
+    const clock = { wallMs: systemClock.wallMs, monoMs: () => passed };
+    const [, here, there] = await shared([{}, { hasHints, clock }]);
+    const tenant = await tenantOf(here!, "one");
+    const token = {
+      id: "t",
+      hash: "00",
+      permissions: "[]",
+      name: "n",
+      created_by: "x",
+      created_ms: 1,
+      expires_ms: 9,
+      revoked_ms: null,
+      last_used_ms: null,
+    };
+    await tenant.createToken({ ...act, token });
+    const revokedMs = async () => (await there!.system.tokenById("t"))?.revoked_ms;
+    await expect.poll(revokedMs).toBeNull();
+    await tenant.revokeToken({ ...act, id: "t" });
+    if (!hasHints) {
+      expect(await revokedMs()).toBeNull();
+      passed = 500;
+      expect(await revokedMs()).toBe(5);
+    } else await expect.poll(revokedMs).toBe(5);
+  });
+
+  test("a process that stands still inside a transaction does not keep the others", async () => {
+    const [url, store] = await shared([{}]);
+    const tenant = await tenantOf(store!, "one");
+    const stuck = await connect({ ...base, url, idleMs: 200 });
+    await stuck.query(`begin; select pg_advisory_xact_lock(${WRITE_LOCK})`);
+    expect(await tenant.acceptIntent(acceptance("a"))).toEqual({ kind: "accepted" });
+    await expect(stuck.query("commit")).rejects.toThrow();
+  });
+
+  test("decisions of a process that another one replaced are refused", async () => {
+    const [, first, second] = await shared([{}, {}]);
+    const tenant = await tenantOf(first!, "one");
+    await tenant.acceptIntent(acceptance("a"));
+    const take = async (store: Store, holder: string) =>
+      store.system.takeLease({ ...act, holder, seen: await store.system.lease() });
+    expect(await take(first!, "first")).toBe(1);
+    expect(await take(second!, "second")).toBe(2);
+    const move = { ...act, id: "a", version: 1, to: "waiting" } as const;
+    // both at once, in whatever order they reach the database
+    const [late, due] = await Promise.allSettled([
+      first!.system.changeIntent({ ...move, epoch: 1 }),
+      second!.system.changeIntent({ ...move, epoch: 2 }),
+    ]);
+    expect(late).toMatchObject({ status: "rejected", reason: { code: "fenced" } });
+    expect(due).toMatchObject({ status: "fulfilled", value: { phase: "waiting" } });
+  });
+
+  const throughProxy = async (more: Partial<PostgresStoreOptions> = {}) => {
+    const url = await server.create();
+    const folder = mkdtempSync(join(tmpdir(), "flare-cut-"));
+    const proxy = await startCuttingProxy(folder, server.folder, url);
+    const store = await open(proxy.url, more);
+    onTestFinished(async () => {
+      await store.close();
+      await proxy.close();
+      rmSync(folder, { recursive: true });
+    });
+    return { proxy, url, store, tenant: await tenantOf(store, "one") };
+  };
+
+  test.for(["before", "after"] as const)(
+    "a connection lost %s the commit reached the server: the write is there, once",
+    async (cut) => {
+      const { proxy, tenant } = await throughProxy();
+      proxy.cut = cut;
+      const together = idsOf(5, "i").map((id) => tenant.acceptIntent(acceptance(id)));
+      expect((await Promise.all(together)).map(({ kind }) => kind)).toEqual(Array(5).fill("accepted"));
+      expect(proxy.cuts).toBe(1);
+      expect(await tenant.intents({ limit: 10 })).toHaveLength(5);
+      expect((await tenant.events({ after: 0, limit: 10 })).map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5]);
+    },
+  );
+
+  test("a commit that cannot be looked up in time is unknown, and its idempotency key tells later", async () => {
+    const { proxy, tenant } = await throughProxy({ writeDeadlineMs: 300 });
+    const idempotency = { key: "k", requestHash: "h", expiresMs: 5000 };
+    proxy.cut = "after";
+    const [first] = await Promise.allSettled([
+      tenant.acceptIntent(acceptance("a", { idempotency })),
+      expect
+        .poll(() => proxy.cuts)
+        .toBe(1)
+        .then(() => (proxy.isDown = true)),
+    ]);
+    expect(first).toMatchObject({ status: "rejected", reason: { code: "unknown" } });
+    await expect(tenant.acceptIntent(acceptance("b"))).rejects.toMatchObject({ code: "unavailable" });
+    proxy.isDown = false;
+    const again = await tenant.acceptIntent(acceptance("c", { idempotency }));
+    expect(again).toMatchObject({ kind: "replayed", response: '{"intent_id":"a"}' });
+  });
+
+  test("sessions that the server ends are opened again, and nothing answered is lost", async () => {
+    const [url, store] = await shared([{}]);
+    const tenant = await tenantOf(store!, "one");
+    const ids = idsOf(200, "i");
+    let ended = 0;
+    for (const [index, id] of ids.entries()) {
+      if (index % 50 === 25)
+        ended += (
+          await query(
+            url,
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'flare' and datname = current_database()",
+          )
+        ).length;
+      await tenant.acceptIntent(acceptance(id));
+      expect(await tenant.intent(id)).not.toBeNull();
+    }
+    expect(ended).toBeGreaterThan(4);
+    expect((await tenant.events({ after: 0, limit: 500 })).map(({ subject_id }) => subject_id)).toEqual(ids);
+  });
+
+  test("what is shown of an address holds no password", () => {
+    expect(describeUrl("postgres://me:hidden@db.example:5433/flare?sslpassword=hidden")).toBe(
+      "postgres://db.example:5433/flare",
+    );
+    expect(() => describeUrl("mysql://me:hidden@db/flare")).toThrow(/^the store is not a postgres:\/\/ URL$/);
+  });
+});
