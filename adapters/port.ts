@@ -85,6 +85,11 @@ export interface Held {
   readonly message?: string;
   /** Where a running service answers. */
   readonly serviceUrl?: string;
+  /**
+   * Of a batch: seconds of its estimated runtime that are done and kept by its last checkpoint, also what earlier keys of
+   * the intent did. Absent where the provider does not tell.
+   */
+  readonly workDoneSeconds?: number;
 }
 
 /**

@@ -124,9 +124,16 @@ export function createInProcessFederation(options: InProcessOptions): Federation
   let list: readonly Flavor[] = snapshot.offers;
   const held = new Map<string, HeldEntry>();
   const released = new Set<string>();
-  for (const entry of journal.load())
+  /** Seconds of work that keys of an intent left behind. */
+  const keptOf = new Map<string, number>();
+  const keep = ({ request, kept }: HeldEntry): void => {
+    if (kept !== undefined) keptOf.set(request.intent, Math.max(kept, keptOf.get(request.intent) ?? 0));
+  };
+  for (const entry of journal.load()) {
+    keep(entry);
     if (entry.released) released.add(entry.request.key);
     else held.set(entry.request.key, entry);
+  }
   const drawFault = createFaults(scenario);
   const events: ScenarioEvent[] = [...(scenario.events ?? [])].sort((a, b) => a.at_ms - b.at_ms);
   let happened = 0;
@@ -164,6 +171,16 @@ export function createInProcessFederation(options: InProcessOptions): Federation
     if (entry.contract !== undefined) return "contracted";
     return now >= entry.expiresMs ? "lost" : "reserved";
   };
+  /** Work that is done and kept by the last checkpoint; undefined for work that makes none. */
+  const workDone = ({ work, kept, deployedMs }: HeldEntry): number | undefined => {
+    if (kept !== undefined || work === undefined || deployedMs === undefined) return kept;
+    const ran = Math.max(0, clock.wallMs() - deployedMs - delays.deployingMs) / 1000;
+    return work.before + Math.floor(ran / work.checkpoint) * work.checkpoint;
+  };
+  const withKept = (entry: HeldEntry): HeldEntry => {
+    const kept = workDone(entry);
+    return kept === undefined ? entry : { ...entry, kept };
+  };
   const subjectOf = (offer: string): { id: string; provider: string } => ({
     id: offer,
     provider: offers.get(offer)?.provider ?? "",
@@ -172,7 +189,10 @@ export function createInProcessFederation(options: InProcessOptions): Federation
     for (const entry of held.values()) {
       const isMeant = concerns(event, subjectOf(entry.request.offer)) && (!spotOnly || entry.request.spot);
       if (isMeant && phaseOf(entry) !== "lost" && phaseOf(entry) !== "completed")
-        put({ ...entry, lost: { reason, message: `${entry.request.offer}: ${reason} by its provider` } });
+        put({
+          ...withKept(entry),
+          lost: { reason, message: `${entry.request.offer}: ${reason} by its provider` },
+        });
     }
   };
   const happen = (event: ScenarioEvent): void => {
@@ -241,6 +261,7 @@ export function createInProcessFederation(options: InProcessOptions): Federation
   const toHeld = (entry: HeldEntry): Held => {
     const { key, intent, tenant, offer, gpus } = entry.request;
     const phase = phaseOf(entry);
+    const workDoneSeconds = workDone(entry);
     return {
       key,
       intent,
@@ -255,6 +276,7 @@ export function createInProcessFederation(options: InProcessOptions): Federation
             message: entry.lost?.message ?? "the reservation ran out before it was bought",
           }
         : {}),
+      ...(workDoneSeconds === undefined ? {} : { workDoneSeconds }),
       ...(phase === "running" ? { serviceUrl: `http://${key}.${offer}.svc.flare.internal` } : {}),
     };
   };
@@ -309,8 +331,19 @@ export function createInProcessFederation(options: InProcessOptions): Federation
     const deployedMs = clock.wallMs();
     const { batch, type } = intent.workload;
     const seconds = type === "batch" ? batch?.estimatedRuntimeSeconds : undefined;
-    const endsMs = seconds === undefined ? null : deployedMs + delays.deployingMs + seconds * 1000;
-    put({ ...entry, deployedMs, ...(endsMs === null ? {} : { endsMs }) });
+    const checkpoint = batch?.checkpointIntervalSeconds;
+    const work =
+      checkpoint === undefined || seconds === undefined
+        ? undefined
+        : { before: Math.min(seconds, keptOf.get(intent.name) ?? 0), checkpoint };
+    const left = seconds === undefined ? undefined : seconds - (work?.before ?? 0);
+    const endsMs = left === undefined ? null : deployedMs + delays.deployingMs + left * 1000;
+    put({
+      ...entry,
+      deployedMs,
+      ...(endsMs === null ? {} : { endsMs }),
+      ...(work === undefined ? {} : { work }),
+    });
     hintAfter(delays.deployingMs);
     if (endsMs !== null) hintAfter(endsMs - deployedMs);
   };
@@ -318,9 +351,20 @@ export function createInProcessFederation(options: InProcessOptions): Federation
     if (released.has(key)) return;
     const nothing = { intent: "", tenant: "", offer: "", gpus: 0, replicas: 0, cpuMilli: 0, memoryMib: 0 };
     // a key that comes back after its release must be refused, even when it was never seen before
-    const request = held.get(key)?.request ?? { key, ...nothing, spot: false, maxCostMicro: 0 };
+    const entry = held.get(key);
+    const request = entry?.request ?? { key, ...nothing, spot: false, maxCostMicro: 0 };
     const now = clock.wallMs();
-    journal.save({ request, costMicro: 0, reservedMs: now, expiresMs: now, released: true });
+    const kept = entry === undefined ? undefined : workDone(entry);
+    const last: HeldEntry = {
+      request,
+      costMicro: 0,
+      reservedMs: now,
+      expiresMs: now,
+      released: true,
+      ...(kept === undefined ? {} : { kept }),
+    };
+    journal.save(last);
+    keep(last);
     held.delete(key);
     released.add(key);
     changed();

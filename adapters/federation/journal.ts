@@ -12,6 +12,10 @@ export interface HeldEntry {
   readonly deployedMs?: number;
   /** When the work ends by itself; absent: it runs until released. */
   readonly endsMs?: number;
+  /** How its work is kept: what was done before, and how often a checkpoint is made. Seconds. */
+  readonly work?: { readonly before: number; readonly checkpoint: number };
+  /** What is kept of the work of a key that was lost or released, seconds. */
+  readonly kept?: number;
   /** Taken away by the provider. */
   readonly lost?: {
     readonly reason: "interrupted" | "failed" | "expired" | "revoked";

@@ -221,6 +221,12 @@ async function running(context: StepContext, view: IntentView): Promise<Step> {
   return lostStep(context, view);
 }
 
+/** Work of a batch that its next try can build on: what all parts of it have kept, as far as providers tell. */
+function workDoneSeconds({ observed }: StepContext, view: IntentView): number {
+  const done = live(view).map(({ id }) => observed.get(id)?.workDoneSeconds ?? 0);
+  return Math.max(view.intent.work_done_seconds, done.length === 0 ? 0 : Math.min(...done));
+}
+
 async function releasing(context: StepContext, view: IntentView): Promise<Step> {
   const { intent } = view;
   assert(intent.ending !== null, `intent ${intent.id} is releasing towards an end`);
@@ -233,7 +239,12 @@ async function releasing(context: StepContext, view: IntentView): Promise<Step> 
       id,
       set: { state: "released", released_ms: context.clock.wallMs() },
     })),
-    set: { ending: null, due_ms: null, ...(to === "cancelled" ? { message: "Intent cancelled" } : {}) },
+    set: {
+      ending: null,
+      due_ms: null,
+      work_done_seconds: workDoneSeconds(context, view),
+      ...(to === "cancelled" ? { message: "Intent cancelled" } : {}),
+    },
   };
 }
 

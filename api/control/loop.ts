@@ -1,6 +1,7 @@
 import { AdapterError } from "../../adapters/port.ts";
 import type { Flavor } from "../../engine/model/flavor.ts";
 import { parseTime } from "../../engine/model/time.ts";
+import { spotSlotSeconds } from "../../engine/resilience/spot-runs.ts";
 import type { Cancel, Env } from "../env.ts";
 import { StoreError } from "../store/errors.ts";
 import type { IntentRow } from "../store/schema.ts";
@@ -97,6 +98,8 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
   let seen: readonly Flavor[] = [];
   let lookedAt = new Set<string>();
   let lookedMs = 0;
+  /** When running work on spot capacity is decided about again. */
+  let spotMs = 0;
 
   const move = (intent: IntentRow, step: Exclude<Step, null>): Promise<IntentRow | null> =>
     store.system.changeIntent({
@@ -234,6 +237,27 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
     return true;
   };
 
+  /** Running work with a deadline is asked for every slot: spot capacity, on demand, or a wait for either. */
+  const decideSpotRuns = async (world: World): Promise<boolean> => {
+    const now = clock.wallMs();
+    const ids = world.spotRuns();
+    if (ids.length === 0 || now < spotMs) return false;
+    spotMs = now + spotSlotSeconds * 1000;
+    const rows = (await store.system.intentsById(ids)).filter(({ phase }) => phase === "running");
+    if (rows.length === 0) return false;
+    const decided = await world.decide(rows.map(intentOf));
+    const leaving = rows.flatMap((row) => {
+      const decision = decided.decisions.get(row.id);
+      const isMoved = decision?.spot !== undefined && decision.reason !== "RUNNING";
+      return isMoved ? [{ row, message: decision.spot.message }] : [];
+    });
+    if (leaving.length === 0) return false;
+    await store.system.logPlan({ ...decided.log, epoch });
+    for (const { row, message } of leaving)
+      await move(row, { to: "releasing", set: { ending: "queued", reason: "SPOT_POLICY", message } });
+    return true;
+  };
+
   /** True when this process decides. What it remembers from an epoch before, another has changed since. */
   const lead = async (): Promise<boolean> => {
     const held = await leadership.hold();
@@ -258,7 +282,8 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
         const world = await planner.look();
         const arrived = await decideArrivals(world);
         const waited = arrived ? false : await decideWaiting(world);
-        busy = moved || arrived || waited;
+        const changed = arrived || waited ? false : await decideSpotRuns(world);
+        busy = moved || arrived || waited || changed;
       }
     } catch (error) {
       backOff();

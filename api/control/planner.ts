@@ -1,16 +1,26 @@
 import { createHash } from "node:crypto";
 import { forgeDecision, type JsonObject } from "../../adapters/json/decision.ts";
+import type { Held } from "../../adapters/port.ts";
 import { holdsOf } from "../../engine/explain/waiting.ts";
 import type { Decision } from "../../engine/model/decision.ts";
 import type { Capacity, Flavor } from "../../engine/model/flavor.ts";
 import type { Intent } from "../../engine/model/intent.ts";
 import type { Plan, PlanOptions, ScarcityPrice } from "../../engine/model/plan.ts";
-import type { Holding, Outage, Quota, Reservation, Snapshot, Tenant } from "../../engine/model/snapshot.ts";
+import type {
+  Holding,
+  Outage,
+  Progress,
+  Quota,
+  Reservation,
+  Snapshot,
+  Tenant,
+} from "../../engine/model/snapshot.ts";
 import { formatTime } from "../../engine/model/time.ts";
+import { isSpotRun } from "../../engine/resilience/spot-runs.ts";
 import { version } from "../../engine/version.ts";
 import type { Env } from "../env.ts";
 import type { AllocationRow, IntentRow, TenantRow } from "../store/schema.ts";
-import type { HeldRow, NewPlan } from "../store/store.ts";
+import type { BegunRow, HeldRow, NewPlan } from "../store/store.ts";
 import { createPlanRunner, type Moment, type PlanJob } from "./plan-job.ts";
 
 /** The canonical intent of a row, under the row's id: names are unique per tenant only. */
@@ -116,15 +126,20 @@ interface Temper {
   readonly maxInterruptionSeconds: number | undefined;
   /** Undefined for services, and where nothing is stated. */
   readonly runtimeSeconds: number | undefined;
+  /** The spot policy decides where it runs. */
+  readonly isSpotRun: boolean;
 }
 
-function temperOf({ workload: { batch, evictable, minRuntimeSeconds }, sla }: Intent): Temper {
+function temperOf(intent: Intent): Temper {
+  const { sla } = intent;
+  const { batch, evictable, minRuntimeSeconds } = intent.workload;
   const { estimatedRuntimeSeconds, timeoutSeconds } = batch ?? {};
   return {
     evictable,
     minRuntimeSeconds,
     maxInterruptionSeconds: sla.maxInterruptionSeconds,
     runtimeSeconds: estimatedRuntimeSeconds ?? timeoutSeconds,
+    isSpotRun: isSpotRun(intent),
   };
 }
 
@@ -167,6 +182,32 @@ function endOf(
   if (runtimeSeconds === undefined) return null;
   const startMs = intent_phase === "running" ? intent_phase_ms : created_ms;
   return { untilMs: startMs + runtimeSeconds * 1000 + clearingMs, isEnforced: false };
+}
+
+/**
+ * How far batches are: what runs by what its providers report of all parts, what waits to go on by what its last try left.
+ * A provider that tells nothing leaves it at that, which is careful: more is taken to be left than is.
+ */
+function progressOf(
+  spotRuns: readonly HeldRow[],
+  observed: readonly Held[],
+  begun: readonly BegunRow[],
+): Progress[] {
+  const reported = new Map(observed.map(({ key, workDoneSeconds }) => [key, workDoneSeconds]));
+  const running = [...Map.groupBy(spotRuns, ({ intent_id }) => intent_id)].map(([intent, rows]) => ({
+    intent,
+    doneSeconds: Math.max(
+      rows[0]!.intent_work_done_seconds,
+      Math.min(...rows.map(({ id }) => reported.get(id) ?? 0)),
+    ),
+    started: formatTime(rows[0]!.intent_created_ms),
+  }));
+  const waiting = begun.map(({ id, created_ms, work_done_seconds }) => ({
+    intent: id,
+    doneSeconds: work_done_seconds,
+    started: formatTime(created_ms),
+  }));
+  return [...running, ...waiting];
 }
 
 /** What an allocation takes of its offer. */
@@ -214,6 +255,8 @@ function withoutTaken(offers: readonly Flavor[], taken: readonly Taken[]): reado
 export interface World {
   /** What is left now. */
   snapshot(): Snapshot;
+  /** Running intents that the spot policy decides about. */
+  spotRuns(): readonly string[];
   /** Decides for intents together. Stores nothing, takes nothing. */
   decide(intents: readonly Intent[], options?: PlanOptions): Promise<Decided>;
   /** Takes what was decided, so that the next decision does without it. */
@@ -254,21 +297,26 @@ export function createPlanner(
     return (row) => tempers.get(keyOf(row.intent_id, row.intent_generation));
   };
 
-  const snapshot = async (): Promise<Snapshot> => {
+  const snapshot = async (): Promise<Snapshot> => (await see()).snapshot;
+  /** The federation as it is now, and the running intents that the spot policy decides about. */
+  const see = async (): Promise<{ readonly snapshot: Snapshot; readonly spotRuns: readonly string[] }> => {
     // the store first: a key that is acknowledged in between is then counted twice rather than not at all
     const held = await store.system.held();
     const planned = held.filter(({ state }) => state === "planned");
-    const [catalog, observed, temper, reserved, starts, tenants] = await Promise.all([
+    const temper = await readTempers(held);
+    const spotRuns = held.filter((row) => temper(row)?.isSpotRun === true);
+    const [catalog, observed, reserved, starts, begun, tenants] = await Promise.all([
       federation.catalog(),
-      federation.observe(planned.map(({ id }) => id)),
-      readTempers(held),
+      federation.observe([...new Set([...planned, ...spotRuns].map(({ id }) => id))]),
       store.system.openReservations(clock.wallMs()),
       store.system.heldStarts(),
+      store.system.begun(),
       store.system.tenants(),
     ]);
     const known = new Set(observed.map(({ key }) => key));
+    const progress = progressOf(spotRuns, observed, begun);
     const named = new Set(tenants.map(({ id }) => id as string));
-    return {
+    const now: Snapshot = {
       ...catalog,
       // what is promised in our books and not yet known to the providers
       offers: withoutTaken(
@@ -301,7 +349,10 @@ export function createPlanner(
           (JSON.parse(held) as Reservation[]).map((hold) => ({ ...hold, priority })),
         ),
       ],
+      ...(progress.length === 0 ? {} : { progress }),
     };
+    const running = spotRuns.filter(({ intent_phase }) => intent_phase === "running");
+    return { snapshot: now, spotRuns: [...new Set(running.map(({ intent_id }) => intent_id))] };
   };
   const jobOf = (
     now: Snapshot,
@@ -332,9 +383,11 @@ export function createPlanner(
   };
 
   const look = async (): Promise<World> => {
-    let now = await snapshot();
+    const seen = await see();
+    let now = seen.snapshot;
     return {
       snapshot: () => now,
+      spotRuns: () => seen.spotRuns,
       async decide(intents, options = {}) {
         const { job, on, made } = await run(now, intents, options);
         if (made.batch !== undefined)
@@ -362,6 +415,8 @@ export function createPlanner(
           intent_generation: 0,
           intent_phase_ms: clock.wallMs(),
           intent_due_ms: null,
+          intent_created_ms: clock.wallMs(),
+          intent_work_done_seconds: 0,
         } as const;
         now = {
           ...now,

@@ -1,7 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { Dialect } from "./dialect.ts";
 import * as first from "./migrations/0001-first.ts";
-import * as heldStarts from "./migrations/0002-held-starts.ts";
 import type { Database } from "./schema.ts";
 
 /** A step from one schema to the next. Released steps are never edited; each runs in one transaction. */
@@ -10,10 +9,7 @@ export interface Migration {
   up(db: Kysely<unknown>, dialect: Dialect): Promise<void>;
 }
 
-const migrations: readonly Migration[] = [
-  { name: "0001-first", up: first.up },
-  { name: "0002-held-starts", up: heldStarts.up },
-];
+const migrations: readonly Migration[] = [{ name: "0001-first", up: first.up }];
 
 /** The schema that this version writes. */
 export const schemaVersion: number = migrations.length;

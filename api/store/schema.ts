@@ -56,6 +56,8 @@ interface IntentTable {
   expected_start_ms: number | null;
   /** JSON: what is held for that start, `Reservation[]` of the engine; counts while the intent waits. */
   held: string | null;
+  /** Of a batch: what interruptions so far have left of its work, seconds of its estimated runtime. */
+  work_done_seconds: number;
   /** First time in `running`. */
   started_ms: number | null;
   terminal_ms: number | null;

@@ -88,6 +88,7 @@ export type IntentChange = Partial<
     | "due_ms"
     | "expected_start_ms"
     | "held"
+    | "work_done_seconds"
     | "started_ms"
     | "document"
     | "spec"
@@ -185,7 +186,12 @@ export interface HeldRow extends AllocationRow {
   /** Since when the intent stands in its phase, and when it has to leave it. */
   readonly intent_phase_ms: number;
   readonly intent_due_ms: number | null;
+  readonly intent_created_ms: number;
+  readonly intent_work_done_seconds: number;
 }
+
+/** An intent that is to go on with work that was interrupted. */
+export type BegunRow = Pick<IntentRow, "id" | "created_ms" | "work_done_seconds">;
 
 /** A waiting intent with what is held for its start. */
 export interface HeldStartRow extends Pick<IntentRow, "id" | "priority"> {
@@ -331,6 +337,8 @@ export interface SystemStore {
   views(input: { readonly phases: readonly Phase[]; readonly limit: number }): Promise<readonly IntentView[]>;
   /** Waiting intents as a queue: higher priority first, then older. */
   waitingIds(): Promise<readonly string[]>;
+  /** Intents that hold nothing and have part of their work done, by id. */
+  begun(): Promise<readonly BegunRow[]>;
   /** Waiting intents whose start is held, by id. */
   heldStarts(): Promise<readonly HeldStartRow[]>;
   /** All allocations that are not released, by id, with what of their intents decides about them. */

@@ -29,10 +29,15 @@ export interface SpotRuns {
   readonly choices: ReadonlyMap<string, SpotChoice>;
 }
 
-/** True for work that the policy is about: a batch that survives interruptions, is after its cost, and has a deadline. */
-export function isSpotRun({ workload, constraints, objective, weights }: Intent): boolean {
+/**
+ * True for work that the policy is about: a batch that accepts spot capacity and survives interruptions, is after its cost,
+ * and has a deadline.
+ */
+export function isSpotRun(intent: Intent): boolean {
+  const { workload, constraints, objective, weights } = intent;
   const { batch, type } = workload;
   return (
+    allowsSpot(intent) &&
     type === "batch" &&
     objective === "cost" &&
     weights === undefined &&
@@ -120,7 +125,7 @@ const unitMicro = ({ options }: Catalog, row: number): number =>
  * it is no cheaper, or nothing is there on demand to fall back to.
  */
 function caseOf(accounts: Accounts, intent: Intent, holdings: readonly Holding[]): Case | null {
-  if (!isSpotRun(intent) || !allowsSpot(intent)) return null;
+  if (!isSpotRun(intent)) return null;
   const scope = scopeIn(accounts, intent);
   const { catalog, need } = scope;
   const { options, snapshot } = catalog;
@@ -258,9 +263,7 @@ export function runOnSpot(
     readonly k: number;
   },
 ): SpotRuns {
-  const concerned = [...pending, ...kept.values()].filter(
-    (intent) => isSpotRun(intent) && allowsSpot(intent),
-  );
+  const concerned = [...pending, ...kept.values()].filter(isSpotRun);
   const choices = new Map<string, SpotChoice>();
   const served: Served[] = [];
   const ended: Holding[] = [];

@@ -43,6 +43,8 @@ export async function up(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
       .addColumn("phase_ms", integer, (c) => c.notNull())
       .addColumn("due_ms", integer)
       .addColumn("expected_start_ms", integer)
+      .addColumn("held", text)
+      .addColumn("work_done_seconds", integer, (c) => c.notNull())
       .addColumn("started_ms", integer)
       .addColumn("terminal_ms", integer),
   );

@@ -82,6 +82,7 @@ export async function acceptIntent(tx: Tx, tenant: TenantId, input: AcceptIntent
       due_ms: null,
       expected_start_ms: null,
       held: null,
+      work_done_seconds: 0,
       started_ms: null,
       terminal_ms: null,
     })

@@ -107,6 +107,18 @@ export const systemOperations: {
           .execute()
       ).map(({ id }) => id),
   },
+  begun: {
+    mode: "read",
+    run: ({ db }) =>
+      db
+        .selectFrom("intents")
+        .select(["id", "created_ms", "work_done_seconds"])
+        .where("terminal_ms", "is", null)
+        .where("phase", "in", ["queued", "waiting", "preempted"])
+        .where("work_done_seconds", ">", 0)
+        .orderBy("id")
+        .execute(),
+  },
   heldStarts: {
     mode: "read",
     run: ({ db }) =>
@@ -133,6 +145,8 @@ export const systemOperations: {
           "intents.generation as intent_generation",
           "intents.phase_ms as intent_phase_ms",
           "intents.due_ms as intent_due_ms",
+          "intents.created_ms as intent_created_ms",
+          "intents.work_done_seconds as intent_work_done_seconds",
         ])
         .where("allocations.released_ms", "is", null)
         .orderBy("allocations.id")
