@@ -1,5 +1,5 @@
-import { amend } from "../../engine/compile/amend.ts";
 import { type Catalog, prepare } from "../../engine/compile/catalog.ts";
+import { follow } from "../../engine/compile/changes.ts";
 import type { Solver } from "../../engine/milp/solver.ts";
 import type { Capacity } from "../../engine/model/flavor.ts";
 import type { Intent } from "../../engine/model/intent.ts";
@@ -49,7 +49,7 @@ export function createPlanRunner(solver?: Solver): PlanRunner {
   const columnsOf = (job: PlanJob, catalog: Snapshot): Catalog => {
     const now = snapshotOf(catalog, job.moment);
     const key = `${job.catalogHash} ${JSON.stringify(now.spotHistory ?? [])}`;
-    if (prepared?.key === key) prepared = { key, columns: amend(prepared.columns, now) };
+    if (prepared?.key === key) prepared = { key, columns: follow(prepared.columns, now) };
     else {
       prepared?.columns.table.dispose();
       prepared = { key, columns: prepare(now) };

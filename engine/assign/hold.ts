@@ -64,7 +64,7 @@ function startsOf({ catalog, calendar, intent, period, need }: Search): Start[] 
   const scope: Scope = { catalog, need, usage: new Map(), asIfFree: true };
   const { query } = encode(scope, goalOf(intent).weights, 1);
   const { base, own } = calendar;
-  const free = catalog.values.get("gpusFree")!;
+  const free = catalog.columns.values("gpusFree");
   const { flavor, spot } = catalog.options;
   const starts: Start[] = [];
   for (const row of catalog.table.feasible(query)) {

@@ -2,7 +2,7 @@ import { type Catalog, flavorOf, rowRank } from "../compile/catalog.ts";
 import { totalMicro } from "../compile/constraints/cost.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
 import { billedMicro, interruptionFactor, type Need } from "../compile/need.ts";
-import { energyColumn, exactScore, latencyColumn, slownessColumn } from "../compile/score-columns.ts";
+import { criterionEntries, exactScore } from "../compile/score-columns.ts";
 import type { CriterionName } from "../model/decision.ts";
 import type { Weights } from "../model/intent.ts";
 import { ln } from "../score/numeric.ts";
@@ -34,11 +34,12 @@ export function rawCriteria(catalog: Catalog, need: Need, row: number): Record<C
     need.runtime.source === "none"
       ? billedMicro(catalog, need, row, need.replicas)
       : totalMicro({ catalog, need }, row);
+  const { slowness, latency, energy } = criterionEntries(catalog, need);
   return {
     cost: billed * interruptionFactor(catalog, need, row),
-    slowness: slownessColumn(catalog, need).values[row]!,
-    latency: latencyColumn(catalog, need).values[row]!,
-    energy: energyColumn(catalog, need).values[row]!,
+    slowness: slowness.at(row),
+    latency: latency.at(row),
+    energy: energy.at(row),
   };
 }
 

@@ -1,6 +1,12 @@
 import type { Flavor } from "../model/flavor.ts";
 import type { Warning } from "../model/intent.ts";
-import type { Holding, Outage, Reservation, Snapshot } from "../model/snapshot.ts";
+import {
+  type Holding,
+  type Outage,
+  offerIndexOf,
+  type Reservation,
+  type Snapshot,
+} from "../model/snapshot.ts";
 import { parseTime } from "../model/time.ts";
 import { type Amounts, type Change, copySteps, type Steps, stepsFrom } from "./steps.ts";
 
@@ -262,8 +268,8 @@ function closedOf({ offers, outages, maintenance }: Snapshot, atMs: number): Map
  */
 export function timelinesOf(snapshot: Snapshot): Timelines {
   const atMs = parseTime(snapshot.at);
-  const byId = new Map(snapshot.offers.map(({ id }, index) => [id, index]));
-  const indexOf = (id: string): number => byId.get(id) ?? -1;
+  // a search per entry: offers are many, those with entries few
+  const indexOf = (id: string): number => offerIndexOf(snapshot, id);
   const warnings: Warning[] = [];
   const holdings = new Map<number, Holding[]>();
   for (const holding of snapshot.holdings) {

@@ -3,47 +3,21 @@ import { timelinesOf } from "../calendar/timeline.ts";
 import type { Table, TableColumns } from "../kernel/query.ts";
 import { createTable } from "../kernel/table.ts";
 import { EngineError } from "../model/errors.ts";
-import type { Coordinates, Flavor, WorkloadKind } from "../model/flavor.ts";
-import { convert } from "../model/money.ts";
-import type { Snapshot } from "../model/snapshot.ts";
-import { type Dictionary, type FlagName, type Hardware, type NumericName, readColumns } from "./columns.ts";
+import type { Flavor, WorkloadKind } from "../model/flavor.ts";
+import { offerIndexOf, type Snapshot } from "../model/snapshot.ts";
+import { Columns } from "./columns.ts";
 import { type Downtime, downtimeOf } from "./downtime.ts";
+import { type Options, readRows } from "./rows.ts";
 import { type SpotRates, spotRatesOf } from "./spot-history.ts";
 
-/**
- * The rows of the table: one per flavor and price kind, sorted by flavor id, on demand before spot.
- * Prices are micro-units per hour in the snapshot's currency; NaN where they do not apply or cannot be converted.
- */
-export interface Options {
-  readonly count: number;
-  /** Index into `snapshot.offers`. */
-  readonly flavor: Int32Array;
-  readonly spot: Uint8Array;
-  /** 1 for the spot row of a flavor that also sells on demand. */
-  readonly extraSpot: Uint8Array;
-  /** Price of one GPU, where the offer is divisible. */
-  readonly unitMicro: Float64Array;
-  /** Price of the whole offer, where it is not. */
-  readonly wholeMicro: Float64Array;
-  /** Expected interruptions per hour, 0 for on demand. */
-  readonly interruptionRate: Float64Array;
-}
+export { offerIndexOf };
 
-/** A snapshot made ready for many plans: columns built once, score columns added when first needed. */
+/** A snapshot made ready for many plans: rows read once, columns added when first needed. */
 export interface Catalog {
   readonly snapshot: Snapshot;
   readonly options: Options;
   readonly table: Table;
-  readonly numeric: Readonly<Record<NumericName, number>>;
-  readonly flags: Readonly<Record<FlagName, number>>;
-  readonly dictionaries: Readonly<Record<string, Dictionary>>;
-  /** Raw values of the columns, for exact comparison: what the table was built from. */
-  readonly values: ReadonlyMap<string, Float64Array>;
-  /** Where the offers are, by `siteOf`, so that a distance is computed once per place. */
-  readonly sites: readonly Coordinates[];
-  /** Index into `sites` per row, -1 for unknown. */
-  readonly siteOf: Int32Array;
-  readonly hardware: Hardware;
+  readonly columns: Columns;
   readonly downtime: Downtime;
   /** Capacity over time by the snapshot alone; plans make their own of its timelines. */
   readonly calendar: Calendar;
@@ -53,8 +27,8 @@ export interface Catalog {
   readonly scoreColumns: Map<string, ScoreEntry>;
   /** Score columns of the table that nothing uses any more. */
   readonly spareColumns: number[];
-  /** Speeds per row by kind of work, see `speeds.ts`. */
-  readonly speeds: Map<WorkloadKind, Float64Array>;
+  /** Speeds of rows by kind of work, see `speeds.ts`. */
+  readonly speeds: Map<WorkloadKind, (row: number) => number>;
   /** Numeric columns by key, added when first needed. */
   readonly extraNumeric: Map<string, { readonly column: number; readonly score: ScoreEntry }>;
   /** Numeric columns of the table that nothing uses any more. */
@@ -63,15 +37,19 @@ export interface Catalog {
   readonly lease: { holder: Catalog | null };
 }
 
-/** One cached score column: where the table has it, its exact values, and whether any row lacks the trait. */
+/** One term of scores: its exact value per row, and from when it first scores a query on, a column of the table. */
 export interface ScoreEntry {
-  readonly column: number;
-  readonly values: Float64Array;
-  /** What the table has: logarithms, 0 where the value is unknown. */
-  readonly logs: Float32Array;
-  readonly unknowns: number;
-  /** The same column of another catalogue. */
-  readonly remake: (other: Catalog) => ScoreEntry;
+  readonly key: string;
+  /** Exact value of a row, NaN for unknown. */
+  readonly at: (row: number) => number;
+  /** What the table has of a known value. */
+  readonly log: (value: number) => number;
+  /** Rows without a value score as 0 instead of making the column useless: some constraint rejects them. */
+  readonly mayLack: boolean;
+  /** Index of the table's column, -1 while there is none. */
+  column: number;
+  /** Whether every row has a value, so that there is a column; null while nobody has looked. */
+  isComplete: boolean | null;
 }
 
 /**
@@ -84,8 +62,8 @@ export function rowRank({ options }: Catalog, row: number): number {
 
 const offerRows = new WeakMap<Catalog, Int32Array>();
 
-/** Rows of an offer, by index: on demand, spot, or both. Found for all offers at once when first asked. */
-export function* rowsOfOffer(catalog: Catalog, offer: number): Generator<number> {
+/** Two entries per offer: its row on demand and its row on spot, -1 for none. Found for all offers when first asked. */
+export function rowsByOffer(catalog: Catalog): Int32Array {
   let rows = offerRows.get(catalog);
   if (rows === undefined) {
     rows = new Int32Array(catalog.snapshot.offers.length * 2).fill(-1);
@@ -93,7 +71,18 @@ export function* rowsOfOffer(catalog: Catalog, offer: number): Generator<number>
     for (const row of live) rows[rowRank(catalog, row)] = row;
     offerRows.set(catalog, rows);
   }
-  for (const row of rows.subarray(offer * 2, offer * 2 + 2)) if (row >= 0) yield row;
+  return rows;
+}
+
+/** Tells that the offers of a later catalogue have the same rows. */
+export function keepRowsByOffer(before: Catalog, after: Catalog): void {
+  const rows = offerRows.get(before);
+  if (rows !== undefined) offerRows.set(after, rows);
+}
+
+/** Rows of an offer, by index: on demand, spot, or both. */
+export function* rowsOfOffer(catalog: Catalog, offer: number): Generator<number> {
+  for (const row of rowsByOffer(catalog).subarray(offer * 2, offer * 2 + 2)) if (row >= 0) yield row;
 }
 
 /** The flavor of a row. */
@@ -101,8 +90,12 @@ export function flavorOf(catalog: Catalog, row: number): Flavor {
   return catalog.snapshot.offers[catalog.options.flavor[row]!]!;
 }
 
-/** The snapshot with its offers by id, as readers already leave them. */
-function inOrder(snapshot: Snapshot): Snapshot {
+/**
+ * The snapshot with its offers by id, as readers already leave them.
+ *
+ * @throws {EngineError} `duplicate_id` when two offers share an id
+ */
+export function inOrder(snapshot: Snapshot): Snapshot {
   const { offers } = snapshot;
   let sorted = true;
   for (let index = 1; index < offers.length && sorted; index++)
@@ -113,69 +106,6 @@ function inOrder(snapshot: Snapshot): Snapshot {
   if (double !== undefined)
     throw new EngineError("duplicate_id", `two offers have the id ${double.id}; ids must be unique`);
   return { ...snapshot, offers: byId };
-}
-
-/** Index of the offer with an id, by binary search; -1 when there is none. */
-export function offerIndexOf({ offers }: Snapshot, id: string): number {
-  let low = 0;
-  let high = offers.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (offers[middle]!.id < id) low = middle + 1;
-    else high = middle;
-  }
-  return offers[low]?.id === id ? low : -1;
-}
-
-function optionRows(snapshot: Snapshot, spotRates: SpotRates): Options {
-  const { offers } = snapshot;
-  const most = offers.length * 2;
-  const options = {
-    flavor: new Int32Array(most),
-    spot: new Uint8Array(most),
-    extraSpot: new Uint8Array(most),
-    unitMicro: new Float64Array(most).fill(Number.NaN),
-    wholeMicro: new Float64Array(most).fill(Number.NaN),
-    interruptionRate: new Float64Array(most),
-  };
-  let row = 0;
-  offers.forEach((flavor, index) => {
-    const { onDemand, spot } = flavor.price;
-    for (const money of [onDemand, spot]) {
-      if (money === undefined) continue;
-      options.flavor[row] = index;
-      if (money === spot) {
-        options.spot[row] = 1;
-        options.extraSpot[row] = onDemand === undefined ? 0 : 1;
-        options.interruptionRate[row] = spotRates.of(index).perHour;
-      }
-      setPrice(options, row, flavor, convert(money, snapshot.currency, snapshot.rates));
-      row++;
-    }
-  });
-  return {
-    count: row,
-    flavor: options.flavor.subarray(0, row),
-    spot: options.spot.subarray(0, row),
-    extraSpot: options.extraSpot.subarray(0, row),
-    unitMicro: options.unitMicro.subarray(0, row),
-    wholeMicro: options.wholeMicro.subarray(0, row),
-    interruptionRate: options.interruptionRate.subarray(0, row),
-  };
-}
-
-/** Price of a row: per GPU where any number can be bought, else of the whole offer. Pro rata rounds up. */
-function setPrice(
-  options: Pick<Options, "unitMicro" | "wholeMicro">,
-  row: number,
-  flavor: Flavor,
-  micro: number | null,
-): void {
-  if (micro === null) return;
-  const { gpus } = flavor.capacity;
-  const perGpu = flavor.price.basis === "gpu";
-  if (flavor.divisible) options.unitMicro[row] = perGpu ? micro : Math.ceil(micro / gpus);
-  else options.wholeMicro[row] = perGpu ? micro * gpus : micro;
 }
 
 /**
@@ -190,38 +120,15 @@ export function prepare(
   makeTable: (columns: TableColumns) => Table = createTable,
 ): Catalog {
   const snapshot = inOrder(unordered);
-  return prepareOver(snapshot, spotRatesOf(snapshot), makeTable);
-}
-
-/** The same with rates given, and offers in order of ids. */
-export function prepareOver(
-  snapshot: Snapshot,
-  spotRates: SpotRates,
-  makeTable: (columns: TableColumns) => Table,
-): Catalog {
-  const options = optionRows(snapshot, spotRates);
-  const { numeric, flags, texts, sites, siteOf, hardware } = readColumns(snapshot.offers, options);
-  const table = makeTable({
-    rows: options.count,
-    numeric: numeric.map(({ name, values }) => ({ name, values })),
-    category: texts.map(({ name, codes, entries }) => ({ name, codes, size: entries.length })),
-    flags: flags.map(({ name, values }) => ({ name, values })),
-    scores: [],
-  });
+  const spotRates = spotRatesOf(snapshot);
+  const rows = readRows(snapshot, spotRates);
+  const { options } = rows;
+  const table = makeTable({ rows: options.count, numeric: [], category: [], flags: [], scores: [] });
   return {
     snapshot,
     options,
     table,
-    numeric: Object.fromEntries(numeric.map(({ name }, index) => [name, index])) as Record<
-      NumericName,
-      number
-    >,
-    flags: Object.fromEntries(flags.map(({ name }, index) => [name, index])) as Record<FlagName, number>,
-    dictionaries: Object.fromEntries(texts.map((text, index) => [text.name, { ...text, column: index }])),
-    values: new Map(numeric.map(({ name, values }) => [name, values])),
-    sites,
-    siteOf,
-    hardware,
+    columns: new Columns(table, rows),
     downtime: downtimeOf(snapshot),
     calendar: createCalendar(timelinesOf(snapshot)),
     spotRates,

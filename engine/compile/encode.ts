@@ -42,7 +42,7 @@ export function encode(scope: Scope, weights: Weights, k: number): Encoded {
   return {
     query: {
       constraints: stated.map(({ constraint }) => constraint),
-      ...(scope.need.spotAllowed ? {} : { skip: scope.catalog.flags.extraSpot }),
+      ...(scope.need.spotAllowed ? {} : { skip: scope.catalog.columns.flag("extraSpot") }),
       terms,
       k,
       margin: MARGIN,

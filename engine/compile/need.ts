@@ -149,7 +149,7 @@ function runtimeSeconds(runtime: Runtime): number {
 export function taskSeconds(catalog: Catalog, need: Need, row: number): number {
   const { runtime } = need;
   if (runtime.source !== "scaled") return runtimeSeconds(runtime);
-  const speed = speedsOf(catalog, need.intent.workload.kind)[row]!;
+  const speed = speedsOf(catalog, need.intent.workload.kind)(row);
   return speed > 0 ? (runtime.seconds * runtime.speed) / speed : runtime.seconds;
 }
 

@@ -1,4 +1,5 @@
 import type { CriterionName } from "../model/decision.ts";
+import type { Coordinates } from "../model/flavor.ts";
 import type { Weights } from "../model/intent.ts";
 import { estimateRoundTripMs } from "../score/latency.ts";
 import { ln } from "../score/numeric.ts";
@@ -8,16 +9,19 @@ import { spotFactor } from "../score/spot.ts";
 import type { Catalog, ScoreEntry } from "./catalog.ts";
 import type { Need } from "./need.ts";
 import { speedsOf } from "./speeds.ts";
+import { numericTraits } from "./traits.ts";
 
 /** Score columns kept from plan to plan: enough for every kind of work and some origins and exposures. */
 const KEPT_COLUMNS = 48;
+/** Values whose logarithms are kept per column. */
+const MOST_REMEMBERED = 65_536;
 
 /** Gives up the oldest columns of scores and latencies beyond those kept; called when no query that names them is in use. */
 export function trimScoreColumns(catalog: Catalog): void {
   for (const [key, { column }] of catalog.scoreColumns) {
     if (catalog.scoreColumns.size <= KEPT_COLUMNS) break;
     catalog.scoreColumns.delete(key);
-    catalog.spareColumns.push(column);
+    if (column >= 0) catalog.spareColumns.push(column);
   }
   for (const [key, { column }] of catalog.extraNumeric) {
     if (catalog.extraNumeric.size <= KEPT_COLUMNS) return;
@@ -26,39 +30,49 @@ export function trimScoreColumns(catalog: Catalog): void {
   }
 }
 
-/** The column of a key: values and their logarithms, made when first asked for. */
-function cached(
-  catalog: Catalog,
-  key: string,
-  remake: ScoreEntry["remake"],
-  raw: (row: number) => number,
-  log: (value: number) => number,
-): ScoreEntry {
-  const known = catalog.scoreColumns.get(key);
-  if (known !== undefined) return known;
-  const values = new Float64Array(catalog.options.count);
-  const logs = new Float32Array(catalog.options.count);
-  let unknowns = 0;
-  for (let row = 0; row < values.length; row++) {
-    const value = raw(row);
-    values[row] = value;
-    if (Number.isNaN(value)) unknowns++;
-    else logs[row] = log(value);
+type Terms = Pick<ScoreEntry, "at" | "log"> & Partial<Pick<ScoreEntry, "mayLack">>;
+
+/** The term of a key, made when first asked for. `make` gives what follows the rows as they change. */
+function cached(catalog: Catalog, key: string, make: () => Terms): ScoreEntry {
+  let entry = catalog.scoreColumns.get(key);
+  if (entry === undefined) {
+    entry = { key, mayLack: false, ...make(), column: -1, isComplete: null };
+    catalog.scoreColumns.set(key, entry);
   }
-  const column = catalog.table.addScore({ name: key, values: logs }, catalog.spareColumns.pop());
-  const entry = { column, values, logs, unknowns, remake };
-  catalog.scoreColumns.set(key, entry);
   return entry;
 }
 
-/** The same function for columns of few distinct values: a logarithm costs several look-ups. */
+/** What the table has of a value: a logarithm, 0 where it is unknown. */
+export function storedScore(entry: ScoreEntry, value: number): number {
+  return Number.isNaN(value) ? 0 : entry.log(value);
+}
+
+/** Sees to the column of a term; false where some row has no value, which no column can tell. */
+function isComplete({ table, options, spareColumns }: Catalog, entry: ScoreEntry): boolean {
+  if (entry.isComplete !== null) return entry.isComplete;
+  const values = new Float32Array(options.count);
+  for (let row = 0; row < values.length; row++) {
+    const value = entry.at(row);
+    if (Number.isNaN(value) && !entry.mayLack) {
+      entry.isComplete = false;
+      return false;
+    }
+    values[row] = storedScore(entry, value);
+  }
+  entry.isComplete = true;
+  const instead = entry.column < 0 ? spareColumns.pop() : entry.column;
+  entry.column = table.addScore({ name: entry.key, values }, instead);
+  return true;
+}
+
+/** The same function for terms of few distinct values: a logarithm costs several look-ups. */
 function remembering(log: (value: number) => number): (value: number) => number {
   const known = new Map<number, number>();
   return (value) => {
     let result = known.get(value);
     if (result === undefined) {
       result = log(value);
-      known.set(value, result);
+      if (known.size < MOST_REMEMBERED) known.set(value, result);
     }
     return result;
   };
@@ -67,118 +81,151 @@ function remembering(log: (value: number) => number): (value: number) => number 
 const floored = (criterion: CriterionName) => (value: number) =>
   ln(Math.max(value, floors[criterion]) / floors[criterion]);
 
-/** Slowness per row; the kind of work and whether several GPUs work together select the column. */
-export function slownessColumn(catalog: Catalog, need: Need): ScoreEntry {
-  const { kind } = need.intent.workload;
-  const speeds = speedsOf(catalog, kind);
-  const key = `slowness:${kind}:${need.gpus > 1 ? "many" : "one"}`;
-  const efficiency = catalog.values.get("multiGpuEfficiency")!;
-  const together = (row: number): number => effectiveShare(efficiency[row]!, need.gpus);
-  const remake = (other: Catalog): ScoreEntry => slownessColumn(other, need);
-  return cached(catalog, key, remake, (row) => 1 / (speeds[row]! * together(row)), remembering(ln));
+/** Slowness per row; the kind of work and whether several GPUs work together select the term. */
+export function slownessColumn(catalog: Catalog, { gpus, intent }: Need): ScoreEntry {
+  const { kind } = intent.workload;
+  return cached(catalog, `slowness:${kind}:${gpus > 1 ? "many" : "one"}`, () => {
+    const speedAt = speedsOf(catalog, kind);
+    const { gpu } = catalog.columns.rows;
+    const together = (row: number): number =>
+      effectiveShare(gpu[row]!.multiGpuEfficiency ?? Number.NaN, gpus);
+    return { at: (row) => 1 / (speedAt(row) * together(row)), log: remembering(ln) };
+  });
+}
+
+/** Round trips from an origin to coordinates, each place estimated once. */
+function estimates(origin: Coordinates): (site: Coordinates) => number {
+  const known = new Map<number, Coordinates & { readonly ms: number }>();
+  return (site) => {
+    const { latitude, longitude } = site;
+    const key = latitude * 512 + longitude;
+    const found = known.get(key);
+    if (found?.latitude === latitude && found.longitude === longitude) return found.ms;
+    const ms = estimateRoundTripMs(origin, site);
+    if (found === undefined && known.size < MOST_REMEMBERED) known.set(key, { latitude, longitude, ms });
+    return ms;
+  };
 }
 
 /** Milliseconds from the intent's origin per row: measured where that counts, else by the offer's coordinates. */
-export function latencyColumn(catalog: Catalog, need: Need): ScoreEntry {
-  const key = `latency:${need.originKey}`;
-  const known = catalog.scoreColumns.get(key);
-  if (known !== undefined) return known;
-  const { coordinates, measured } = need.origin;
-  const stated = catalog.values.get("latencyMs")!;
-  const estimates = catalog.sites.map((site) =>
-    coordinates === undefined ? Number.NaN : estimateRoundTripMs(coordinates, site),
-  );
-  const milliseconds = (row: number): number => {
-    if (measured && !Number.isNaN(stated[row]!)) return stated[row]!;
-    const site = catalog.siteOf[row]!;
-    return site < 0 ? Number.NaN : estimates[site]!;
-  };
-  return cached(
-    catalog,
-    key,
-    (other) => latencyColumn(other, need),
-    milliseconds,
-    remembering(floored("latency")),
-  );
+export function latencyColumn(catalog: Catalog, { origin, originKey }: Need): ScoreEntry {
+  return cached(catalog, `latency:${originKey}`, () => {
+    const { coordinates, measured } = origin;
+    const { network, site } = catalog.columns.rows;
+    const estimate = coordinates === undefined ? () => Number.NaN : estimates(coordinates);
+    const at = (row: number): number => {
+      const stated = measured ? network[row]!.latencyMs : undefined;
+      if (stated !== undefined) return stated;
+      const place = site[row];
+      return place === undefined ? Number.NaN : estimate(place);
+    };
+    return { at, log: remembering(floored("latency")) };
+  });
 }
 
 /** Grams of CO2 per unit of work per row. */
 export function energyColumn(catalog: Catalog, need: Need): ScoreEntry {
   const { kind } = need.intent.workload;
-  const key = `energy:${kind}:${need.gpus > 1 ? "many" : "one"}`;
-  const slow = slownessColumn(catalog, need).values;
-  const grams = catalog.values.get("carbonGramsPerGpuHour")!;
-  return cached(
-    catalog,
-    key,
-    (other) => energyColumn(other, need),
-    (row) => grams[row]! * slow[row]!,
-    floored("energy"),
-  );
+  return cached(catalog, `energy:${kind}:${need.gpus > 1 ? "many" : "one"}`, () => {
+    const slow = slownessColumn(catalog, need).at;
+    const { rows } = catalog.columns;
+    const grams = numericTraits.carbonGramsPerGpuHour;
+    return { at: (row) => (grams(rows, row) ?? Number.NaN) * slow(row), log: floored("energy") };
+  });
 }
 
-function priceColumn(catalog: Catalog): ScoreEntry {
-  const { unitMicro, wholeMicro } = catalog.options;
-  const price = (row: number): number => (Number.isNaN(unitMicro[row]!) ? wholeMicro[row]! : unitMicro[row]!);
-  return cached(catalog, "price", priceColumn, price, floored("cost"));
+/** Terms that a need is judged by besides cost. */
+interface CriterionEntries {
+  readonly catalog: Catalog;
+  readonly slowness: ScoreEntry;
+  readonly latency: ScoreEntry;
+  readonly energy: ScoreEntry;
 }
 
-function perGpuColumn(catalog: Catalog): ScoreEntry {
-  const { unitMicro } = catalog.options;
-  return cached(
-    catalog,
-    "per-gpu",
-    perGpuColumn,
-    (row) => Number(!Number.isNaN(unitMicro[row]!)),
-    (value) => value,
-  );
+const entriesOf = new WeakMap<Need, CriterionEntries>();
+
+/** The terms of a need, found once for all the rows that are looked at. */
+export function criterionEntries(catalog: Catalog, need: Need): CriterionEntries {
+  let known = entriesOf.get(need);
+  if (known === undefined || known.catalog !== catalog) {
+    known = {
+      catalog,
+      slowness: slownessColumn(catalog, need),
+      latency: latencyColumn(catalog, need),
+      energy: energyColumn(catalog, need),
+    };
+    entriesOf.set(need, known);
+  }
+  return known;
 }
 
-function spotColumn(catalog: Catalog, need: Need): ScoreEntry {
-  const { spot, interruptionRate } = catalog.options;
-  const factor = (row: number): number =>
-    spot[row] === 1 ? Math.min(spotFactor(interruptionRate[row]!, need.exposure), 1e30) : 1;
-  const key = `spot:${need.exposure.segmentHours ?? "service"}`;
-  return cached(catalog, key, (other) => spotColumn(other, need), factor, remembering(ln));
-}
-
-function runtimeColumn(catalog: Catalog, need: Need): ScoreEntry {
-  const { kind } = need.intent.workload;
-  const speeds = speedsOf(catalog, kind);
-  const seconds = (row: number): number => {
-    const speed = speeds[row]!;
-    return speed > 0 ? 1 / speed : 1;
+function priceTerm(catalog: Catalog): ScoreEntry {
+  const { rows } = catalog.columns;
+  const at = (row: number): number => {
+    const { unitMicro, wholeMicro } = rows.options;
+    return Number.isNaN(unitMicro[row]!) ? wholeMicro[row]! : unitMicro[row]!;
   };
-  const remake = (other: Catalog): ScoreEntry => runtimeColumn(other, need);
-  return cached(catalog, `runtime:${kind}`, remake, seconds, remembering(ln));
+  return cached(catalog, "price", () => ({ at, log: floored("cost"), mayLack: true }));
+}
+
+function perGpuTerm(catalog: Catalog): ScoreEntry {
+  const { rows } = catalog.columns;
+  const at = (row: number): number => Number(!Number.isNaN(rows.options.unitMicro[row]!));
+  return cached(catalog, "per-gpu", () => ({ at, log: (value) => value }));
+}
+
+function spotTerm(catalog: Catalog, { exposure }: Need): ScoreEntry {
+  const { rows } = catalog.columns;
+  const at = (row: number): number => {
+    const { spot, interruptionRate } = rows.options;
+    return spot[row] === 1 ? Math.min(spotFactor(interruptionRate[row]!, exposure), 1e30) : 1;
+  };
+  const key = `spot:${exposure.segmentHours ?? "service"}`;
+  return cached(catalog, key, () => ({ at, log: remembering(ln) }));
+}
+
+function runtimeTerm(catalog: Catalog, { intent }: Need): ScoreEntry {
+  const { kind } = intent.workload;
+  return cached(catalog, `runtime:${kind}`, () => {
+    const speedAt = speedsOf(catalog, kind);
+    const at = (row: number): number => {
+      const speed = speedAt(row);
+      return speed > 0 ? 1 / speed : 1;
+    };
+    return { at, log: remembering(ln) };
+  });
 }
 
 /** The weighted columns whose f32 sum pre-selects rows, and whether that sum may misjudge a row. */
 export interface ScoreTerms {
   readonly terms: readonly { readonly column: number; readonly weight: number }[];
+  /** Then there are no terms: every feasible row is scored exactly anyhow. */
   readonly rescoreAll: boolean;
 }
 
 /** The score of a need as a sum of columns. Terms equal for all rows are left out. */
 export function scoreTerms(catalog: Catalog, need: Need, weights: Weights): ScoreTerms {
-  const terms: { column: number; weight: number }[] = [];
+  const { slowness, latency, energy } = criterionEntries(catalog, need);
+  // those that offers leave out most often come first
+  const criteria: (readonly [entry: ScoreEntry, weight: number])[] = [
+    [latency, weights.latency],
+    [energy, weights.energy],
+    [slowness, weights.performance],
+  ];
+  const weighted = criteria.filter(([, weight]) => weight > 0);
   // A whole offer's price per replica depends on how many it hosts, which no column says: rescore exactly.
-  let unknowns =
+  const isShared =
     need.replicas > 1 && weights.cost > 0 && catalog.options.wholeMicro.some((price) => price >= 0);
-  const add = (entry: ScoreEntry, weight: number): void => {
-    terms.push({ column: entry.column, weight });
-    unknowns ||= entry.unknowns > 0;
-  };
+  if (isShared || !weighted.every(([entry]) => isComplete(catalog, entry)))
+    return { terms: [], rescoreAll: true };
   if (weights.cost > 0) {
-    terms.push({ column: priceColumn(catalog).column, weight: weights.cost });
-    if (need.gpus > 1) add(perGpuColumn(catalog), weights.cost * ln(need.gpus));
-    if (need.spotAllowed) add(spotColumn(catalog, need), weights.cost);
-    if (need.runtime.source === "scaled") add(runtimeColumn(catalog, need), weights.cost);
+    weighted.push([priceTerm(catalog), weights.cost]);
+    if (need.gpus > 1) weighted.push([perGpuTerm(catalog), weights.cost * ln(need.gpus)]);
+    if (need.spotAllowed) weighted.push([spotTerm(catalog, need), weights.cost]);
+    if (need.runtime.source === "scaled") weighted.push([runtimeTerm(catalog, need), weights.cost]);
   }
-  if (weights.performance > 0) add(slownessColumn(catalog, need), weights.performance);
-  if (weights.latency > 0) add(latencyColumn(catalog, need), weights.latency);
-  if (weights.energy > 0) add(energyColumn(catalog, need), weights.energy);
-  return { terms, rescoreAll: unknowns };
+  for (const [entry] of weighted) isComplete(catalog, entry);
+  return { terms: weighted.map(([{ column }, weight]) => ({ column, weight })), rescoreAll: false };
 }
 
 /** Logarithm of a known criterion value over its floor. */

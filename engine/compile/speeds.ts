@@ -1,26 +1,46 @@
+import { findGpuModel, type GpuModel } from "../catalog/gpus.ts";
+import { relativeSpeed } from "../catalog/speed.ts";
 import type { GpuTraits, WorkloadKind } from "../model/flavor.ts";
-import { gpuSpeed } from "../score/performance.ts";
+import { correctedSpeed } from "../score/performance.ts";
 import type { Catalog } from "./catalog.ts";
 
-const noScores = {};
+/** A model of the GPU catalogue, null for others, and its speed. */
+interface Known {
+  readonly model: GpuModel | null;
+  readonly speed: number;
+}
 
 /**
- * Speed of one GPU per row for a kind of work, NaN where unknown; computed once per catalogue, and once per distinct GPU
- * description where the provider states no suitability score of its own.
+ * Speed of one GPU of a row's offer for a kind of work, NaN where unknown. The same as `gpuSpeed`, but looked up once per
+ * model, and once per description of a GPU that the catalogue does not know.
  */
-export function speedsOf(catalog: Catalog, kind: WorkloadKind): Float64Array {
+export function speedsOf(catalog: Catalog, kind: WorkloadKind): (row: number) => number {
   const known = catalog.speeds.get(kind);
   if (known !== undefined) return known;
-  const { kindOf, kinds, scored } = catalog.hardware;
-  const usual = Float64Array.from(kinds, (gpu: GpuTraits) => gpuSpeed({ gpu, scores: noScores }, kind));
-  const speeds = new Float64Array(kindOf.length);
-  for (let row = 0; row < speeds.length; row++) speeds[row] = usual[kindOf[row]!]!;
-  if (scored.length > 0) {
-    const own = new Map(scored.map((index) => [index, gpuSpeed(catalog.snapshot.offers[index]!, kind)]));
-    catalog.options.flavor.forEach((index, row) => {
-      speeds[row] = own.get(index) ?? speeds[row]!;
-    });
-  }
-  catalog.speeds.set(kind, speeds);
-  return speeds;
+  const models = new Map<string, Known>();
+  const others = new Map<GpuTraits, number>();
+  const { gpu, scores } = catalog.columns.rows;
+  const speedOther = (traits: GpuTraits): number => {
+    let speed = others.get(traits);
+    if (speed === undefined) {
+      speed = relativeSpeed(traits, kind);
+      others.set(traits, speed);
+    }
+    return speed;
+  };
+  const find = (name: string): Known => {
+    const model = findGpuModel(name);
+    const found = { model, speed: model === null ? Number.NaN : relativeSpeed(model, kind) };
+    models.set(name, found);
+    return found;
+  };
+  const speedAt = (row: number): number => {
+    const traits = gpu[row]!;
+    const { model, speed } = models.get(traits.model) ?? find(traits.model);
+    return model === null
+      ? correctedSpeed(speedOther(traits), undefined, undefined)
+      : correctedSpeed(speed, scores[row]![kind], model.scores[kind]);
+  };
+  catalog.speeds.set(kind, speedAt);
+  return speedAt;
 }

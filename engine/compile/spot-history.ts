@@ -1,3 +1,4 @@
+import type { Flavor } from "../model/flavor.ts";
 import type { Snapshot, SpotHistory } from "../model/snapshot.ts";
 import { parseTime } from "../model/time.ts";
 import { DEFAULT_INTERRUPTION_RATE } from "../score/spot.ts";
@@ -19,8 +20,10 @@ export interface SpotRate {
 
 /** What the snapshot's history says about spot capacity. */
 export interface SpotRates {
-  /** Rate of the offer with an index. */
-  of(offer: number): SpotRate;
+  /** Rate of an offer. */
+  of(offer: Flavor): SpotRate;
+  /** The same, the figure alone. */
+  perHour(offer: Flavor): number;
   /** Offers whose kind of spot capacity was just lost, and when they may be bought again. */
   readonly coolUntilMs: ReadonlyMap<number, number>;
 }
@@ -60,27 +63,30 @@ export function spotRatesOf(snapshot: Snapshot): SpotRates {
       const until = coolPools.get(poolOf(offer));
       if (until !== undefined) coolUntilMs.set(index, until);
     }
+  const of = (offer: Flavor): SpotRate => {
+    const stated = offer.price.interruptionRate;
+    const own = byId.get(offer.id);
+    const hours = own?.hours ?? 0;
+    const interruptions = own?.interruptions ?? 0;
+    const all = pooled.get(offer.provider);
+    const others = {
+      hours: (all?.hours ?? 0) - hours,
+      interruptions: (all?.interruptions ?? 0) - interruptions,
+    };
+    const prior = stated ?? weighted(DEFAULT_INTERRUPTION_RATE, others.interruptions, others.hours);
+    const before = stated !== undefined ? "stated" : others.hours > 0 ? "provider" : "assumed";
+    return {
+      perHour: hours > 0 ? weighted(prior, interruptions, hours) : prior,
+      source: hours > 0 ? "history" : before,
+      hours,
+      interruptions,
+    };
+  };
+  const assumed = weighted(DEFAULT_INTERRUPTION_RATE, 0, 0);
   return {
     coolUntilMs,
-    of(index) {
-      const offer = offers[index]!;
-      const stated = offer.price.interruptionRate;
-      const own = byId.get(offer.id);
-      const hours = own?.hours ?? 0;
-      const interruptions = own?.interruptions ?? 0;
-      const all = pooled.get(offer.provider);
-      const others = {
-        hours: (all?.hours ?? 0) - hours,
-        interruptions: (all?.interruptions ?? 0) - interruptions,
-      };
-      const prior = stated ?? weighted(DEFAULT_INTERRUPTION_RATE, others.interruptions, others.hours);
-      const before = stated !== undefined ? "stated" : others.hours > 0 ? "provider" : "assumed";
-      return {
-        perHour: hours > 0 ? weighted(prior, interruptions, hours) : prior,
-        source: hours > 0 ? "history" : before,
-        hours,
-        interruptions,
-      };
-    },
+    of,
+    perHour: (offer) =>
+      spotHistory.length === 0 ? (offer.price.interruptionRate ?? assumed) : of(offer).perHour,
   };
 }

@@ -102,7 +102,7 @@ function assumptions(scope: Scope, result: SingleResult): Warning[] {
     const factor = interruptionFactor(catalog, need, chosen.row);
     note(
       "constraints.preemptible",
-      `${rateSource(catalog.spotRates.of(catalog.options.flavor[chosen.row]!))} ${rate} interruptions per hour; the spot price ranks as if ${factor.toFixed(3)} times as high`,
+      `${rateSource(catalog.spotRates.of(flavorOf(catalog, chosen.row)))} ${rate} interruptions per hour; the spot price ranks as if ${factor.toFixed(3)} times as high`,
     );
     const segment = need.exposure.segmentHours;
     if (segment !== undefined && rate * segment > 1)

@@ -23,6 +23,9 @@ export function convert(amount: Money, currency: string, rates: Rates): Micro | 
   if (amount.currency === currency) return amount.micro;
   const rate = Object.hasOwn(rates, amount.currency) ? rates[amount.currency] : undefined;
   if (rate === undefined) return null;
+  const sum = amount.micro * rate + 500_000;
+  // exact, and many times faster: nearly all prices are small enough
+  if (sum >= 500_000 && sum <= Number.MAX_SAFE_INTEGER) return (sum - (sum % 1_000_000)) / 1_000_000;
   const product = BigInt(amount.micro) * BigInt(rate);
   const half = product >= 0n ? 500_000n : -500_000n;
   return Number((product + half) / 1_000_000n);

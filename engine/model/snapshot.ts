@@ -125,3 +125,15 @@ export interface Snapshot {
   readonly skipped: readonly SkippedOffer[];
   readonly warnings: readonly Warning[];
 }
+
+/** Index of the offer with an id, by binary search; -1 when there is none. */
+export function offerIndexOf({ offers }: Snapshot, id: string): number {
+  let low = 0;
+  let high = offers.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (offers[middle]!.id < id) low = middle + 1;
+    else high = middle;
+  }
+  return offers[low]?.id === id ? low : -1;
+}

@@ -6,6 +6,17 @@ import type { Flavor, WorkloadKind } from "../model/flavor.ts";
 const DEFAULT_MULTI_GPU_EFFICIENCY = 0.8;
 
 /**
+ * A speed corrected by the suitability score that the provider states, relative to what is usual for the model; NaN
+ * where the speed is unknown.
+ */
+export function correctedSpeed(base: number, stated: number | undefined, usual: number | undefined): number {
+  if (!(base > 0)) return Number.NaN;
+  return stated !== undefined && usual !== undefined && stated > 0 && usual > 0
+    ? (base * stated) / usual
+    : base;
+}
+
+/**
  * Speed of one GPU of an offer for a kind of work, relative to the reference GPU (1), or NaN when neither the
  * catalogue nor the offer's figures tell. A suitability score that the provider states corrects the catalogue's own
  * value for that model; it never multiplies on top of it.
@@ -13,12 +24,7 @@ const DEFAULT_MULTI_GPU_EFFICIENCY = 0.8;
 export function gpuSpeed(flavor: Pick<Flavor, "gpu" | "scores">, kind: WorkloadKind): number {
   const model = findGpuModel(flavor.gpu.model);
   const base = relativeSpeed(model ?? flavor.gpu, kind);
-  if (!(base > 0)) return Number.NaN;
-  const stated = flavor.scores[kind];
-  const usual = model?.scores[kind];
-  return stated !== undefined && usual !== undefined && stated > 0 && usual > 0
-    ? (base * stated) / usual
-    : base;
+  return correctedSpeed(base, flavor.scores[kind], model?.scores[kind]);
 }
 
 /** Share 0..1 of the sum of their speeds that `count` GPUs of one offer reach together; NaN stated is unknown. */

@@ -25,7 +25,9 @@ function inCurrency(micro: Micro, currency: string, snapshot: Snapshot): Money {
 /** A price that cannot be compared: the offer's currency has no rate in the snapshot. */
 const priced: ConstraintSpec = {
   name: "offer.currency",
-  predicates: ({ catalog }) => [{ kind: "flag", column: catalog.flags.priced, value: 1, unknown: "fail" }],
+  predicates: ({ catalog }) => [
+    { kind: "flag", column: catalog.columns.flag("priced"), value: 1, unknown: "fail" },
+  ],
 };
 
 /** Billed price per hour of the replicas that run together, all at this offer's price. */
@@ -53,7 +55,7 @@ const hourly: ConstraintSpec = {
     const cap = need.capMicro;
     if (cap === undefined) return null;
     if (cap === null) return nothingPasses(scope);
-    const { numeric, options } = catalog;
+    const { columns, options } = catalog;
     // parts are billed by the offer's own share of a GPU: judged row by row
     if (need.part !== undefined)
       return [
@@ -63,9 +65,14 @@ const hourly: ConstraintSpec = {
         },
       ];
     const perGpu = Math.floor(cap / (need.gpus * need.perOffer));
-    const unit = { kind: "range", column: numeric.unitMicro, max: perGpu, unknown: "pass" } as const;
+    const unit = {
+      kind: "range",
+      column: columns.numeric("unitMicro"),
+      max: perGpu,
+      unknown: "pass",
+    } as const;
     if (need.perOffer === 1) {
-      return [unit, { kind: "range", column: numeric.wholeMicro, max: cap, unknown: "pass" }];
+      return [unit, { kind: "range", column: columns.numeric("wholeMicro"), max: cap, unknown: "pass" }];
     }
     const failed = bitmapOf(
       options.count,

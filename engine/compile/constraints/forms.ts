@@ -2,7 +2,7 @@ import type { Change } from "../../model/decision.ts";
 import type { Flavor } from "../../model/flavor.ts";
 import type { Intent } from "../../model/intent.ts";
 import { flavorOf } from "../catalog.ts";
-import type { FlagName, NumericName } from "../columns.ts";
+import type { DictionaryName, FlagName, NumericName } from "../traits.ts";
 import { type ConstraintSpec, type Relaxation, type Scope, withField } from "./spec.ts";
 
 /** A value as the documented JSON form writes it. */
@@ -28,10 +28,10 @@ export function numberConstraint(form: NumberForm): ConstraintSpec {
     predicates: ({ catalog, need }) => {
       const value = stated(need.intent);
       if (value === undefined) return null;
-      return [{ kind: "range", column: catalog.numeric[column], [bound]: value, unknown: "fail" }];
+      return [{ kind: "range", column: catalog.columns.numeric(column), [bound]: value, unknown: "fail" }];
     },
     relax: ({ catalog, need }, rows) => {
-      const values = catalog.values.get(column)!;
+      const values = catalog.columns.values(column);
       const known = rows.map((row) => values[row]!).filter((value) => !Number.isNaN(value));
       const from = stated(need.intent);
       const to =
@@ -65,7 +65,7 @@ export function flagConstraint(form: FlagForm): ConstraintSpec {
     name,
     predicates: ({ catalog, need }) =>
       required(need.intent) === true
-        ? [{ kind: "flag", column: catalog.flags[column], value: 1, unknown: "fail" }]
+        ? [{ kind: "flag", column: catalog.columns.flag(column), value: 1, unknown: "fail" }]
         : null,
     relax: ({ need }) => ({
       intent: withField(need.intent, field, undefined),
@@ -76,7 +76,7 @@ export function flagConstraint(form: FlagForm): ConstraintSpec {
 
 interface ChoiceForm {
   readonly name: string;
-  readonly dictionary: string;
+  readonly dictionary: DictionaryName;
   /** Null when the intent does not state the constraint. */
   readonly accepts: (intent: Intent) => ((flavor: Flavor) => boolean) | null;
   /** Smallest change that admits the offer; undefined trait: drop the constraint. */
@@ -90,7 +90,7 @@ export function choiceConstraint(form: ChoiceForm): ConstraintSpec {
     predicates: ({ catalog, need }: Scope) => {
       const accepts = form.accepts(need.intent);
       if (accepts === null) return null;
-      const { entries, column } = catalog.dictionaries[form.dictionary]!;
+      const { entries, column } = catalog.columns.dictionary(form.dictionary);
       const allowed = new Uint32Array(Math.max(1, (entries.length + 31) >> 5));
       entries.forEach((flavor, code) => {
         if (accepts(flavor)) allowed[code >> 5]! |= 1 << (code & 31);

@@ -90,7 +90,7 @@ function room(
   wanted: number,
   unknown: "fail" | "pass" = "fail",
 ): Predicate {
-  const free = catalog.values.get(column)!;
+  const free = catalog.columns.values(column);
   const { count, flavor } = catalog.options;
   const failed = bitmapOf(count, (row) => {
     const used = usage.get(flavor[row]!);
@@ -135,7 +135,7 @@ const count: ConstraintSpec = {
     const { catalog, need, usage, asIfFree } = scope;
     if (need.part !== undefined) return [partsPredicate(scope)];
     const wanted = need.gpus * need.perOffer;
-    const column = asIfFree ? catalog.numeric.gpusTotal : catalog.numeric.gpusFree;
+    const column = catalog.columns.numeric(asIfFree ? "gpusTotal" : "gpusFree");
     const free = { kind: "range", column, min: wanted, unknown: "fail" } as const;
     if (usage.size === 0 || asIfFree) return [free];
     if (frees(usage)) return [room({ catalog, usage }, "gpusFree", "gpus", wanted)];
@@ -148,7 +148,7 @@ const count: ConstraintSpec = {
   },
   relax: ({ catalog, need }, rows) => {
     if (need.part !== undefined) return null;
-    const free = catalog.values.get("gpusFree")!;
+    const free = catalog.columns.values("gpusFree");
     const most = rows.reduce((best, row) => Math.max(best, free[row]!), 0);
     const to = Math.floor(most / need.perOffer);
     if (to < 1) return null;
@@ -160,7 +160,9 @@ const count: ConstraintSpec = {
 const preemptible: ConstraintSpec = {
   name: "preemptible",
   predicates: ({ catalog, need }) =>
-    need.spotAllowed ? null : [{ kind: "flag", column: catalog.flags.spot, value: 0, unknown: "fail" }],
+    need.spotAllowed
+      ? null
+      : [{ kind: "flag", column: catalog.columns.flag("spot"), value: 0, unknown: "fail" }],
   relax: ({ need }) =>
     allowsSpot(need.intent)
       ? null
@@ -243,16 +245,22 @@ const hostConstraint = (
     const stated = need.intent.workload.resources[field];
     if (stated === undefined) return null;
     const wanted = stated * need.perOffer;
-    const free = { kind: "range", column: catalog.numeric[column], min: wanted, unknown: "fail" } as const;
+    const free = {
+      kind: "range",
+      column: catalog.columns.numeric(column),
+      min: wanted,
+      unknown: "fail",
+    } as const;
     if (asIfFree) {
       const { options } = catalog;
       const total = (row: number): number | undefined => flavorOf(catalog, row).capacity[field];
-      const lacks = (row: number): boolean => !((total(row) ?? catalog.values.get(column)![row]!) >= wanted);
+      const lacks = (row: number): boolean =>
+        !((total(row) ?? catalog.columns.values(column)[row]!) >= wanted);
       return [{ kind: "bitmap", failed: bitmapOf(options.count, lacks) }];
     }
     if (usage.size === 0) return [free];
     if (frees(usage)) return [room({ catalog, usage }, column, field, wanted)];
-    const values = catalog.values.get(column)!;
+    const values = catalog.columns.values(column);
     const failed = bitmapOfOffers(
       catalog,
       usage.keys(),
@@ -261,7 +269,7 @@ const hostConstraint = (
     return [free, { kind: "bitmap", failed }];
   },
   relax: ({ catalog, need }, rows) => {
-    const values = catalog.values.get(column)!;
+    const values = catalog.columns.values(column);
     const known = rows.map((row) => values[row]!).filter((value) => !Number.isNaN(value));
     const from = need.intent.workload.resources[field];
     const to = known.length === 0 ? undefined : Math.floor(Math.max(...known) / need.perOffer);
@@ -280,7 +288,7 @@ const hostConstraint = (
 const pods: ConstraintSpec = {
   name: "offer.pods",
   predicates: ({ catalog, need, usage, asIfFree }) => {
-    const column = catalog.numeric.podsFree;
+    const column = catalog.columns.numeric("podsFree");
     const free = { kind: "range", column, min: need.perOffer, unknown: "pass" } as const;
     if (asIfFree) {
       const lacks = (row: number): boolean =>
@@ -289,7 +297,7 @@ const pods: ConstraintSpec = {
     }
     if (usage.size === 0) return [free];
     if (frees(usage)) return [room({ catalog, usage }, "podsFree", "pods", need.perOffer, "pass")];
-    const values = catalog.values.get("podsFree")!;
+    const values = catalog.columns.values("podsFree");
     const failed = bitmapOfOffers(
       catalog,
       usage.keys(),

@@ -88,7 +88,7 @@ const latency: ConstraintSpec = {
     const key = `latency:${need.originKey}`;
     let numeric = catalog.extraNumeric.get(key);
     if (numeric === undefined) {
-      const { values } = score;
+      const values = Float64Array.from({ length: catalog.options.count }, (_, row) => score.at(row));
       numeric = {
         column: catalog.table.addNumeric({ name: key, values }, catalog.spareNumeric.pop()),
         score,
@@ -98,8 +98,8 @@ const latency: ConstraintSpec = {
     return [{ kind: "range", column: numeric.column, max, unknown: "fail" }];
   },
   relax: ({ catalog, need }, rows) => {
-    const { values } = latencyColumn(catalog, need);
-    const known = rows.map((row) => values[row]!).filter((value) => !Number.isNaN(value));
+    const { at } = latencyColumn(catalog, need);
+    const known = rows.map(at).filter((value) => !Number.isNaN(value));
     const to = known.length === 0 ? undefined : Math.ceil(Math.min(...known));
     return {
       intent: withField(need.intent, ["constraints", "maxLatencyMs"], to),

@@ -1,5 +1,5 @@
 import type { Intent } from "../../model/intent.ts";
-import { type FlagName, ratingRank } from "../columns.ts";
+import { type FlagName, ratingRank } from "../traits.ts";
 import { changed, choiceConstraint, flagConstraint, numberConstraint } from "./forms.ts";
 import type { ConstraintSpec, Scope } from "./spec.ts";
 
@@ -41,10 +41,17 @@ const carbon: ConstraintSpec = {
     const max = need.intent.constraints.energy.maxCarbonGramsPerHour;
     if (max === undefined) return null;
     const perGpu = mostFactor(need.gpus * need.together, max);
-    return [{ kind: "range", column: catalog.numeric.carbonGramsPerGpuHour, max: perGpu, unknown: "fail" }];
+    return [
+      {
+        kind: "range",
+        column: catalog.columns.numeric("carbonGramsPerGpuHour"),
+        max: perGpu,
+        unknown: "fail",
+      },
+    ];
   },
   relax: ({ catalog, need }, rows) => {
-    const grams = catalog.values.get("carbonGramsPerGpuHour")!;
+    const grams = catalog.columns.values("carbonGramsPerGpuHour");
     const known = rows
       .map((row) => grams[row]! * need.gpus * need.together)
       .filter((value) => !Number.isNaN(value));
@@ -65,7 +72,7 @@ export function replicasWithinCarbon(
 ): number {
   const max = need.intent.constraints.energy.maxCarbonGramsPerHour;
   if (max === undefined) return Number.POSITIVE_INFINITY;
-  const grams = catalog.values.get("carbonGramsPerGpuHour")![row]! * need.gpus;
+  const grams = catalog.columns.values("carbonGramsPerGpuHour")[row]! * need.gpus;
   return grams > 0 ? Math.floor(max / grams) : Number.POSITIVE_INFINITY;
 }
 
@@ -96,7 +103,7 @@ const renewable: ConstraintSpec = {
   name: "energy.renewable_energy_only",
   predicates: ({ catalog, need }) =>
     need.intent.constraints.energy.renewableOnly === true
-      ? [{ kind: "range", column: catalog.numeric.renewablePercent, min: 100, unknown: "fail" }]
+      ? [{ kind: "range", column: catalog.columns.numeric("renewablePercent"), min: 100, unknown: "fail" }]
       : null,
   relax: ({ need }) =>
     changed(need.intent, ["constraints", "energy", "renewableOnly"], undefined, {
@@ -110,7 +117,7 @@ const isolation: ConstraintSpec = {
   name: "security.network_isolation",
   predicates: ({ catalog, need }) =>
     need.intent.constraints.security.networkIsolation === "private"
-      ? [{ kind: "flag", column: catalog.flags.isolation, value: 1, unknown: "fail" }]
+      ? [{ kind: "flag", column: catalog.columns.flag("isolation"), value: 1, unknown: "fail" }]
       : null,
   relax: ({ need }) =>
     changed(need.intent, ["constraints", "security", "networkIsolation"], "public", {
@@ -127,10 +134,10 @@ const availability: ConstraintSpec = {
     const min = need.intent.sla.availabilityPercent;
     return min === undefined
       ? null
-      : [{ kind: "range", column: catalog.numeric.uptimePercent, min, unknown: "pass" }];
+      : [{ kind: "range", column: catalog.columns.numeric("uptimePercent"), min, unknown: "pass" }];
   },
   relax: ({ catalog, need }, rows) => {
-    const uptime = catalog.values.get("uptimePercent")!;
+    const uptime = catalog.columns.values("uptimePercent");
     const to = rows.reduce((best, row) => Math.max(best, uptime[row]!), 0);
     return changed(need.intent, ["sla", "availabilityPercent"], to, {
       path: "sla.availability",

@@ -1,7 +1,14 @@
 import { lastingOf, slotsOver } from "../horizon.ts";
 import { taskSeconds } from "../need.ts";
 import { changed } from "./forms.ts";
-import { bitmapOf, type ConstraintSpec, type Relaxation, type Scope, withField } from "./spec.ts";
+import {
+  bitmapOf,
+  bitmapOfOffers,
+  type ConstraintSpec,
+  type Relaxation,
+  type Scope,
+  withField,
+} from "./spec.ts";
 
 /** A run short enough to end before the offer's capacity is needed by others, where its end is up to the user. */
 function shorter(scope: Scope, rows: readonly number[]): Relaxation | null {
@@ -30,18 +37,6 @@ const keysOf = (
   offers: ReadonlySet<number> | ReadonlyMap<number, unknown> | readonly number[],
 ): Iterable<number> => offers.keys();
 
-/** First row of an offer: rows are ordered by offer. */
-function firstRow(flavor: Int32Array, offer: number): number {
-  let low = 0;
-  let high = flavor.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (flavor[middle]! < offer) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 /** Reservations, closures ahead and what was promised to others, over the whole run. */
 const calendar: ConstraintSpec = {
   name: "offer.calendar",
@@ -51,14 +46,11 @@ const calendar: ConstraintSpec = {
     const isLater = need.atMs > base.atMs;
     if (asIfFree && (!isLater || scope.calendar === undefined)) return null;
     if (!isLater && base.binding.size === 0 && (scope.calendar?.own.size ?? 0) === 0) return null;
-    const { flavor, count } = catalog.options;
+    const { count } = catalog.options;
     const fails = (row: number): boolean => slotsOver(scope, row) < need.perOffer;
     if (isLater) return [{ kind: "bitmap", failed: bitmapOf(count, fails) }];
-    const failed = new Uint32Array((count + 31) >> 5);
-    for (const offers of [base.binding, scope.calendar?.own ?? []].map((some) => keysOf(some)))
-      for (const offer of offers)
-        for (let row = firstRow(flavor, offer); row < count && flavor[row] === offer; row++)
-          if (fails(row)) failed[row >> 5]! |= 1 << (row & 31);
+    const offers = [...keysOf(base.binding), ...keysOf(scope.calendar?.own ?? [])];
+    const failed = bitmapOfOffers(catalog, offers, (_, row) => fails(row));
     return [{ kind: "bitmap", failed }];
   },
   relax: shorter,
