@@ -2,7 +2,7 @@ import type { WorkerSolver } from "../adapters/solver/worker-solver.ts";
 import { carryOver, type Keys } from "../engine/assign/carry.ts";
 import { createInstance, type Instance, type ItemInput, preprocess } from "../engine/assign/instance.ts";
 import { type AssignOptions, assign } from "../engine/assign/solve.ts";
-import { type CaseResult, workPerMs } from "./assign-contended.ts";
+import { breathe, type CaseResult, workPerMs } from "./assign-contended.ts";
 import { generateBatch } from "./assign-instances.ts";
 import { aim } from "./report.ts";
 
@@ -76,10 +76,11 @@ async function runSeed(solver: WorkerSolver, seed: number): Promise<WarmSeed> {
     seed,
     deadlineMs: 5000,
     work: 5000 * rate,
+    pause: breathe,
   });
   const timed = async (options: Pick<AssignOptions, "gap" | "warm">) => {
     const start = performance.now();
-    const limits = { deadlineMs: budgetMs, work: budgetMs * rate };
+    const limits = { deadlineMs: budgetMs, work: budgetMs * rate, pause: breathe };
     const outcome = await assign(after.instance, { solver, baseline, seed, ...limits, ...options });
     return { outcome, ms: performance.now() - start };
   };

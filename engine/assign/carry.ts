@@ -1,4 +1,5 @@
 import type { Basis } from "../milp/solver.ts";
+import type { Cut } from "./cuts.ts";
 import type { Formulation } from "./formulate.ts";
 import type { Instance, Reduced, Units } from "./instance.ts";
 
@@ -17,6 +18,17 @@ export interface KeptBasis {
   readonly rows: Int8Array;
 }
 
+/** The cuts that bound the linear program in the end, and the basis of the program with them. */
+export interface KeptCuts {
+  readonly cuts: readonly Cut[];
+  /** Per cut: status of its row. */
+  readonly statuses: Int8Array;
+  /** Per cut, and per row of the instance: what the program with cuts charges. */
+  readonly prices: Float64Array;
+  readonly rowPrices: Float64Array;
+  readonly basis: KeptBasis | null;
+}
+
 /** What one assignment leaves for the next of almost the same batch. */
 export interface Carry {
   readonly units: Units;
@@ -25,6 +37,7 @@ export interface Carry {
   /** Per item: worth of a copy to the offers, from the decomposition; NaN is unknown. */
   readonly values: Float64Array;
   readonly basis: KeptBasis | null;
+  readonly cuts: KeptCuts | null;
 }
 
 /** Names of an instance's parts that stay the same from tick to tick; each unique in its list. */
@@ -49,38 +62,90 @@ function matches(from: readonly string[], to: readonly string[]): Int32Array {
 const picked = (source: Int8Array, from: Int32Array, otherwise: number): Int8Array =>
   Int8Array.from(from, (at) => (at < 0 ? otherwise : source[at]!));
 
+/** Where the parts of a new batch were in a former one, or -1. */
+interface Moved {
+  readonly options: Int32Array;
+  readonly items: Int32Array;
+  readonly rows: Int32Array;
+}
+
+const movedBasis = (basis: KeptBasis, { options, items, rows }: Moved): KeptBasis => ({
+  options: picked(basis.options, options, atLower),
+  items: picked(basis.items, items, basic),
+  placed: picked(basis.placed, items, atLower),
+  rows: picked(basis.rows, rows, basic),
+});
+
+/** Cuts whose row is still there, over the items that are. */
+function movedCuts(kept: KeptCuts, moved: Moved): KeptCuts {
+  const rowNow = inverse(moved.rows);
+  const itemNow = inverse(moved.items);
+  const statuses: number[] = [];
+  const prices: number[] = [];
+  const cuts = kept.cuts.flatMap((cut, index): Cut[] => {
+    const row = rowNow.get(cut.row);
+    if (row === undefined) return [];
+    statuses.push(kept.statuses[index]!);
+    prices.push(kept.prices[index]!);
+    const pairs = cut.items.flatMap((item, at) => {
+      const now = itemNow.get(item);
+      return now === undefined ? [] : [[now, cut.amounts[at]!] as const];
+    });
+    pairs.sort(([a], [b]) => a - b);
+    return [
+      {
+        row,
+        divisor: cut.divisor,
+        items: pairs.map(([item]) => item),
+        amounts: pairs.map(([, amount]) => amount),
+      },
+    ];
+  });
+  return {
+    cuts,
+    statuses: Int8Array.from(statuses),
+    prices: Float64Array.from(prices),
+    rowPrices: Float64Array.from(moved.rows, (at) => (at < 0 ? 0 : kept.rowPrices[at]!)),
+    basis: kept.basis === null ? null : movedBasis(kept.basis, moved),
+  };
+}
+
+/** New position by old. */
+const inverse = (from: Int32Array): Map<number, number> =>
+  new Map(Array.from(from, (old, now) => [old, now] as const).filter(([old]) => old >= 0));
+
 /**
  * A former tick in the indices of a new batch: what is new is unplaced, unpriced and out of the basis. The units need
  * not fit any more; whoever loads them takes what does.
  */
 export function carryOver({ keys, carry }: Tick, to: Keys): Carry {
-  const options = matches(keys.options, to.options);
-  const items = matches(keys.items, to.items);
-  const rows = matches(keys.rows, to.rows);
-  const { basis } = carry;
+  const moved: Moved = {
+    options: matches(keys.options, to.options),
+    items: matches(keys.items, to.items),
+    rows: matches(keys.rows, to.rows),
+  };
+  const { basis, cuts } = carry;
   return {
-    units: Int32Array.from(options, (at) => (at < 0 ? 0 : carry.units[at]!)),
-    prices: Float64Array.from(rows, (at) => (at < 0 ? 0 : carry.prices[at]!)),
-    values: Float64Array.from(items, (at) => (at < 0 ? Number.NaN : carry.values[at]!)),
-    basis:
-      basis === null
-        ? null
-        : {
-            options: picked(basis.options, options, atLower),
-            items: picked(basis.items, items, basic),
-            placed: picked(basis.placed, items, atLower),
-            rows: picked(basis.rows, rows, basic),
-          },
+    units: Int32Array.from(moved.options, (at) => (at < 0 ? 0 : carry.units[at]!)),
+    prices: Float64Array.from(moved.rows, (at) => (at < 0 ? 0 : carry.prices[at]!)),
+    values: Float64Array.from(moved.items, (at) => (at < 0 ? Number.NaN : carry.values[at]!)),
+    basis: basis === null ? null : movedBasis(basis, moved),
+    cuts: cuts === null ? null : movedCuts(cuts, moved),
   };
 }
 
 /** A carry of the original in the indices of its reduced instance. */
 export function reduceCarry(carry: Carry, { option }: Reduced): Carry {
-  const { units, basis } = carry;
+  const { units, basis, cuts } = carry;
+  const reduce = (kept: KeptBasis): KeptBasis => ({
+    ...kept,
+    options: Int8Array.from(option, (at) => kept.options[at]!),
+  });
   return {
     ...carry,
     units: Int32Array.from(option, (at) => units[at]!),
-    basis: basis === null ? null : { ...basis, options: Int8Array.from(option, (at) => basis.options[at]!) },
+    basis: basis === null ? null : reduce(basis),
+    cuts: cuts === null ? null : { ...cuts, basis: cuts.basis === null ? null : reduce(cuts.basis) },
   };
 }
 
@@ -89,6 +154,11 @@ export function restoreBasis(basis: KeptBasis, original: Instance, { option }: R
   const options = new Int8Array(original.options).fill(atLower);
   for (const [index, at] of option.entries()) options[at] = basis.options[index]!;
   return { ...basis, options };
+}
+
+/** The same for cuts. */
+export function restoreCuts(cuts: KeptCuts, original: Instance, reduced: Reduced): KeptCuts {
+  return { ...cuts, basis: cuts.basis === null ? null : restoreBasis(cuts.basis, original, reduced) };
 }
 
 /** Writes a program's basis down per item and option; members of a class share their class's statuses. */

@@ -76,7 +76,8 @@ export function firstMatch(instance: Instance): State {
 export interface RoundingInput {
   /** Per option: units of a relaxation. */
   readonly values: Float64Array;
-  readonly prices: Float64Array;
+  /** Per option: gain per copy at the relaxation's prices. */
+  readonly scores: Float64Array;
   readonly order: "fraction" | "value" | "product";
 }
 
@@ -84,9 +85,8 @@ export interface RoundingInput {
  * Rounds a relaxation: items with most of themselves in one option first, there if it fits; then all others by
  * reduced gain.
  */
-export function roundRelaxation(instance: Instance, { values, prices, order }: RoundingInput): State {
+export function roundRelaxation(instance: Instance, { values, scores, order }: RoundingInput): State {
   const { optionStart, covers, copies } = instance;
-  const scores = priceScores(instance, prices);
   const best = bestScores(instance, scores);
   const sizes = sizesOf(instance);
   const state = createState(instance);

@@ -5,8 +5,8 @@ export interface LargestOptions {
   /** Work units to spend. */
   readonly work: number;
   readonly seed: number;
-  /** What everyone else would pay for the capacity, per row. */
-  readonly prices: Float64Array;
+  /** Per option: gain per covered copy after paying what everyone else would for the capacity. */
+  readonly scores: Float64Array;
 }
 
 /**
@@ -15,7 +15,7 @@ export interface LargestOptions {
  * for a search over all (measured on three seeds of 500 and 1,000 contended intents: mean gap to the LP after the
  * same work 2.9 to 2.7 % and 2.6 to 2.2 %).
  */
-export function placeLargest(instance: Instance, { work, seed, prices }: LargestOptions): Units {
+export function placeLargest(instance: Instance, { work, seed, scores }: LargestOptions): Units {
   const count = Math.min(instance.items, Math.max(20, Math.min(150, Math.floor(instance.items / 12))));
   const isLarge = new Uint8Array(instance.items);
   const order = Array.from({ length: instance.items }, (_, item) => item).sort(
@@ -31,15 +31,16 @@ export function placeLargest(instance: Instance, { work, seed, prices }: Largest
     starts[item + 1] = kept.length;
   }
   const subset = subsetOf(instance, kept, starts);
-  const cost = subset.cost.slice();
-  for (let option = 0; option < subset.options; option++)
-    for (let use = subset.useStart[option]!; use < subset.useStart[option + 1]!; use++)
-      cost[option]! += prices[subset.useRow[use]!]! * subset.useAmount[use]!;
+  const own = Float64Array.from(kept, (option) => scores[option]!);
+  const cost = new Float64Array(subset.options);
+  for (let item = 0; item < subset.items; item++)
+    for (let option = starts[item]!; option < starts[item + 1]!; option++)
+      cost[option] = (instance.worth[item]! / instance.copies[item]! - own[option]!) * subset.covers[option]!;
   const priced = { ...subset, cost };
   const found = search(priced, neighborhoodOf(priced), {
     work,
     seed,
-    prices: new Float64Array(instance.rows),
+    scores: own,
     warm: 0.15,
   });
   const units = new Int32Array(instance.options);

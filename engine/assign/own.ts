@@ -1,17 +1,28 @@
-import { bestScores, fill, orderBy, priceScores, sizesOf } from "./construct.ts";
+import { bestScores, fill, orderBy, sizesOf } from "./construct.ts";
 import { decompose } from "./decompose.ts";
 import { ascend } from "./dual.ts";
 import { placeLargest } from "./largest.ts";
 import { polish } from "./polish.ts";
-import { isDone, note, offer, offerState, type Run, tighten } from "./progress.ts";
-import { search } from "./search.ts";
+import { isDone, note, offer, offerState, type Run, tighten, usePrices } from "./progress.ts";
+import { type SearchOptions, startSearch } from "./search.ts";
 import { createState, type State, unplaced } from "./state.ts";
 
+/** Work between two looks at what else there is to do: about 0.02 s. */
+const step = 5e5;
+
 /**
- * Slices of a search, between which the host may breathe and a proven gap ends it: about 0.05 s each, longer where
- * setting a search up already takes that long.
+ * Slices of a search, between which a proven gap ends it: about 0.05 s each, longer where setting a search up already
+ * takes that long.
  */
 const sliceOf = (run: Run): number => Math.max(2e6, run.instance.options * 50);
+
+/** A search with the present scores that lets the host breathe. */
+export async function searchOnce(run: Run, options: Omit<SearchOptions, "scores">): Promise<void> {
+  const going = startSearch(run.instance, run.neighborhood, { ...options, scores: run.scores });
+  while (going.advance(step)) await run.options.pause?.();
+  const { units, gain } = going.result();
+  offer(run, units, gain);
+}
 
 /** Lagrangian bound and prices; rounds follow from the work allowed. */
 export async function boundByPrices(run: Run, work: number): Promise<void> {
@@ -25,15 +36,14 @@ export async function boundByPrices(run: Run, work: number): Promise<void> {
     evaluate: run.relaxer.dualBound,
     ...(from === undefined ? {} : { from }),
   });
-  run.prices = dual.prices;
+  usePrices(run, dual.prices, "lagrangian");
   tighten(run, dual.bound);
   await note(run, "lagrangian");
 }
 
 /** Everyone at the present prices in three orders, each improved by single moves. */
 export async function construct(run: Run, work: number): Promise<void> {
-  const { instance, prices } = run;
-  const scores = priceScores(instance, prices);
+  const { instance, scores } = run;
   const best = bestScores(instance, scores);
   const sizes = sizesOf(instance);
   const orders = [best, best.map((score, item) => score / Math.sqrt(sizes[item]!))];
@@ -43,15 +53,15 @@ export async function construct(run: Run, work: number): Promise<void> {
     fill(state, orderBy(key), scores);
     polish(state, state.work + work / orders.length);
     offerState(run, state);
+    await run.options.pause?.();
   }
   await note(run, "construction");
 }
 
 /** Items where the offers' knapsacks chose them, if only one did and it fits; everyone else at the prices. */
 function fromKnapsacks(run: Run, chosen: Int32Array): State {
-  const { instance, prices } = run;
+  const { instance, scores } = run;
   const { optionStart, copies } = instance;
-  const scores = priceScores(instance, prices);
   const order = orderBy(bestScores(instance, scores));
   const state = createState(instance);
   for (const item of order) {
@@ -92,35 +102,24 @@ export interface SearchShare {
   readonly fromBest: boolean;
 }
 
-/** Searches with the present prices, in slices. */
+/** Searches with the present scores, in slices. */
 export async function searchMore(run: Run, { work, seed, fromBest }: SearchShare): Promise<void> {
   const slices = Math.max(1, Math.ceil(work / sliceOf(run)));
-  for (let slice = 0; slice < slices && !isDone(run); slice++) {
-    const { units, gain } = search(run.instance, run.neighborhood, {
+  for (let slice = 0; slice < slices && !isDone(run); slice++)
+    await searchOnce(run, {
       work: work / slices,
       seed: run.options.seed * 1009 + seed * 31 + slice,
-      prices: run.prices,
       ...(fromBest || slice > 0 ? { start: run.units, warm: slice === 0 ? 0.05 : 0.02 } : { warm: 0.15 }),
     });
-    offer(run, units, gain);
-    await run.options.pause?.();
-  }
   await note(run, "search");
 }
 
 /** Large items first, then one long annealing over all, then once more from the best. */
 export async function searchFromLargest(run: Run, work: number, seed: number): Promise<void> {
   if (isDone(run)) return;
-  const { instance, neighborhood, prices } = run;
   const base = run.options.seed * 1009 + seed * 31;
-  const start = placeLargest(instance, { work: work * 0.08, seed: base, prices });
-  const annealed = search(instance, neighborhood, {
-    work: work * 0.62,
-    seed: base,
-    prices,
-    start,
-    warm: 0.15,
-  });
-  offer(run, annealed.units, annealed.gain);
+  const start = placeLargest(run.instance, { work: work * 0.08, seed: base, scores: run.scores });
+  await run.options.pause?.();
+  await searchOnce(run, { work: work * 0.62, seed: base, start, warm: 0.15 });
   await searchMore(run, { work: work * 0.3, seed, fromBest: true });
 }

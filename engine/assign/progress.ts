@@ -1,4 +1,5 @@
-import type { Carry, KeptBasis } from "./carry.ts";
+import type { Carry, KeptBasis, KeptCuts } from "./carry.ts";
+import { priceScores } from "./construct.ts";
 import type { Instance, Units } from "./instance.ts";
 import type { Relaxer } from "./relaxer.ts";
 import type { Neighborhood } from "./search.ts";
@@ -12,6 +13,7 @@ export interface Stage {
     | "lagrangian"
     | "construction"
     | "lp"
+    | "cuts"
     | "decomposition"
     | "rounding"
     | "search"
@@ -35,10 +37,13 @@ export interface Run {
   gain: number;
   bound: number;
   prices: Float64Array;
+  /** Per option: gain per covered copy at the best prices known, cuts' prices too; guides every search. */
+  scores: Float64Array;
   pricesFrom: "lp" | "lagrangian";
   /** Per item, for the next tick. */
   values: Float64Array | null;
   basis: KeptBasis | null;
+  cuts: KeptCuts | null;
   isLate: boolean;
 }
 
@@ -60,6 +65,13 @@ export function offer(run: Run, units: Units, gain: number): void {
 /** The same for an answer under construction. */
 export function offerState(run: Run, state: State): void {
   if (state.gain > run.gain) offer(run, state.units(), state.gain);
+}
+
+/** Goes on with these prices. */
+export function usePrices(run: Run, prices: Float64Array, from: Run["pricesFrom"]): void {
+  run.prices = prices;
+  run.pricesFrom = from;
+  run.scores = priceScores(run.instance, prices);
 }
 
 /** Keeps a tighter bound. One below a known assignment is wrong, whoever says it: it is left out. */

@@ -8,7 +8,7 @@ import { boundAt } from "./dual.ts";
 import { type Formulation, formulate, pricesOf, relaxedUnits, wholeUnits } from "./formulate.ts";
 import { type Instance, type Reduced, restore, subsetOf, type Units } from "./instance.ts";
 import { polish } from "./polish.ts";
-import { note, offerState, type Run, tighten } from "./progress.ts";
+import { note, offerState, type Run, tighten, usePrices } from "./progress.ts";
 import { createState, load } from "./state.ts";
 
 /** The solver of a run, its clock, and the time that is left for a share of the deadline. */
@@ -33,10 +33,12 @@ function leastPriceModel({ model, instanceRows }: Formulation): LinearModel {
 }
 
 /** A solved relaxation: of the whole instance, or of the columns that matter to it. */
-interface Relaxed {
+export interface Relaxed {
   readonly answer: VerifiedAnswer;
   readonly formulation: Formulation;
   readonly part: Reduced;
+  /** In the indices of the whole instance. */
+  readonly basis: KeptBasis | null;
 }
 
 /** Programs with fewer columns are solved at once; larger ones over the columns that prices single out. */
@@ -44,9 +46,8 @@ const wholeColumns = 3_000;
 const columnsPerItem = 4;
 const pricingRounds = 3;
 
-/** Options to begin with: per item the best few at these prices, and what is in use. */
-function firstColumns(instance: Instance, prices: Float64Array, units: Units): Uint8Array {
-  const scores = priceScores(instance, prices);
+/** Options to begin with: per item the best few at these scores, and what is in use. */
+export function firstColumns(instance: Instance, scores: Float64Array, units: Units): Uint8Array {
   const kept = new Uint8Array(instance.options);
   for (let item = 0; item < instance.items; item++) {
     const first = instance.optionStart[item]!;
@@ -58,9 +59,8 @@ function firstColumns(instance: Instance, prices: Float64Array, units: Units): U
   return kept;
 }
 
-/** Adds options that would gain more than the item's best kept one at these prices; how many. */
-function priceOut(instance: Instance, prices: Float64Array, kept: Uint8Array): number {
-  const scores = priceScores(instance, prices);
+/** Adds options that would gain more than the item's best kept one at these scores; how many. */
+export function priceOut(instance: Instance, scores: Float64Array, kept: Uint8Array): number {
   let added = 0;
   for (let item = 0; item < instance.items; item++) {
     const last = instance.optionStart[item + 1]!;
@@ -77,7 +77,8 @@ function priceOut(instance: Instance, prices: Float64Array, kept: Uint8Array): n
   return added;
 }
 
-function partOf(instance: Instance, kept: Uint8Array): Reduced {
+/** The kept options as an instance of their own. */
+export function partOf(instance: Instance, kept: Uint8Array): Reduced {
   const option: number[] = [];
   const starts = new Int32Array(instance.items + 1);
   for (let item = 0; item < instance.items; item++) {
@@ -107,7 +108,38 @@ async function solvePart(
     ...deadlineOf(run, 0.85),
     ...(narrowed === null ? {} : { basis: basisFor(part.instance, formulation, narrowed) }),
   });
-  return { answer, formulation, part };
+  const found = answer.basis === null ? null : keepBasis(part.instance, formulation, answer.basis);
+  return {
+    answer,
+    formulation,
+    part,
+    basis: found === null ? null : restoreBasis(found, run.instance, part),
+  };
+}
+
+/** Per option of the whole instance: its units in the relaxation. */
+export function pointOfPart(
+  instance: Instance,
+  { part, formulation, answer }: Pick<Relaxed, "part" | "formulation" | "answer">,
+): Float64Array {
+  const values = new Float64Array(instance.options);
+  const ofPart = relaxedUnits(part.instance, formulation, answer.values!);
+  for (const [index, option] of part.option.entries()) values[option] = ofPart[index]!;
+  return values;
+}
+
+/** Per option of the whole instance: its column in a formulation of the part, -1 where another one stands for it. */
+export function columnsOfPart(instance: Instance, part: Reduced, formulation: Formulation): Int32Array {
+  const columns = new Int32Array(instance.options).fill(-1);
+  const { classes, optionColumn } = formulation;
+  const { optionStart } = part.instance;
+  for (let index = 0; index < classes.count; index++) {
+    const item = classes.member[classes.start[index]!]!;
+    const first = optionStart[item]!;
+    for (let option = first; option < optionStart[item + 1]!; option++)
+      columns[part.option[option]!] = optionColumn[index]! + option - first;
+  }
+  return columns;
 }
 
 const isWhole = ({ instance }: Reduced, of: Instance): boolean => instance.options === of.options;
@@ -125,45 +157,56 @@ export async function solveRelaxation(run: Run, stage: SolverStage): Promise<Rel
   const isAggregated = classes.count < instance.items * 0.8;
   if (isAggregated || instance.options <= wholeColumns) return solvePart(run, stage, whole, classes, basis);
 
-  const kept = firstColumns(instance, run.prices, run.units);
+  const kept = firstColumns(instance, run.scores, run.units);
   for (let round = 0; ; round++) {
     const part = round === pricingRounds ? whole : partOf(instance, kept);
     const relaxed = await solvePart(run, stage, part, classesOf(part.instance), basis);
     const { answer, formulation } = relaxed;
     if (answer.rowDuals === null || answer.status !== "optimal" || isWhole(part, instance)) return relaxed;
     const prices = pricesOf(instance, formulation, answer.rowDuals);
-    if (priceOut(instance, prices, kept) === 0) return relaxed;
-    if (answer.basis !== null)
-      basis = restoreBasis(keepBasis(part.instance, formulation, answer.basis), instance, part);
+    if (priceOut(instance, priceScores(instance, prices), kept) === 0) return relaxed;
+    basis = relaxed.basis ?? basis;
   }
 }
 
-/** Takes an LP's prices, bound and basis, and rounds its values in several orders. */
-export async function useRelaxation(run: Run, { answer, formulation, part }: Relaxed): Promise<void> {
+/** Takes an LP's prices, bound and basis. */
+export function useRelaxation(run: Run, { answer, formulation, basis }: Relaxed): void {
   const { instance } = run;
   if (answer.values === null) {
     run.isLate ||= answer.status !== "failed" && answer.status !== "infeasible";
     return;
   }
   if (answer.rowDuals !== null) {
-    run.prices = pricesOf(instance, formulation, answer.rowDuals);
-    run.pricesFrom = "lp";
+    usePrices(run, pricesOf(instance, formulation, answer.rowDuals), "lp");
     // an optimum that is only claimed proves nothing; duals do, over all options
     tighten(run, boundAt(instance, run.prices));
   }
-  if (answer.basis !== null)
-    run.basis = restoreBasis(keepBasis(part.instance, formulation, answer.basis), instance, part);
-  await note(run, "lp");
+  run.basis = basis;
+}
 
-  const { prices } = run;
-  const values = new Float64Array(instance.options);
-  const ofPart = relaxedUnits(part.instance, formulation, answer.values);
-  for (const [index, option] of part.option.entries()) values[option] = ofPart[index]!;
+/** A relaxation's units per option, and the whole ones among them dealt to items. */
+export interface Rounding {
+  readonly values: Float64Array;
+  readonly whole: Units;
+}
+
+/** What a solved program offers to rounding. */
+export function roundingOf(
+  instance: Instance,
+  relaxed: Pick<Relaxed, "part" | "formulation" | "answer">,
+): Rounding {
+  const { part, formulation, answer } = relaxed;
+  const whole = wholeUnits(part.instance, formulation, answer.values!);
+  return { values: pointOfPart(instance, relaxed), whole: restore(instance, part, whole) };
+}
+
+/** Rounds a relaxation in several orders at the present scores, and fills up. */
+export async function roundAll(run: Run, { values, whole }: Rounding): Promise<void> {
+  const { instance, scores } = run;
   for (const order of ["fraction", "value", "product"] as const)
-    offerState(run, roundRelaxation(instance, { values, prices, order }));
+    offerState(run, roundRelaxation(instance, { values, scores, order }));
   const state = createState(instance);
-  load(state, restore(instance, part, wholeUnits(part.instance, formulation, answer.values)));
-  const scores = priceScores(instance, prices);
+  load(state, whole);
   fill(state, orderBy(bestScores(instance, scores)), scores);
   polish(state, state.work + run.options.work * 0.05);
   offerState(run, state);

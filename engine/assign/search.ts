@@ -1,4 +1,4 @@
-import { bestScores, fill, orderBy, priceScores, sizesOf } from "./construct.ts";
+import { bestScores, fill, orderBy, sizesOf } from "./construct.ts";
 import type { Instance, Units } from "./instance.ts";
 import { createRandom } from "./random.ts";
 import { createState, load, type State, spread, unplaced } from "./state.ts";
@@ -7,7 +7,8 @@ export interface SearchOptions {
   /** Work units to spend. */
   readonly work: number;
   readonly seed: number;
-  readonly prices: Float64Array;
+  /** Per option: gain per covered copy that guides the placing, see `priceScores`. */
+  readonly scores: Float64Array;
   readonly start?: Units;
   /** Temperature at the beginning and the end, in mean gains per item. */
   readonly warm?: number;
@@ -48,6 +49,13 @@ export function neighborhoodOf(instance: Instance): Neighborhood {
 /** 1 / e^x for x >= 0 within a few per cent, from arithmetic that every engine rounds alike. */
 const decay = (x: number): number => 1 / (1 + x * (1 + x * (0.5 + x * (0.1666 + x * 0.0417))));
 
+/** A search that goes on in steps, so that others may have their turn in between; the steps' sizes change nothing. */
+export interface Search {
+  /** Spends up to this much more work; false once all of it is spent. */
+  advance(work: number): boolean;
+  result(): SearchResult;
+}
+
 /**
  * Ruin and recreate with simulated annealing, guided by prices: one item is forced into an option (whoever is in
  * the way leaves) or a few neighbors are thrown out, then everyone concerned is placed again by reduced gain.
@@ -55,32 +63,47 @@ const decay = (x: number): number => 1 / (1 + x * (1 + x * (0.5 + x * (0.1666 + 
  *
  * @see Schrimpf et al., "Record breaking optimization results using the ruin and recreate principle" (2000)
  */
-export function search(
+export function startSearch(
   instance: Instance,
   neighborhood: Neighborhood,
-  { work, seed, prices, start, warm = 0.05, cold = 0.002 }: SearchOptions,
-): SearchResult {
+  { work, seed, scores, start, warm = 0.05, cold = 0.002 }: SearchOptions,
+): Search {
   const state = createState(instance);
-  const scores = priceScores(instance, prices);
   const best = bestScores(instance, scores);
   const sizes = sizesOf(instance);
   if (start !== undefined) load(state, start);
   fill(state, orderBy(best.map((score, item) => score / Math.sqrt(sizes[item]!))), scores);
+  let rounds = 0;
   if (instance.items === 0 || instance.options === 0)
-    return { units: state.units(), gain: state.gain, work: state.work, rounds: 0 };
+    return {
+      advance: () => false,
+      result: () => ({ units: state.units(), gain: state.gain, work: state.work, rounds }),
+    };
   const round = createRound(state, neighborhood, { scores, best, sizes, seed });
   const mean = Math.max(1, state.gain / instance.items);
-  let rounds = 0;
   let temperature = mean * warm;
-  while (state.work < work) {
-    if ((rounds & 63) === 0) {
-      const left = 1 - state.work / work;
-      temperature = mean * (cold + (warm - cold) * left * left);
-    }
-    rounds++;
-    round(temperature);
-  }
-  return { ...round.best(), work: state.work, rounds };
+  return {
+    advance(more) {
+      const until = Math.min(work, state.work + more);
+      while (state.work < until) {
+        if ((rounds & 63) === 0) {
+          const left = 1 - state.work / work;
+          temperature = mean * (cold + (warm - cold) * left * left);
+        }
+        rounds++;
+        round(temperature);
+      }
+      return state.work < work;
+    },
+    result: () => ({ ...round.best(), work: state.work, rounds }),
+  };
+}
+
+/** A search at one go. */
+export function search(instance: Instance, neighborhood: Neighborhood, options: SearchOptions): SearchResult {
+  const going = startSearch(instance, neighborhood, options);
+  going.advance(options.work);
+  return going.result();
 }
 
 interface Guide {

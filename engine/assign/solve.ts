@@ -3,18 +3,38 @@ import type { Solver } from "../milp/solver.ts";
 import { solveVerified, type VerifiedAnswer } from "../milp/verify.ts";
 import { assert } from "../model/errors.ts";
 import type { RecordedAnswer } from "../model/plan.ts";
-import { type Carry, reduceCarry, restoreBasis } from "./carry.ts";
+import { type Carry, reduceCarry, restoreBasis, restoreCuts } from "./carry.ts";
 import { checkAssignment } from "./check.ts";
 import { classesOf, inClassOrder } from "./classes.ts";
-import { greedy } from "./construct.ts";
+import { bestScores, fill, greedy, orderBy, priceScores } from "./construct.ts";
+import { cutRounds, type Tightened } from "./cut-rounds.ts";
+import { type CutRow, withCuts } from "./cuts.ts";
 import { boundAt } from "./dual.ts";
 import { type Formulation, formulate, pointOf, wholeUnits } from "./formulate.ts";
 import { gainOf, type Instance, preprocess, type Reduced, restore, type Units } from "./instance.ts";
 import { improveByPrograms } from "./neighborhoods.ts";
-import { boundByParts, boundByPrices, construct, searchFromLargest, searchMore } from "./own.ts";
+import { boundByParts, boundByPrices, construct, searchFromLargest, searchMore, searchOnce } from "./own.ts";
 import { polish } from "./polish.ts";
-import { gapOf, isDone, note, offer, offerState, type Run, type Stage, tighten } from "./progress.ts";
-import { deadlineOf, type SolverStage, solveRelaxation, useRelaxation } from "./relax.ts";
+import {
+  gapOf,
+  isDone,
+  note,
+  offer,
+  offerState,
+  type Run,
+  type Stage,
+  tighten,
+  usePrices,
+} from "./progress.ts";
+import {
+  columnsOfPart,
+  deadlineOf,
+  roundAll,
+  roundingOf,
+  type SolverStage,
+  solveRelaxation,
+  useRelaxation,
+} from "./relax.ts";
 import { createRelaxer } from "./relaxer.ts";
 import { neighborhoodOf, search } from "./search.ts";
 import { createState, load } from "./state.ts";
@@ -96,54 +116,111 @@ async function useMip(run: Run, formulation: Formulation, mip: VerifiedAnswer): 
     polish(state, state.work + options.work * 0.02);
     const units = state.units();
     offerState(run, state);
-    const polished = search(instance, run.neighborhood, {
-      work: options.work * 0.05,
-      seed: options.seed * 1009 + 97,
-      prices: run.prices,
-      start: units,
-      warm: 0.01,
-    });
-    offer(run, polished.units, polished.gain);
+    const seed = options.seed * 1009 + 97;
+    await searchOnce(run, { work: options.work * 0.05, seed, start: units, warm: 0.01 });
   }
   run.isLate ||= mip.status === "feasible" || mip.status === "unknown";
   await note(run, "mip");
 }
 
-/** LP, then a MIP from the best answer, with own search beside both. */
+/** Takes what the program with cuts proves and suggests. */
+async function useTightened(run: Run, tightened: Tightened): Promise<void> {
+  tighten(run, tightened.bound);
+  run.scores = tightened.scores;
+  run.cuts = tightened.kept;
+  await note(run, "cuts");
+}
+
+/** The linear program, then the same with cuts, with own search beside them; the cuts that bind. */
+async function relaxFresh(run: Run, stage: SolverStage): Promise<readonly CutRow[]> {
+  const { options } = run;
+  await boundByPrices(run, options.work * 0.08);
+  // what the searches beside it find must not decide what is asked: a replay has another timing
+  const frozen = { ...run };
+  const relaxing = solveRelaxation(frozen, stage).then(async (relaxed) => ({
+    relaxed,
+    tightened: await cutRounds(frozen, stage, relaxed),
+  }));
+  await construct(run, options.work * 0.07);
+  if (options.start === undefined) await searchFromLargest(run, options.work * 0.2, 2);
+  else await searchMore(run, { work: options.work * 0.2, seed: 2, fromBest: true });
+  const { relaxed, tightened } = await relaxing;
+  useRelaxation(run, relaxed);
+  await note(run, "lp");
+  if (tightened !== null) await useTightened(run, tightened);
+  else await boundByParts(run, options.work * 0.15);
+  if (relaxed.answer.values !== null && !isDone(run))
+    await roundAll(run, tightened?.rounding ?? roundingOf(run.instance, relaxed));
+  return tightened?.rows ?? [];
+}
+
+/** Search that may close a gap which is nearly proven already, before a MIP is asked, which ends in its own time. */
+const nearlyDone = 3;
+
+/**
+ * After a small change: the last answer with the new ones put in, the cuts of the last tick, solved again from its
+ * basis. The program without cuts, whose prices are published, follows beside own search.
+ */
+async function relaxWarm(run: Run, stage: SolverStage): Promise<readonly CutRow[]> {
+  const { options, instance, warm } = run;
+  usePrices(run, warm!.prices, "lagrangian");
+  const state = createState(instance);
+  load(state, warm!.units);
+  fill(state, orderBy(bestScores(instance, run.scores)), run.scores);
+  polish(state, state.work + options.work * 0.01);
+  offerState(run, state);
+  await note(run, "construction");
+  const frozen = { ...run };
+  const tightening = cutRounds(frozen, stage, null);
+  const relaxing = tightening.then(() => solveRelaxation(frozen, stage));
+  await searchMore(run, { work: options.work * 0.02, seed: 4, fromBest: true });
+  const tightened = await tightening;
+  if (tightened !== null) {
+    await useTightened(run, tightened);
+    if (!isDone(run)) await roundAll(run, tightened.rounding);
+    if (gapOf(run.bound, run.gain, options.baseline) <= nearlyDone * options.gap)
+      await searchMore(run, { work: options.work * 0.15, seed: 2, fromBest: true });
+  }
+  const { scores } = run;
+  const relaxed = await relaxing;
+  useRelaxation(run, relaxed);
+  if (tightened !== null) run.scores = scores;
+  await note(run, "lp");
+  return tightened?.rows ?? [];
+}
+
+/** LP with cuts, then a MIP from the best answer, with own search beside both. */
 async function solverStages(run: Run, stage: SolverStage): Promise<void> {
   const { instance, options, warm } = run;
   const { solver, clock, classes } = stage;
-  await boundByPrices(run, options.work * 0.08);
-  if (warm !== null) {
-    // after a small change the last answer, repaired, is often near enough to the last bound, brought up to date
-    await boundByParts(run, options.work * 0.05);
-    await searchMore(run, { work: options.work * 0.05, seed: 4, fromBest: true });
-    if (isDone(run)) return;
-  }
-  const relaxing = solveRelaxation(run, stage);
-  await construct(run, options.work * 0.07);
-  await useRelaxation(run, await relaxing);
+  const isWarm = warm !== null && warm.cuts !== null;
+  const cuts = await (isWarm ? relaxWarm(run, stage) : relaxFresh(run, stage));
   if (isDone(run)) return;
 
   const columns = classes.count === instance.items ? instance.options : columnsOf(instance, classes);
   const formulation = formulate(instance, classes, { integer: integerItemsOf(run, columns) });
   const isAggregated = classes.count < instance.items * 0.8;
+  const whole = { instance, option: Int32Array.from({ length: instance.options }, (_, option) => option) };
   // a solver without integers rejects the model, and own search goes on alone
   const solving = solveVerified(solver, {
-    model: formulation.model,
-    gap: options.gap / 2,
+    model: withCuts(formulation.model, cuts, columnsOfPart(instance, whole, formulation)),
+    gap: mipGapOf(run),
     // few classes with many members: the solver's own heuristics find what moves of single members do not
     ...(isAggregated ? {} : { focus: "bound" }),
     start: pointOf(instance, formulation, run.units),
     clock,
     ...deadlineOf(run, 0.8),
   });
-  await boundByParts(run, options.work * 0.15);
-  if (warm === null && options.start === undefined) await searchFromLargest(run, options.work * 0.5, 2);
-  else await searchMore(run, { work: options.work * 0.5, seed: 2, fromBest: true });
+  await searchMore(run, { work: options.work * 0.45, seed: 5, fromBest: true });
   await useMip(run, formulation, await solving);
   await improveByPrograms(run, stage);
   await searchMore(run, { work: options.work * 0.1, seed: 3, fromBest: true });
+}
+
+/** The gap to ask of a MIP, whose objective counts the baseline too. */
+function mipGapOf({ options, gain }: Run): number {
+  const share = Math.abs(gain - options.baseline) / Math.max(1, Math.abs(gain));
+  return Math.max(0, 0.99 * options.gap * share);
 }
 
 /** Columns of the aggregated model. */
@@ -169,7 +246,7 @@ async function repairTiers(run: Run, fallback: Units): Promise<number> {
       const solved = search(part.instance, neighborhoodOf(part.instance), {
         work: (options.work * 0.3) / tiers,
         seed: options.seed,
-        prices: new Float64Array(instance.rows),
+        scores: priceScores(part.instance, new Float64Array(instance.rows)),
       });
       load(held, restore(instance, { instance: part.instance, option: part.option }, solved.units));
     }
@@ -209,9 +286,11 @@ export async function assign(original: Instance, options: AssignOptions = {}): P
     gain: checked.gain,
     bound: boundAt(instance, new Float64Array(instance.rows)),
     prices: new Float64Array(instance.rows),
+    scores: priceScores(instance, new Float64Array(instance.rows)),
     pricesFrom: "lagrangian",
     values: null,
     basis: null,
+    cuts: null,
     isLate: false,
   };
   for (const start of [options.start, options.warm?.units]) {
@@ -260,6 +339,7 @@ function outcomeOf(
       prices: run.prices,
       values: run.values ?? new Float64Array(instance.items).fill(Number.NaN),
       basis: run.basis === null ? null : restoreBasis(run.basis, original, reduced),
+      cuts: run.cuts === null ? null : restoreCuts(run.cuts, original, reduced),
     },
   };
 }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { checkAssignment } from "../../../engine/assign/check.ts";
+import type { Cut } from "../../../engine/assign/cuts.ts";
 import {
   createInstance,
   gainOf,
@@ -52,22 +53,44 @@ export function smallBatches(tiers = 1): fc.Arbitrary<SmallBatch> {
 
 export const layOut = ({ rows, items }: SmallBatch): Instance => createInstance(rows, items);
 
-/** The best gain over every assignment, by trying all of them. */
-export function bruteForce(instance: Instance): { gain: number; units: Units } {
+/** Any cut, sensible or not. */
+export const cutsOf = (instance: Instance): fc.Arbitrary<Cut> =>
+  fc
+    .record({
+      row: fc.integer({ min: 0, max: instance.rows - 1 }),
+      divisor: fc.constantFrom(0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 6),
+      turned: fc.array(fc.option(fc.integer({ min: 0, max: 4 })), {
+        minLength: instance.items,
+        maxLength: instance.items,
+      }),
+    })
+    .map(({ row, divisor, turned }) => {
+      const items = Array.from(turned.keys()).filter((item) => turned[item] !== null);
+      return { row, divisor, items, amounts: items.map((item) => turned[item]!) };
+    });
+
+/** Every feasible assignment. */
+export function* allAssignments(instance: Instance): Generator<Units> {
   const limits = new Int32Array(instance.options);
   for (let item = 0; item < instance.items; item++)
     for (let option = instance.optionStart[item]!; option < instance.optionStart[item + 1]!; option++)
       limits[option] = Math.max(0, unitLimit(instance, item, option));
   const units = new Int32Array(instance.options);
-  let best = { gain: 0, units: units.slice() };
   for (;;) {
-    if (checkAssignment(instance, units).violations.length === 0) {
-      const gain = gainOf(instance, units);
-      if (gain > best.gain) best = { gain, units: units.slice() };
-    }
+    if (checkAssignment(instance, units).violations.length === 0) yield units;
     let option = 0;
     while (option < units.length && units[option] === limits[option]) units[option++] = 0;
-    if (option === units.length) return best;
+    if (option === units.length) return;
     units[option]! += 1;
   }
+}
+
+/** The best gain over every assignment, by trying all of them. */
+export function bruteForce(instance: Instance): { gain: number; units: Units } {
+  let best = { gain: 0, units: new Int32Array(instance.options) };
+  for (const units of allAssignments(instance)) {
+    const gain = gainOf(instance, units);
+    if (gain > best.gain) best = { gain, units: units.slice() };
+  }
+  return best;
 }

@@ -10,7 +10,7 @@ import { createHighsSolver } from "../../../engine/milp/highs.ts";
 import type { SolveRequest, Solver } from "../../../engine/milp/solver.ts";
 import { plan } from "../../../engine/plan.ts";
 import { eur, flavor, intent, snapshot } from "../builders.ts";
-import { bruteForce, layOut, smallBatches } from "./small-instances.ts";
+import { bruteForce, cutsOf, layOut, smallBatches } from "./small-instances.ts";
 
 const highs = await createHighsSolver();
 
@@ -36,6 +36,16 @@ test("a tick is carried over by name: what is new is unplaced, unpriced and out 
         placed: Int8Array.of(0, 1),
         rows: Int8Array.of(2, 1),
       },
+      cuts: {
+        cuts: [
+          { row: 0, divisor: 2, items: [0, 1], amounts: [1, 2] },
+          { row: 1, divisor: 3, items: [0, 1], amounts: [4, 5] },
+        ],
+        statuses: Int8Array.of(1, 2),
+        prices: Float64Array.of(6, 9),
+        rowPrices: Float64Array.of(1, 2),
+        basis: null,
+      },
     },
   };
   expect(carryOver(tick, { items: ["b", "c"], options: ["b 1", "c 1", "c 2"], rows: ["s", "t"] })).toEqual({
@@ -47,6 +57,14 @@ test("a tick is carried over by name: what is new is unplaced, unpriced and out 
       items: Int8Array.of(1, 1),
       placed: Int8Array.of(1, 0),
       rows: Int8Array.of(1, 1),
+    },
+    // the cut of a row that is gone is gone; the other one counts the item that is left
+    cuts: {
+      cuts: [{ row: 0, divisor: 3, items: [0], amounts: [5] }],
+      statuses: Int8Array.of(2),
+      prices: Float64Array.of(9),
+      rowPrices: Float64Array.of(2, 0),
+      basis: null,
     },
   });
 });
@@ -75,16 +93,27 @@ const carries = (instance: Instance): fc.Arbitrary<Carry> => {
       .map((all) => Int8Array.from(all));
   const numbers = (length: number, min: number, max: number) =>
     fc.array(fc.integer({ min, max }), { minLength: length, maxLength: length });
+  const basis = fc.record({
+    options: statuses(instance.options),
+    items: statuses(instance.items),
+    placed: statuses(instance.items),
+    rows: statuses(instance.rows),
+  });
+  const cuts = fc.array(cutsOf(instance), { maxLength: 3 }).chain((some) =>
+    fc.record({
+      cuts: fc.constant(some),
+      statuses: statuses(some.length),
+      prices: numbers(some.length, 0, 5).map((all) => Float64Array.from(all)),
+      rowPrices: numbers(instance.rows, 0, 5).map((all) => Float64Array.from(all)),
+      basis: fc.option(basis),
+    }),
+  );
   return fc.record({
     units: numbers(instance.options, 0, 2).map((all) => Int32Array.from(all)),
     prices: numbers(instance.rows, 0, 5).map((all) => Float64Array.from(all)),
     values: numbers(instance.items, -2, 6).map((all) => Float64Array.from(all)),
-    basis: fc.record({
-      options: statuses(instance.options),
-      items: statuses(instance.items),
-      placed: statuses(instance.items),
-      rows: statuses(instance.rows),
-    }),
+    basis,
+    cuts: fc.option(cuts),
   });
 };
 
