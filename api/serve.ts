@@ -14,7 +14,9 @@ import type { Env } from "./env.ts";
 import { createHookDispatcher } from "./hooks/dispatcher.ts";
 import { createSecretBox } from "./hooks/secret-box.ts";
 import { createApp } from "./http/app.ts";
+import { tokenAuthenticator } from "./http/identity.ts";
 import type { Rates } from "./http/rate.ts";
+import { ssoAuthenticators } from "./http/sso.ts";
 import { hashSecret, makeToken } from "./http/token.ts";
 import { anchorFile } from "./platform/anchor-file.ts";
 import { httpSink } from "./platform/event-sink.ts";
@@ -22,10 +24,12 @@ import { createHookHttp, type Outside } from "./platform/hook-http.ts";
 import { listen } from "./platform/listen.ts";
 import { lockFolder } from "./platform/lock.ts";
 import { createIds, systemClock, systemHttp, systemRandom, systemTimers } from "./platform/node-env.ts";
+import { createIssuers } from "./platform/oidc.ts";
 import { processRegistry } from "./platform/process-metrics.ts";
 import { readPageFiles } from "./platform/reference-page.ts";
 import { readSecretKey } from "./platform/secret-key.ts";
 import { createThreadPlanner } from "./platform/thread-planner.ts";
+import type { SsoConfig } from "./sso/config.ts";
 import { ANCHOR_FILE, DATABASE_FILE } from "./store/sqlite-backup.ts";
 import { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite-store.ts";
 import type { StoreStats } from "./store/store.ts";
@@ -52,6 +56,8 @@ export interface ServeOptions {
   readonly hold?: boolean;
   /** Address to which every event is posted, at least once. */
   readonly eventSink?: string;
+  /** Single sign-on; default none. */
+  readonly sso?: SsoConfig;
   /** Where webhooks may go; default the public internet by HTTPS. */
   readonly webhooks?: Outside;
   /** Key that seals secrets in the database, 32 bytes in base64; default `secrets.key` in the folder, made when missing. */
@@ -188,6 +194,9 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     const key = readSecretKey(secretKeyFile, env.random, options.secretKeyFile === undefined);
     const hooks = { box: createSecretBox(key, env.random), ...createHookHttp(webhooks) };
     const dispatcher = createHookDispatcher(env, hooks);
+    const sso =
+      options.sso === undefined ? null : { config: options.sso, issuers: createIssuers(options.sso, env) };
+    if (sso !== null) ends.push(() => sso.issuers.close());
     ends.push(keepTidy(env), () => dispatcher.stop());
     const planner = createPlanner(env);
     const control = options.hold === true ? holding : createControlLoop(env, planner);
@@ -203,6 +212,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
       notReady,
       registry: processRegistry(),
       hooks,
+      ...(sso === null ? {} : { sso, authenticators: ssoAuthenticators(sso, tokenAuthenticator) }),
       ...(page === undefined ? {} : { page }),
       ...(rates === undefined ? {} : { rates }),
     });

@@ -257,6 +257,7 @@ export function createProgram(done: (code: number) => void): Command {
     )
     .option("--scenario <file>", "what goes wrong in the in-process federation, and when")
     .option("--event-sink <url>", "post every event here, at least once")
+    .option("--sso <file>", "single sign-on: issuers, and what their groups may do, as YAML or JSON")
     .option(
       "--secret-key-file <file>",
       "key that seals secrets in the database, 32 bytes in base64 (default: secrets.key in the data folder)",

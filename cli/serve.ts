@@ -1,7 +1,8 @@
 import { isIP } from "node:net";
 import { fileURLToPath } from "node:url";
-import { readScenario, type Scenario } from "../adapters/federation/scenario.ts";
+import { readScenario } from "../adapters/federation/scenario.ts";
 import { type RunningService, serve } from "../api/serve.ts";
+import { readSsoConfig } from "../api/sso/config.ts";
 import { EngineError } from "../engine/model/errors.ts";
 import { exitCodes, InputError } from "./exit.ts";
 import { readFixtures } from "./fixtures.ts";
@@ -18,6 +19,7 @@ export interface ServeFlags {
   readonly eventSink?: string;
   readonly scenario?: string;
   readonly secretKeyFile?: string;
+  readonly sso?: string;
   readonly webhookAllow: readonly string[];
   readonly webhookDeny: readonly string[];
   readonly webhookPort: readonly string[];
@@ -36,10 +38,11 @@ function readPort(text: string, flag: string): number {
   return port;
 }
 
-function readScenarioFile(name: string): Scenario {
+/** A document of a file, read by `read`; its problems name the file. */
+function readDocument<T>(name: string, read: (document: unknown) => T): T {
   const { document } = readSource(name);
   try {
-    return readScenario(document);
+    return read(document);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw new InputError(error.problems.map(({ path, message }) => `${name}: ${path}: ${message}`));
@@ -100,8 +103,9 @@ export async function serveCommand(flags: ServeFlags): Promise<number> {
       data: flags.data,
       snapshot,
       logLevel: flags.logLevel,
-      ...(flags.scenario === undefined ? {} : { scenario: readScenarioFile(flags.scenario) }),
+      ...(flags.scenario === undefined ? {} : { scenario: readDocument(flags.scenario, readScenario) }),
       webhooks: readOutside(flags),
+      ...(flags.sso === undefined ? {} : { sso: readDocument(flags.sso, readSsoConfig) }),
       ...(flags.secretKeyFile === undefined ? {} : { secretKeyFile: flags.secretKeyFile }),
       ...(flags.eventSink === undefined ? {} : { eventSink: readUrl(flags.eventSink) }),
       ...(flags.adminTokenFile === undefined ? {} : { adminTokenFile: flags.adminTokenFile }),

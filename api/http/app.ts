@@ -25,6 +25,7 @@ import { intentRoutes } from "./routes/intents.ts";
 import { referenceRoutes } from "./routes/reference.ts";
 import { reservationRoutes } from "./routes/reservations.ts";
 import { resourceRoutes } from "./routes/resources.ts";
+import { sessionRoutes } from "./routes/sessions.ts";
 import { simulateRoutes } from "./routes/simulate.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
@@ -42,6 +43,7 @@ export const routes: readonly Route[] = [
   ...resourceRoutes,
   ...reservationRoutes,
   ...tokenRoutes,
+  ...sessionRoutes,
   ...webhookRoutes,
   ...auditRoutes,
   ...adminRoutes,
@@ -79,7 +81,7 @@ function createGate(service: Service) {
 
   const known = async (http: Context): Promise<Principal> => {
     try {
-      return await authenticate(env, authenticators, (name) => http.req.header(name));
+      return await authenticate(env, authenticators, (name) => http.req.header(name), http.req.method);
     } catch (error) {
       const taken = byAddress.take(peerOf(http));
       throw taken.isAllowed ? error : tooMuch(taken, "too many failed tries from this address");

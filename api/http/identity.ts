@@ -6,13 +6,16 @@ import { matchesHash, parseToken } from "./token.ts";
 
 /** Who sends a request. */
 export interface Principal {
-  /** `token:<id>`, for events and audit; also whose rate is charged. */
+  /** `token:<id>` or `oidc:<issuer>:<subject>`, for events and audit; also whose rate is charged. */
   readonly actor: string;
+  /** Of the token or session. */
   readonly tokenId: string;
   readonly tokenName: string;
   readonly tenant: TenantId;
   readonly permissions: readonly Permission[];
   readonly expiresMs: number;
+  /** Absent: it came with a token in the header. */
+  readonly session?: { readonly id: string; readonly issuer: string; readonly subject: string };
 }
 
 /** Headers of a request, by lower-case name. */
@@ -21,9 +24,9 @@ export type HeaderReader = (name: string) => string | undefined;
 /**
  * One way to know a caller: null when the request carries no credentials of its kind, so that the next may look.
  *
- * @throws {ApiError} 401 when it carries them and they do not hold
+ * @throws {ApiError} 401 when it carries them and they do not hold; 403 when they must not be used this way
  */
-export type Authenticator = (env: Env, header: HeaderReader) => Promise<Principal | null>;
+export type Authenticator = (env: Env, header: HeaderReader, method: string) => Promise<Principal | null>;
 
 const SCHEME = /^bearer +/i;
 /** A use is noted once a minute. */
@@ -81,9 +84,10 @@ export async function authenticate(
   env: Env,
   authenticators: readonly Authenticator[],
   header: HeaderReader,
+  method: string,
 ): Promise<Principal> {
   for (const authenticator of authenticators) {
-    const principal = await authenticator(env, header);
+    const principal = await authenticator(env, header, method);
     if (principal !== null) return principal;
   }
   throw new ApiError("AUTHENTICATION_FAILED", "an Authorization header is needed: Bearer and a token");

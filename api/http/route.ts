@@ -5,6 +5,7 @@ import type { ControlLoop } from "../control/loop.ts";
 import type { Planner } from "../control/planner.ts";
 import type { Env } from "../env.ts";
 import type { HookTools } from "../hooks/sender.ts";
+import type { Sso } from "../sso/issuers.ts";
 import type { Act, TenantStore } from "../store/store.ts";
 import type { TenantId } from "../store/tenant.ts";
 import type { Cursors } from "./cursor.ts";
@@ -37,6 +38,8 @@ export interface Service {
   readonly registry?: Registry;
   /** Ways to know a caller, asked in order; default opaque tokens alone. */
   readonly authenticators?: readonly Authenticator[];
+  /** Absent: nobody signs in with a browser. */
+  readonly sso?: Sso;
   /** Absent: webhooks cannot be made or tried. */
   readonly hooks?: HookTools;
 }

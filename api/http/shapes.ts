@@ -176,6 +176,20 @@ export const tenantSchema: z.ZodType = z
   })
   .openapi("Tenant");
 
+/** A session of a browser. */
+export const sessionSchema: z.ZodType = z
+  .looseObject({
+    session_id: z.string(),
+    issuer: z.string(),
+    subject: z.string(),
+    name: z.string(),
+    created_at: time,
+    last_used: time,
+    expires_at: time,
+    ended_at: timeOrNull,
+  })
+  .openapi("Session");
+
 /** A webhook without its secret. */
 export const webhookSchema: z.ZodType = z
   .looseObject({

@@ -58,17 +58,18 @@ export function parseTarget(text: string, options: GuardOptions): URL {
 const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, "$1");
 
 /**
- * Outgoing HTTP that reaches public addresses only (server-side request forgery): the name is resolved once, every
- * address it has must be allowed, the connection goes to the checked address, and the peer is checked again once
- * connected, so a name that changes between check and use gains nothing. Redirects are answers, never followed; proxies
- * of the environment are not used.
+ * Connections to allowed addresses only: what `createGuardedHttp` says, for callers that bring a client of their own.
+ * They have to pass every URL through `parseTarget` first, because a connection does not know its scheme.
  *
- * @see OWASP API Security 2023, API7
+ * @param mostBytes largest answer; without it the caller cuts
  */
-export function createGuardedHttp(options: GuardOptions): OutgoingHttp {
-  const { addresses, resolve = resolveBySystem } = options;
+export function createGuardedAgent(
+  { addresses, resolve = resolveBySystem }: GuardOptions,
+  mostBytes?: number,
+): Agent {
   const connect = buildConnector({ timeout: 10_000 });
-  const agent = new Agent({
+  return new Agent({
+    ...(mostBytes === undefined ? {} : { maxResponseSize: mostBytes }),
     // One connection per request: a pooled one would outlive its check.
     pipelining: 0,
     connect: (target, done) => {
@@ -99,6 +100,18 @@ export function createGuardedHttp(options: GuardOptions): OutgoingHttp {
       );
     },
   });
+}
+
+/**
+ * Outgoing HTTP that reaches public addresses only (server-side request forgery): the name is resolved once, every
+ * address it has must be allowed, the connection goes to the checked address, and the peer is checked again once
+ * connected, so a name that changes between check and use gains nothing. Redirects are answers, never followed; proxies
+ * of the environment are not used.
+ *
+ * @see OWASP API Security 2023, API7
+ */
+export function createGuardedHttp(options: GuardOptions): OutgoingHttp {
+  const agent = createGuardedAgent(options);
   return {
     async send({ method, url, headers, body, timeoutMs, maxBytes }) {
       const target = parseTarget(url, options);

@@ -168,6 +168,31 @@ interface TokenTable {
   last_used_ms: number | null;
 }
 
+/** Somebody who signed in with a browser. What they may do is looked up in the table of groups at every use. */
+interface SessionTable {
+  id: string;
+  /** SHA-256 of the secret in the cookie, hex. */
+  hash: string;
+  /** Name of the issuer in the configuration. */
+  issuer: string;
+  subject: string;
+  name: string;
+  /** JSON: groups as the issuer said at the sign-in. */
+  groups: string;
+  created_ms: number;
+  expires_ms: number;
+  /** To the minute. */
+  used_ms: number;
+  ended_ms: number | null;
+}
+
+/** Since when tokens and sessions of somebody count: what is older was revoked. */
+interface CutoffTable {
+  issuer: string;
+  subject: string;
+  since_ms: number;
+}
+
 /** Capacity that a tenant holds for a window. */
 interface ReservationTable {
   id: string;
@@ -297,6 +322,8 @@ export interface Database {
   idempotency: IdempotencyTable;
   tokens: TokenTable;
   reservations: ReservationTable;
+  sessions: SessionTable;
+  cutoffs: CutoffTable;
   webhooks: WebhookTable;
   deliveries: DeliveryTable;
   plans: PlanTable;
@@ -315,6 +342,7 @@ export type AuditRow = Selectable<AuditTable>;
 export type OutboxRow = Selectable<OutboxTable>;
 export type TokenRow = Selectable<TokenTable>;
 export type ReservationRow = Selectable<ReservationTable>;
+export type SessionRow = Selectable<SessionTable>;
 export type WebhookRow = Selectable<WebhookTable>;
 export type DeliveryRow = Selectable<DeliveryTable>;
 export type DecisionRow = Selectable<DecisionTable>;

@@ -10,6 +10,7 @@ import type {
   OutboxRow,
   PlanRow,
   ReservationRow,
+  SessionRow,
   TenantRow,
   TokenRow,
   WebhookRow,
@@ -380,6 +381,23 @@ export interface SystemStore {
   /** Notes that tokens were used, to the minute. */
   touchTokens(uses: readonly { readonly id: string; readonly atMs: number }[]): Promise<void>;
   recordAudit(entry: NewAudit): Promise<void>;
+  /** Audited in `tenant`. */
+  createSession(
+    input: Act & { readonly session: Omit<SessionRow, "ended_ms">; readonly tenant: TenantId },
+  ): Promise<void>;
+  /** With the time up to which what is older of the same person was revoked. */
+  session(id: string): Promise<(SessionRow & { readonly cutoff_ms: number }) | null>;
+  /** Since when tokens and sessions of somebody count; 0: always. */
+  cutoff(who: { readonly issuer: string; readonly subject: string }): Promise<number>;
+  /** Sessions that have neither ended nor run out, newest first. */
+  sessions(input: { readonly atMs: number; readonly limit: number }): Promise<readonly SessionRow[]>;
+  touchSession(input: { readonly id: string; readonly atMs: number }): Promise<void>;
+  /** The session with its time of ending, or null when there is none of that id. Audited in `tenant`. */
+  endSession(input: Act & { readonly id: string; readonly tenant: TenantId }): Promise<SessionRow | null>;
+  /** Ends all sessions of somebody, and refuses every token that was issued until now. Returns how many sessions. */
+  revokeIdentity(
+    input: Act & { readonly issuer: string; readonly subject: string; readonly tenant: TenantId },
+  ): Promise<number>;
   /** Reservations whose window has not ended. */
   openReservations(atMs: number): Promise<readonly ReservationRow[]>;
   /** Up to `limit` due rows, claimed until `untilMs` by `claimId`; rows claimed by others are left out. */
@@ -435,7 +453,7 @@ export interface SystemStore {
       readonly requestId: string;
     },
   ): Promise<boolean>;
-  /** Deletes what has outlived its use: expired idempotency keys, and deliveries that ended 30 days ago. */
+  /** Deletes what has outlived its use: expired idempotency keys, deliveries that ended 30 days ago, sessions. */
   purge(nowMs: number): Promise<void>;
   /** Last entries of both logs. */
   heads(): Promise<{ readonly events: Head; readonly audit: Head }>;

@@ -69,7 +69,7 @@ export function seededBytes(seed: number): (count: number) => Uint8Array {
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 export interface DrivenOptions
-  extends Pick<Service, "rates" | "page" | "registry" | "authenticators" | "hooks"> {
+  extends Pick<Service, "rates" | "page" | "registry" | "authenticators" | "hooks" | "sso"> {
   readonly snapshot?: Snapshot;
   readonly delays?: Delays;
   readonly scenario?: Scenario;

@@ -55,6 +55,7 @@ function stream(scope: TenantScope, start: number, subject: string | undefined):
   let isOver = false;
   let isCancelled = false;
   let looks = 0;
+  let checkedMs = env.clock.monoMs();
   let wake: () => void = () => {};
   let cancelLook: () => void = () => {};
   const end = (): void => {
@@ -70,9 +71,10 @@ function stream(scope: TenantScope, start: number, subject: string | undefined):
   stopping.addEventListener("abort", end);
   /** True while the caller may still read. */
   const holds = async (): Promise<boolean> => {
+    checkedMs = env.clock.monoMs();
     try {
       const authenticators = scope.authenticators ?? [tokenAuthenticator];
-      const principal = await authenticate(env, authenticators, (name) => http.req.header(name));
+      const principal = await authenticate(env, authenticators, (name) => http.req.header(name), "GET");
       return allows(principal.permissions, "intents:read");
     } catch {
       return false;
@@ -86,6 +88,8 @@ function stream(scope: TenantScope, start: number, subject: string | undefined):
   /** The next text to send; null: it is over. */
   const next = async (): Promise<string | null> => {
     while (!isOver) {
+      // a reader with much to catch up on waits for nothing, and is looked at all the same
+      if (env.clock.monoMs() - checkedMs >= LOOK_MS && !(await holds())) return null;
       // registered before the store is read: what is written in between wakes it
       const woken = rest();
       const rows = await tenant.events({

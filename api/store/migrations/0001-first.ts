@@ -170,6 +170,27 @@ export async function up(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
     .on("reservations")
     .columns(["offer", "to_ms"])
     .execute();
+  await table("sessions", (t) =>
+    t
+      .addColumn("id", text, (c) => c.primaryKey())
+      .addColumn("hash", text, (c) => c.notNull())
+      .addColumn("issuer", text, (c) => c.notNull())
+      .addColumn("subject", text, (c) => c.notNull())
+      .addColumn("name", text, (c) => c.notNull())
+      .addColumn("groups", text, (c) => c.notNull())
+      .addColumn("created_ms", integer, (c) => c.notNull())
+      .addColumn("expires_ms", integer, (c) => c.notNull())
+      .addColumn("used_ms", integer, (c) => c.notNull())
+      .addColumn("ended_ms", integer),
+  );
+  await db.schema.createIndex("sessions_by_subject").on("sessions").columns(["issuer", "subject"]).execute();
+  await table("cutoffs", (t) =>
+    t
+      .addColumn("issuer", text, (c) => c.notNull())
+      .addColumn("subject", text, (c) => c.notNull())
+      .addColumn("since_ms", integer, (c) => c.notNull())
+      .addPrimaryKeyConstraint("cutoffs_pk", ["issuer", "subject"] as never),
+  );
   await table("webhooks", (t) =>
     t
       .addColumn("id", text, (c) => c.primaryKey())

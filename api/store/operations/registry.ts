@@ -8,6 +8,7 @@ import * as intents from "./intents.ts";
 import { fenced, lease, releaseLease, renewLease, takeLease } from "./lease.ts";
 import * as logs from "./logs.ts";
 import * as queues from "./queues.ts";
+import * as sessions from "./sessions.ts";
 import * as tenants from "./tenants.ts";
 import * as webhooks from "./webhooks.ts";
 
@@ -185,6 +186,13 @@ export const systemOperations: {
   createFirstToken: { mode: "write", run: identity.createFirstToken },
   touchTokens: { mode: "write", run: identity.touchTokens },
   recordAudit: { mode: "write", run: appendAudit },
+  createSession: { mode: "write", run: sessions.createSession },
+  session: { mode: "read", run: sessions.sessionById },
+  cutoff: { mode: "read", run: sessions.cutoffOf },
+  sessions: { mode: "read", run: sessions.openSessions },
+  touchSession: { mode: "write", run: sessions.touchSession },
+  endSession: { mode: "write", run: sessions.endSession },
+  revokeIdentity: { mode: "write", run: sessions.revokeIdentity },
   openReservations: {
     mode: "read",
     run: ({ db }, atMs) =>
@@ -208,6 +216,7 @@ export const systemOperations: {
     run: async ({ db }, nowMs) => {
       await db.deleteFrom("idempotency").where("expires_ms", "<=", nowMs).execute();
       await queues.purgeDeliveries(db, nowMs);
+      await sessions.purgeSessions(db, nowMs);
     },
   },
   heads: {

@@ -152,6 +152,18 @@ const rows: Readonly<Record<string, Row>> = {
     afterwards: 404,
     of: "object",
   },
+  // nobody signs in with a browser in this service; see sso.test.ts
+  "get /auth/login": { path: () => "/auth/login", status: 404, of: "system" },
+  "get /auth/callback": { path: () => "/auth/callback", status: 404, of: "system" },
+  "post /auth/logout": { path: () => "/auth/logout", status: 200, of: "tenant" },
+  "get /admin/sessions": { path: () => "/admin/sessions", status: 200, of: "system" },
+  "delete /admin/sessions/{id}": { path: () => "/admin/sessions/ses-none", status: 404, of: "system" },
+  "post /admin/identities/revoke": {
+    path: () => "/admin/identities/revoke",
+    body: () => ({ issuer: "corp", subject: "alice" }),
+    status: 400,
+    of: "system",
+  },
   "get /audit": { path: () => "/audit", status: 200, of: "tenant" },
   "get /admin/tenants": { path: () => "/admin/tenants", status: 200, of: "system" },
   "post /admin/tenants": {
