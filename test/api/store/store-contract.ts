@@ -278,6 +278,134 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await claim("z", 3000)).toEqual([]);
       }));
 
+    test("a webhook's queue: filled once, tried in order, noted once, replayed, deleted with it", () =>
+      withStore(async (store) => {
+        const tenant = await tenantOf(store, "one");
+        const rival = await tenantOf(store, "two");
+        const act = { actor: "x", atMs: 1000, requestId: "r" };
+        await tenant.acceptIntent(acceptance("before"));
+        const webhook = {
+          id: "w",
+          url: "u",
+          description: "",
+          events: '["*"]',
+          status: "active",
+          secret: "s",
+        };
+        const made = await tenant.createWebhook({ ...act, webhook, most: 1 });
+        expect(made).toMatchObject({ position: 1, due_ms: null, version: 1 });
+        expect(await tenant.createWebhook({ ...act, webhook: { ...webhook, id: "v" }, most: 1 })).toBeNull();
+        expect([await rival.webhooks(), await rival.webhook("w")]).toEqual([[], null]);
+        await tenant.acceptIntent(acceptance("a"));
+        await rival.acceptIntent(acceptance("b"));
+
+        const { system } = store;
+        const work = await system.webhookWork({ after: 1, nowMs: 1000 });
+        expect([work.last, work.webhooks.map(({ id }) => id)]).toEqual([3, ["w"]]);
+        expect((await system.webhookWork({ after: 2, nowMs: 1000 })).webhooks).toEqual([]);
+        const fill = { id: "w", from: 1, to: 2, events: [{ seq: 2, kind: "intent.queued" }], atMs: 1000 };
+        expect([await system.queueDeliveries(fill), await system.queueDeliveries(fill)]).toEqual([
+          true,
+          false,
+        ]);
+        expect((await system.webhookWork({ after: 3, nowMs: 1000 })).webhooks).toMatchObject([
+          { due_ms: 1000 },
+        ]);
+        const queue = await system.webhookQueue("w");
+        expect(queue?.first).toMatchObject({ delivery: { message_id: "evt-2" }, event: { subject_id: "a" } });
+
+        const attempt = {
+          delivery: queue!.first!.delivery.id,
+          atMs: 1100,
+          status: 500,
+          error: "answered 500",
+          answer: "no",
+          durationMs: 7,
+          isGone: false,
+          disableAfterMs: 5000,
+          requestId: "r",
+        };
+        expect(await system.recordAttempt({ ...attempt, attempts: 0, retryMs: 1500 })).toBe(true);
+        expect(await system.recordAttempt({ ...attempt, attempts: 0, retryMs: 9999 })).toBe(false);
+        expect(await tenant.webhook("w")).toMatchObject({ due_ms: 1500, failing_ms: 1100, status: "active" });
+        const over = { ...attempt, attempts: 1, atMs: 6100, retryMs: null };
+        expect(await system.recordAttempt(over)).toBe(true);
+        expect(await tenant.webhook("w")).toMatchObject({
+          status: "disabled",
+          reason: "failing",
+          due_ms: null,
+        });
+        expect((await tenant.events({ after: 3, limit: 10 })).map(({ kind }) => kind)).toEqual([
+          "webhook.disabled",
+        ]);
+        const set = { status: "active" };
+        expect(await tenant.changeWebhook({ ...act, id: "w", version: 1, set })).toMatchObject({
+          kind: "version_differs",
+        });
+        expect(await tenant.changeWebhook({ ...act, id: "w", version: 2, set })).toMatchObject({
+          webhook: { reason: null, failing_ms: null, version: 3 },
+        });
+        expect(await tenant.replayWebhook({ ...act, id: "w", sinceMs: 0, limit: 10 })).toBe(2);
+        expect(await rival.replayWebhook({ ...act, id: "w", sinceMs: 0, limit: 10 })).toBeNull();
+        const ended = { ...attempt, error: null, id: "w", messageId: "test-1" };
+        expect(await tenant.logTest(ended)).toMatchObject({ state: "delivered", event_seq: null });
+        const log = await tenant.deliveries({ webhook: "w", limit: 10 });
+        expect(log.map(({ message_id, state }) => `${message_id} ${state}`)).toEqual([
+          "test-1 delivered",
+          "evt-2 pending",
+          "evt-1 pending",
+          "evt-2 failed",
+        ]);
+        expect(await rival.deliveries({ webhook: "w", limit: 10 })).toEqual([]);
+        await system.purge(1000 + 31 * 86_400_000);
+        expect(await tenant.deliveries({ webhook: "w", limit: 10 })).toHaveLength(2);
+        expect([await rival.deleteWebhook({ ...act, id: "w" }), await tenant.webhooks()]).toMatchObject([
+          null,
+          [{ id: "w" }],
+        ]);
+        expect(await tenant.deleteWebhook({ ...act, id: "w" })).toMatchObject({ id: "w" });
+        expect(await system.webhookQueue("w")).toBeNull();
+      }));
+
+    test("a session ends alone, or with all that its owner has", () =>
+      withStore(async (store) => {
+        await tenantOf(store, "one");
+        const { system } = store;
+        const act = { actor: "x", atMs: 1000, requestId: "r", tenant: trustTenant("one") };
+        const who = { issuer: "corp", subject: "alice" };
+        for (const id of ["ses-1", "ses-2"])
+          await system.createSession({
+            ...act,
+            session: {
+              ...who,
+              id,
+              hash: "00",
+              name: "Alice",
+              groups: "[]",
+              created_ms: 1000,
+              expires_ms: 9000,
+              used_ms: 1000,
+            },
+          });
+        await system.touchSession({ id: "ses-1", atMs: 2000 });
+        expect(await system.session("ses-1")).toMatchObject({ used_ms: 2000, ended_ms: null, cutoff_ms: 0 });
+        expect(await system.session("ses-3")).toBeNull();
+        expect(await system.endSession({ ...act, atMs: 3000, id: "ses-1" })).toMatchObject({
+          ended_ms: 3000,
+        });
+        expect(await system.endSession({ ...act, atMs: 4000, id: "ses-1" })).toMatchObject({
+          ended_ms: 3000,
+        });
+        expect((await system.sessions({ atMs: 5000, limit: 10 })).map(({ id }) => id)).toEqual(["ses-2"]);
+        expect(await system.sessions({ atMs: 9000, limit: 10 })).toEqual([]);
+        for (const atMs of [5000, 6000])
+          expect(await system.revokeIdentity({ ...act, ...who, atMs })).toBe(atMs === 5000 ? 1 : 0);
+        expect(await system.session("ses-2")).toMatchObject({ ended_ms: 5000, cutoff_ms: 6000 });
+        expect([await system.cutoff(who), await system.cutoff({ ...who, subject: "bob" })]).toEqual([
+          6000, 0,
+        ]);
+      }));
+
     test("a closed store refuses, and writes that waited at the closing are done", async () => {
       const store = await open();
       const tenant = await tenantOf(store, "one");
