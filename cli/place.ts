@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { forgePlan } from "../adapters/json/decision.ts";
+import { openKernelTables } from "../adapters/kernel-pool/tables.ts";
 import { chooseSolver, type SolverName } from "../adapters/solver/choose.ts";
 import type { BatchDump } from "../engine/assign/dump.ts";
 import { prepare } from "../engine/compile/catalog.ts";
@@ -62,7 +63,12 @@ export async function decide(
 ): Promise<Run> {
   const snapshot = readSnapshots(fixtures, choices);
   const intents = readIntents(documents, choices.strict);
-  return { snapshot, intents, plan: await plan(prepare(snapshot), intents, options) };
+  const tables = await openKernelTables(snapshot.offers.length, { intents: intents.length });
+  try {
+    return { snapshot, intents, plan: await plan(prepare(snapshot, tables.make), intents, options) };
+  } finally {
+    await tables.close();
+  }
 }
 
 /** JSON as every command prints it. */

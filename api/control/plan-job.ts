@@ -1,5 +1,6 @@
 import { type Catalog, prepare } from "../../engine/compile/catalog.ts";
 import { follow } from "../../engine/compile/changes.ts";
+import type { Table, TableColumns } from "../../engine/kernel/query.ts";
 import type { Solver } from "../../engine/milp/solver.ts";
 import type { Capacity } from "../../engine/model/flavor.ts";
 import type { Intent } from "../../engine/model/intent.ts";
@@ -40,19 +41,26 @@ export function snapshotOf(catalog: Snapshot, { capacity, ...moment }: Moment): 
   return { ...catalog, ...moment, offers };
 }
 
-/** Makes plans in this thread, keeping the last catalog and its columns. */
-export function createPlanRunner(solver?: Solver): PlanRunner {
+/** Makes the tables of a catalog of so many offers. */
+export type MakeTables = (offers: number) => Promise<(columns: TableColumns) => Table>;
+
+/**
+ * Makes plans in this thread, keeping the last catalog and its columns.
+ *
+ * @param tables makes what is kept over other threads; default this one
+ */
+export function createPlanRunner(solver?: Solver, tables?: MakeTables): PlanRunner {
   let known: { readonly hash: string; readonly catalog: Snapshot } | null = null;
   let prepared: { readonly key: string; readonly columns: Catalog } | null = null;
 
   /** Built once per catalog and spot history, then kept by changing rows. */
-  const columnsOf = (job: PlanJob, catalog: Snapshot): Catalog => {
+  const columnsOf = (job: PlanJob, catalog: Snapshot, make?: (columns: TableColumns) => Table): Catalog => {
     const now = snapshotOf(catalog, job.moment);
     const key = `${job.catalogHash} ${JSON.stringify(now.spotHistory ?? [])}`;
     if (prepared?.key === key) prepared = { key, columns: follow(prepared.columns, now) };
     else {
       prepared?.columns.table.dispose();
-      prepared = { key, columns: prepare(now) };
+      prepared = { key, columns: prepare(now, make) };
     }
     return prepared.columns;
   };
@@ -71,7 +79,9 @@ export function createPlanRunner(solver?: Solver): PlanRunner {
       if (job.isForeign === true) return runForeign(job);
       if (job.catalog !== undefined) known = { hash: job.catalogHash, catalog: job.catalog };
       if (known?.hash !== job.catalogHash) throw new Error(`catalog ${job.catalogHash} was not handed over`);
-      return plan(columnsOf(job, known.catalog), job.intents, { ...job.options, ...tools });
+      const { catalog } = known;
+      const make = tables === undefined ? undefined : await tables(catalog.offers.length);
+      return plan(columnsOf(job, catalog, make), job.intents, { ...job.options, ...tools });
     },
     async dispose() {
       prepared?.columns.table.dispose();
