@@ -1,41 +1,21 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { build } from "esbuild";
+import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { generateSnapshot } from "../../adapters/catalog/generate.ts";
 import { readIntent } from "../../adapters/json/intent.ts";
 import { readSnapshot } from "../../adapters/json/snapshot.ts";
 import { applyChanges, plan, prepare } from "../../engine/index.ts";
+import { bundle, root } from "./bundle.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const read = (path: string): unknown => JSON.parse(readFileSync(join(root, path), "utf8"));
 
 test("the engine bundled for the browser needs nothing of Node and gives the same plan bytes", async () => {
   const folder = mkdtempSync(join(tmpdir(), "flare-bundle-"));
   try {
     const outfile = join(folder, "engine.mjs");
-    await build({
-      entryPoints: [join(root, "engine/index.ts")],
-      bundle: true,
-      format: "esm",
-      platform: "browser",
-      external: ["highs"],
-      loader: { ".wasm": "binary" },
-      outfile,
-      logLevel: "silent",
-      plugins: [
-        {
-          // The package's `browser` field names the compiled files; the sources need the same exchange here.
-          name: "browser-loader",
-          setup: ({ onResolve }) =>
-            onResolve({ filter: /\/load\.ts$/ }, ({ resolveDir }) => ({
-              path: join(resolveDir, "load-browser.ts"),
-            })),
-        },
-      ],
-    });
+    await bundle("engine/index.ts", outfile);
     expect(readFileSync(outfile, "utf8")).not.toMatch(/from "node:/);
     const bundled = (await import(pathToFileURL(outfile).href)) as {
       applyChanges: typeof applyChanges;
