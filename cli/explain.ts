@@ -24,7 +24,10 @@ export async function explain(
   flags: PlaceFlags & { readonly yaml?: boolean; readonly release?: boolean },
 ): Promise<number> {
   const choices = { strict: flags.strict, ...(flags.at === undefined ? {} : { at: flags.at }) };
-  const run = await decide(await readFixtures(flags), [readSource(file)], choices, { tradeoffs: true });
+  const run = await decide(await readFixtures(flags), [readSource(file)], choices, {
+    tradeoffs: true,
+    planB: flags.planB ?? false,
+  });
   const decision = run.plan.decisions[0]!;
   const objects = forgeObjects(decision, run.intents[0]!, run.snapshot);
   const code = decision.outcome === "placed" ? exitCodes.ok : exitCodes.notPlaced;

@@ -24,6 +24,7 @@ export interface PlaceFlags {
   readonly json?: boolean;
   readonly strict: boolean;
   readonly tradeoffs?: boolean;
+  readonly planB?: boolean;
   readonly at?: string;
   readonly save?: string;
   readonly solver?: SolverName;
@@ -79,6 +80,7 @@ const DEADLINE_MS = 2000;
 
 const pickOptions = (flags: PlaceFlags, isBatch: boolean): PlanOptions => ({
   tradeoffs: flags.tradeoffs ?? false,
+  ...(flags.planB === true ? { planB: true } : {}),
   ...(isBatch ? { deadlineMs: flags.deadline ?? DEADLINE_MS } : {}),
   ...(flags.work === undefined ? {} : { work: flags.work }),
   ...(flags.seed === undefined ? {} : { seed: flags.seed }),

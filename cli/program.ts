@@ -161,6 +161,7 @@ export function createProgram(done: (code: number) => void): Command {
       .description("decide where intents run; several, or a folder of them, are one batch"),
   )
     .option("--tradeoffs", "add the cheapest, fastest, closest, greenest and most balanced options")
+    .option("--plan-b", "add where each would go if a provider it is placed at died")
     .option("--save <file>", "write inputs and plan for flare replay")
     .addOption(
       new Option("--solver <name>", "who helps with a contended batch").choices(solverNames).default("auto"),
@@ -179,6 +180,7 @@ export function createProgram(done: (code: number) => void): Command {
       .command("explain <intent>")
       .description("decide, with trade-offs and the objects that would be written"),
   )
+    .option("--plan-b", "add where it would go if a provider it is placed at died")
     .option("--yaml", "print the objects alone, as YAML")
     .option("--release", "print the commands that delete the objects again, in their order")
     .action((file: string, flags: PlaceFlags) => run(() => explain(file, flags)));

@@ -17,6 +17,7 @@ export type {
   HeldStart,
   Outcome,
   Placement,
+  PlanB,
   RunnerUp,
   Tradeoff,
   Waiting,
@@ -43,15 +44,24 @@ export type {
 export { convert, formatMicro, type Micro, type Money, parseMicro, type Rates } from "./model/money.ts";
 export type { Plan, PlanOptions } from "./model/plan.ts";
 export { type ReasonCode, reasonCodes } from "./model/reason.ts";
-export type { Holding, Outage, Quota, Reservation, Snapshot, SpotHistory, Tenant } from "./model/snapshot.ts";
+export type {
+  Holding,
+  Outage,
+  Progress,
+  Quota,
+  Reservation,
+  Snapshot,
+  SpotHistory,
+  Tenant,
+} from "./model/snapshot.ts";
 export { plan } from "./plan.ts";
 export { type AdviceOptions, advise, type Proposal } from "./resilience/advise.ts";
+export { afterPlan } from "./resilience/after.ts";
 export {
   type Displaced,
   type Failover,
   failover,
   type Loss,
-  type PlanB,
   planB,
 } from "./resilience/failover.ts";
 export { chooseSpot, type SpotSituation, type SpotState, type SpotZone } from "./resilience/spot-policy.ts";

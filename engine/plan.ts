@@ -23,6 +23,8 @@ import type { Solver } from "./milp/solver.ts";
 import type { Intent } from "./model/intent.ts";
 import type { Plan, PlanOptions } from "./model/plan.ts";
 import type { Terms } from "./model/terms.ts";
+import { afterPlan } from "./resilience/after.ts";
+import { planB } from "./resilience/failover.ts";
 import { runOnSpot, type SpotRuns } from "./resilience/spot-runs.ts";
 import { version } from "./version.ts";
 
@@ -55,6 +57,31 @@ const exactRows = (options: PlanOptions): number => 2 * (options.runnersUp ?? 3)
  * @throws {EngineError} `duplicate_id` when two intents share a name
  */
 export async function plan(
+  catalog: Catalog,
+  intents: readonly Intent[],
+  options: PlanOptions & PlanTools = {},
+): Promise<Plan> {
+  const made = await decide(catalog, intents, options);
+  return options.planB === true ? withPlanB(catalog, intents, made) : made;
+}
+
+/** A plan with a plan B for each placed intent, each a drill on the federation once the plan is carried out. */
+async function withPlanB({ snapshot }: Catalog, intents: readonly Intent[], made: Plan): Promise<Plan> {
+  const placed = made.decisions.filter(({ outcome }) => outcome === "placed");
+  const only = new Set(placed.map(({ intent }) => intent));
+  const plans = await planB(plan, afterPlan(snapshot, made, intents), intents, { only });
+  const byIntent = Map.groupBy(plans, ({ intent }) => intent);
+  return {
+    ...made,
+    decisions: made.decisions.map((decision) => {
+      const own = byIntent.get(decision.intent);
+      if (own === undefined) return decision;
+      return { ...decision, planB: own.map(({ intent: _, tenant: __, ...rest }) => rest) };
+    }),
+  };
+}
+
+async function decide(
   catalog: Catalog,
   intents: readonly Intent[],
   options: PlanOptions & PlanTools = {},

@@ -4,6 +4,7 @@ import type {
   CriterionName,
   Decision,
   Placement,
+  PlanB,
   RunnerUp,
   SpotChoice,
   Tradeoff,
@@ -112,6 +113,18 @@ function forgeWait({ position, ahead, held, moved }: Waiting, currency: string):
   };
 }
 
+/** Where an intent would go if a provider of it died. */
+function forgePlanB(planB: PlanB, currency: string): JsonObject {
+  return {
+    provider: planB.provider,
+    outcome: planB.outcome,
+    reason: planB.reason,
+    placements: planB.to.map((placement) => forgePlacement(placement, currency)),
+    expected_start: planB.expectedStart,
+    extra_cost_per_hour: planB.moreMicro === null ? null : forgeAmount(planB.moreMicro, currency),
+  };
+}
+
 /** What the spot policy decided, and on which figures. */
 function forgeSpot(spot: SpotChoice): JsonObject {
   return {
@@ -157,6 +170,9 @@ export function forgeDecision(decision: Decision, currency: string): JsonObject 
     ...forgePolicies(decision, currency),
     ...(decision.wait === undefined ? {} : { wait: forgeWait(decision.wait, currency) }),
     ...(decision.spot === undefined ? {} : { spot: forgeSpot(decision.spot) }),
+    ...(decision.planB === undefined
+      ? {}
+      : { plan_b: decision.planB.map((one) => forgePlanB(one, currency)) }),
   };
 }
 

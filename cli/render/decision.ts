@@ -5,6 +5,7 @@ import type {
   Criteria,
   CriterionName,
   Decision,
+  PlanB,
   RunnerUp,
   Waiting,
 } from "../../engine/model/decision.ts";
@@ -99,8 +100,24 @@ const marks: Readonly<Record<Decision["outcome"], string>> = {
   refused: colors.red("refused"),
 };
 
+/** Where an intent would go if a provider of it died. */
+function planBLines(plans: readonly PlanB[], currency: string): string {
+  return table(
+    ["if this dies", "it goes to", "costs more"],
+    plans.map(({ provider, outcome, reason, to, expectedStart, moreMicro }) => [
+      provider,
+      outcome === "placed"
+        ? to.map(({ offer }) => offer).join(", ")
+        : outcome === "waiting"
+          ? `waits, ${expectedStart === null ? "no start known" : `starts ${expectedStart}`}`
+          : `nowhere: ${reason}`,
+      moreMicro === null ? "-" : price(moreMicro, currency),
+    ]),
+  );
+}
+
 function placedSections(decision: Decision, currency: string): (readonly [string, string])[] {
-  const { placements, criteria, runnersUp, tradeoffs, relaxations } = decision;
+  const { placements, criteria, runnersUp, tradeoffs, relaxations, planB } = decision;
   const total = placements.reduce((sum, { costMicro }) => sum + costMicro, 0);
   const rows = placements.map((one) => [
     one.offer,
@@ -120,6 +137,7 @@ function placedSections(decision: Decision, currency: string): (readonly [string
     sections.push(["Given up by its own negotiation rules", `    ${changeText({ changes: relaxations })}`]);
   if (criteria !== null)
     sections.push([`Why (objective ${decision.objective})`, criteriaLines(criteria, currency)]);
+  if (planB !== undefined) sections.push(["Plan B", planBLines(planB, currency)]);
   if (runnersUp.length > 0) sections.push(["Runners-up", runnerUpLines(runnersUp, currency)]);
   if (tradeoffs.length > 0)
     sections.push([

@@ -139,6 +139,18 @@ export interface SpotChoice {
   readonly message: string;
 }
 
+/** Where a placed intent would go if a provider that it is placed at died, with everything else left where it is. */
+export interface PlanB {
+  readonly provider: string;
+  readonly outcome: Outcome;
+  readonly reason: ReasonCode;
+  readonly to: readonly Placement[];
+  /** RFC 3339 UTC of a held start, where it would have to wait. */
+  readonly expectedStart: string | null;
+  /** Micro-units per hour that it would cost more, less than 0 where it would cost less; null unless placed. */
+  readonly moreMicro: Micro | null;
+}
+
 export type Outcome = "placed" | "waiting" | "refused";
 
 /** What was decided for one intent, with everything needed to defend it. */
@@ -185,4 +197,6 @@ export interface Decision {
   readonly wait?: Waiting;
   /** Only for batches that the spot policy decides about. */
   readonly spot?: SpotChoice;
+  /** Only on request, for what is placed: one per provider it is placed at. */
+  readonly planB?: readonly PlanB[];
 }

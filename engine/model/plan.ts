@@ -14,6 +14,8 @@ export interface PlanOptions {
   /** Handed to the solver port only. */
   readonly deadlineMs?: number;
   readonly tradeoffs?: boolean;
+  /** Adds to each placed intent where it would go if a provider of it died: one drill per provider. Default false. */
+  readonly planB?: boolean;
   /** False serves intents one after the other only, without the batch: where speed counts most. Default true. */
   readonly together?: boolean;
   /** Runners-up to report, default 3. */

@@ -1,5 +1,5 @@
 import { type Catalog, prepare } from "../compile/catalog.ts";
-import type { Decision, Placement } from "../model/decision.ts";
+import type { Decision, Placement, PlanB } from "../model/decision.ts";
 import type { Flavor } from "../model/flavor.ts";
 import type { Intent } from "../model/intent.ts";
 import type { Micro } from "../model/money.ts";
@@ -158,30 +158,36 @@ function displacedOf(
   };
 }
 
-/** Where an intent would go if a provider it runs at died. */
-export interface PlanB {
-  readonly intent: string;
-  readonly tenant: string;
-  readonly provider: string;
-  readonly outcome: Decision["outcome"];
-  readonly to: readonly Placement[];
-  readonly expectedStart: string | null;
-}
-
-/** A plan B per running intent and provider it runs at: one drill per provider. */
+/**
+ * A plan B per running intent and provider it runs at: one drill per provider, so that everybody whom its loss would
+ * displace is placed anew, and nobody counts on a place that somebody else would need too.
+ *
+ * @param only intents to tell a plan B for; default all that run
+ */
 export async function planB(
   plan: Planner,
   snapshot: Snapshot,
   intents: readonly Intent[],
-  options: PlanOptions = {},
-): Promise<PlanB[]> {
+  { only, ...options }: PlanOptions & { readonly only?: ReadonlySet<string> } = {},
+): Promise<(PlanB & { readonly intent: string; readonly tenant: string })[]> {
   const providerOf = new Map(snapshot.offers.map(({ id, provider }) => [id, provider]));
-  const providers = new Set(snapshot.holdings.map(({ offer }) => providerOf.get(offer) ?? ""));
-  const plans: PlanB[] = [];
+  const concerned = snapshot.holdings.filter(({ intent }) => only?.has(intent) ?? true);
+  const providers = new Set(concerned.map(({ offer }) => providerOf.get(offer) ?? ""));
+  const plans: (PlanB & { readonly intent: string; readonly tenant: string })[] = [];
   for (const provider of [...providers].filter((name) => name !== "").sort()) {
     const { displaced } = await failover(plan, snapshot, { provider }, intents, options);
-    for (const { intent, tenant, outcome, to, expectedStart } of displaced)
-      plans.push({ intent, tenant, provider, outcome, to, expectedStart });
+    for (const { intent, tenant, outcome, reason, to, expectedStart, beforeMicro, afterMicro } of displaced)
+      if (only?.has(intent) ?? true)
+        plans.push({
+          intent,
+          tenant,
+          provider,
+          outcome,
+          reason,
+          to,
+          expectedStart,
+          moreMicro: outcome === "placed" ? afterMicro - beforeMicro : null,
+        });
   }
   return plans.sort((a, b) =>
     a.intent === b.intent ? (a.provider < b.provider ? -1 : 1) : a.intent < b.intent ? -1 : 1,

@@ -86,6 +86,21 @@ test("flare drill says what a loss displaces, where it goes and what that costs"
   expect(all.stdout).toMatch(/If provider beta dies.*1 of 3 displaced/);
 });
 
+test("flare place and flare explain tell a plan B on request", () => {
+  const spare = file("spare.json", {
+    intent: {
+      objective: "Cost_Minimization",
+      workload: { type: "service", name: "spare", image: "a/b:1", resources: { gpu: { count: 1 } } },
+    },
+  });
+  const json = flare("place", spare, "--fixture", fleet, "--plan-b", "--json");
+  expect(JSON.parse(json.stdout).intents).toMatchObject([
+    { placements: [{ offer: "b" }], plan_b: [{ provider: "beta", outcome: "waiting", placements: [] }] },
+  ]);
+  const { stdout } = flare("explain", spare, "--fixture", fleet, "--plan-b");
+  expect(stdout).toMatch(/Plan B\s+if this dies\s+it goes to\s+costs more\s+beta\s+waits, no start known/);
+});
+
 test("flare advise proposes a move with its payback and moves nothing", () => {
   const { status, stdout } = flare("advise", "--fixture", fleet);
   expect(status).toBe(0);
