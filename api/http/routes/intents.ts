@@ -70,10 +70,17 @@ const mismatch = (): ApiError =>
   new ApiError("IDEMPOTENCY_MISMATCH", "this Idempotency-Key was used with another body");
 
 /** Decides against the federation as it is and stores nothing. */
-async function tryOut(scope: TenantScope, intent: Intent, tradeoffs: boolean): Promise<Response> {
+async function tryOut(
+  scope: TenantScope,
+  intent: Intent,
+  options: { readonly tradeoffs: boolean; readonly planB: boolean },
+): Promise<Response> {
   const { planner, env } = scope;
-  scope.charge(DECISION_UNITS);
-  const { decisions, snapshot } = await planner.consider([intent], { tradeoffs });
+  scope.charge(DECISION_UNITS * (options.planB ? 2 : 1));
+  const { decisions, snapshot } = await planner.consider([intent], {
+    tradeoffs: options.tradeoffs,
+    planB: options.planB,
+  });
   const [decision] = decisions;
   if (decision === undefined) throw new Error("an intent was not decided");
   const shown = showDecision(decision, intent.name, snapshot.currency);
@@ -91,13 +98,18 @@ async function tryOut(scope: TenantScope, intent: Intent, tradeoffs: boolean): P
 async function submit(
   scope: TenantScope,
   body: Body,
-  choices: { readonly strict: boolean; readonly dryRun: boolean; readonly tradeoffs: boolean },
+  choices: {
+    readonly strict: boolean;
+    readonly dryRun: boolean;
+    readonly tradeoffs: boolean;
+    readonly planB: boolean;
+  },
 ): Promise<Response> {
   const { env, http, tenant, tenantId, control, tools } = scope;
   const act = scope.act();
   const idempotency = idempotencyOf(http, "POST /intents", body.hash, act.atMs);
   const intent = acceptable(body.document, tenantId, choices.strict);
-  if (choices.dryRun) return tryOut(scope, intent, choices.tradeoffs);
+  if (choices.dryRun) return tryOut(scope, intent, choices);
   let estimate = tools.judge.known(intent);
   if (estimate === null) {
     // an answer that was given stays given, whatever the federation says by now
@@ -192,9 +204,10 @@ export const intentRoutes: readonly Route[] = [
         strict: flag.describe("Unknown fields are errors instead of warnings."),
         dry_run: flag.describe("Decide and store nothing."),
         tradeoffs: flag.describe("With dry_run: add the cheapest, fastest, closest and greenest options."),
+        plan_b: flag.describe("With dry_run: add where it would go if a provider it is placed at died."),
       }),
-      async (scope, { strict = false, dry_run: dryRun = false, tradeoffs = false }) =>
-        submit(scope, await readBody(scope.http), { strict, dryRun, tradeoffs }),
+      async (scope, { strict = false, dry_run: dryRun = false, tradeoffs = false, plan_b: planB = false }) =>
+        submit(scope, await readBody(scope.http), { strict, dryRun, tradeoffs, planB }),
     ),
   },
   {

@@ -73,15 +73,17 @@ export const simulateRoutes: readonly Route[] = [
       z.object({
         strict: flag.describe("Unknown fields are errors instead of warnings."),
         tradeoffs: flag.describe("Add the cheapest, fastest, closest and greenest options."),
+        plan_b: flag.describe("Add where each would go if a provider it is placed at died."),
       }),
-      async (scope, { strict = false, tradeoffs = false }) => {
+      async (scope, { strict = false, tradeoffs = false, plan_b: planB = false }) => {
         const { document } = await readBody(scope.http);
         const intents = readIntents(document, scope.tenantId, strict);
-        scope.charge(DECISION_UNITS * intents.length);
+        scope.charge(DECISION_UNITS * intents.length * (planB ? 2 : 1));
         const posted = (document as { readonly snapshot?: unknown }).snapshot;
         const given: Snapshot | undefined =
           posted === undefined ? undefined : readSnapshot(posted, { strict });
-        const made = await scope.planner.consider(intents, { tradeoffs, deadlineMs: DEADLINE_MS }, given);
+        const options = { tradeoffs, planB, deadlineMs: DEADLINE_MS };
+        const made = await scope.planner.consider(intents, options, given);
         const { currency } = made;
         const byName = new Map(made.decisions.map((decision) => [decision.intent, decision]));
         const decisions = intents.flatMap(({ name }) => byName.get(name) ?? []);

@@ -29,11 +29,20 @@ test("a submission says what it will cost and when it starts", async () => {
 
 test("a dry run decides, explains and stores nothing", async () => {
   const { ask } = await started();
-  const { status, body } = await ask("POST", "/intents?dry_run=true&tradeoffs=true", wish("web", 2));
+  const { status, body } = await ask(
+    "POST",
+    "/intents?dry_run=true&tradeoffs=true&plan_b=true",
+    wish("web", 2),
+  );
   expect(status).toBe(200);
   expect(body).toMatchObject({
     intent_id: null,
-    decision: { outcome: "placed", name: "web", placements: [{ offer: "one-by-one" }] },
+    decision: {
+      outcome: "placed",
+      name: "web",
+      placements: [{ offer: "one-by-one" }],
+      plan_b: [{ provider: "alpha", outcome: "placed", placements: [{ offer: "whole-node" }] }],
+    },
   });
   expect((await ask("GET", "/intents")).body["intents"]).toEqual([]);
 });
