@@ -49,6 +49,7 @@ export type {
   PlanB,
   PlanOptions,
   Price,
+  Progress,
   Proposal,
   Quota,
   Rates,
@@ -71,6 +72,7 @@ export type {
 } from "./engine/index.ts";
 export {
   advise,
+  afterPlan,
   applyChanges,
   chooseSpot,
   convert,
