@@ -12,10 +12,11 @@ import { notFound } from "./intents.ts";
 
 /** Events read at once. A reader that does not read holds no more than this in memory: the rest stays in the store. */
 const PAGE = 100;
-/** How often a stream looks whether its token still holds and the service goes on. */
-const LOOK_MS = 1000;
-/** A quiet stream says so, for proxies. */
-const LOOKS_PER_COMMENT = 15;
+/** How often a stream looks whether its token still holds: a revocation ends it within a second on every replica. */
+const LOOK_MS = 250;
+/** It looks for events without any hint this often, and a quiet stream says that it is there, for proxies. */
+const LOOKS_PER_READ = 4;
+const LOOKS_PER_COMMENT = 60;
 
 const show = (row: EventRow) => ({
   seq: row.seq,
@@ -55,7 +56,9 @@ function stream(scope: TenantScope, start: number, subject: string | undefined):
   let isOver = false;
   let isCancelled = false;
   let looks = 0;
-  let checkedMs = env.clock.monoMs();
+  let commented = 0;
+  let isPulling = false;
+  let close: () => void = () => {};
   let wake: () => void = () => {};
   let cancelLook: () => void = () => {};
   const end = (): void => {
@@ -71,7 +74,6 @@ function stream(scope: TenantScope, start: number, subject: string | undefined):
   stopping.addEventListener("abort", end);
   /** True while the caller may still read. */
   const holds = async (): Promise<boolean> => {
-    checkedMs = env.clock.monoMs();
     try {
       const authenticators = scope.authenticators ?? [tokenAuthenticator];
       const principal = await authenticate(env, authenticators, (name) => http.req.header(name), "GET");
@@ -80,16 +82,25 @@ function stream(scope: TenantScope, start: number, subject: string | undefined):
       return false;
     }
   };
+  /** Goes on however slowly the reader reads. */
+  const look = async (): Promise<void> => {
+    const isHeld = await holds();
+    if (isOver) return;
+    if (!isHeld) {
+      end();
+      if (!isPulling) close();
+      return;
+    }
+    if (++looks % LOOKS_PER_READ === 0) wake();
+    cancelLook = env.timers.after(LOOK_MS, () => void look());
+  };
   const rest = (): Promise<void> =>
     new Promise((resolve) => {
       wake = resolve;
-      cancelLook = env.timers.after(LOOK_MS, resolve);
     });
   /** The next text to send; null: it is over. */
   const next = async (): Promise<string | null> => {
     while (!isOver) {
-      // a reader with much to catch up on waits for nothing, and is looked at all the same
-      if (env.clock.monoMs() - checkedMs >= LOOK_MS && !(await holds())) return null;
       // registered before the store is read: what is written in between wakes it
       const woken = rest();
       const rows = await tenant.events({
@@ -97,25 +108,31 @@ function stream(scope: TenantScope, start: number, subject: string | undefined):
         limit: PAGE,
         ...(subject === undefined ? {} : { subject }),
       });
+      if (isOver) return null;
       const last = rows.at(-1);
       if (last !== undefined) {
-        cancelLook();
         position = last.seq;
         if (subject !== undefined && rows.some(isEnd)) end();
         return rows.map(frame).join("");
       }
       await woken;
-      cancelLook();
-      if (!(await holds())) return null;
-      if (++looks % LOOKS_PER_COMMENT === 0) return ": still here\n\n";
+      if (looks - commented < LOOKS_PER_COMMENT || isOver) continue;
+      commented = looks;
+      return ": still here\n\n";
     }
     return null;
   };
+  cancelLook = env.timers.after(LOOK_MS, () => void look());
   return new ReadableStream<Uint8Array>(
     {
-      start: (controller) => controller.enqueue(encoder.encode("retry: 1000\n\n")),
+      start(controller) {
+        close = () => controller.close();
+        controller.enqueue(encoder.encode("retry: 1000\n\n"));
+      },
       async pull(controller) {
+        isPulling = true;
         const text = await next();
+        isPulling = false;
         if (isCancelled) return;
         if (text !== null) controller.enqueue(encoder.encode(text));
         if (text === null || isOver) {

@@ -108,6 +108,28 @@ test("a revoked token ends its streams within a second", async () => {
   expect(await next).toBeNull();
 });
 
+test("a revoked token ends a stream that always has something to tell, and one whose reader stalls", async () => {
+  const { service, token, submit } = await started();
+  const busy = await open(service, token, "/events");
+  const stalled = await open(service, token, "/events");
+  await submit("before");
+  expect((await busy.next())!.kind).toBe("intent.queued");
+  const manager = await service.token(["tokens:manage"]);
+  await service.request(manager, "DELETE", `/auth/tokens/${token.split("_")[1]}`);
+  service.time.pass(500);
+  await new Promise((resolve) => setImmediate(resolve));
+  const writer = await service.token(["intents:write"]);
+  for (let index = 0; index < 5; index++)
+    await service.request(writer, "POST", "/intents", wish(`after-${index}`, 1));
+  const told: string[] = [];
+  for (let event = await busy.next(); event !== null; event = await busy.next()) told.push(event.kind);
+  expect(told).toEqual([]);
+  // what was read ahead before the revocation, and no more
+  let late = 0;
+  while ((await stalled.next()) !== null) late++;
+  expect(late).toBeLessThanOrEqual(1);
+});
+
 test("a reader that does not read keeps nothing in memory, and still gets everything", async () => {
   const { service, token, submit } = await started();
   let pages = 0;
