@@ -1,14 +1,13 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
 import { createInProcessFederation, type Delays } from "../adapters/federation/in-process.ts";
-import { openJournal } from "../adapters/federation/journal.ts";
 import type { Scenario } from "../adapters/federation/scenario.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
 import { keepAnchors } from "./control/anchors.ts";
 import { type ControlLoop, createControlLoop } from "./control/loop.ts";
 import { createOutbox } from "./control/outbox.ts";
-import { createPlanner } from "./control/planner.ts";
+import { createPlanner, type Planner } from "./control/planner.ts";
 import { keepTidy } from "./control/purge.ts";
 import type { Env } from "./env.ts";
 import { createHookDispatcher } from "./hooks/dispatcher.ts";
@@ -29,9 +28,10 @@ import { processRegistry } from "./platform/process-metrics.ts";
 import { readPageFiles } from "./platform/reference-page.ts";
 import { readSecretKey } from "./platform/secret-key.ts";
 import { createThreadPlanner } from "./platform/thread-planner.ts";
+import { openStorage, type SharedDatabase, type Storage } from "./serve-storage.ts";
 import type { SsoConfig } from "./sso/config.ts";
-import { ANCHOR_FILE, DATABASE_FILE } from "./store/sqlite-backup.ts";
-import { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite-store.ts";
+import { ANCHOR_FILE } from "./store/sqlite-backup.ts";
+import type { SqliteStoreOptions } from "./store/sqlite-store.ts";
 import type { StoreStats } from "./store/store.ts";
 import { trustTenant } from "./store/tenant.ts";
 
@@ -39,8 +39,10 @@ export interface ServeOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** Folder of the database; made when missing. */
+  /** Folder of the database, or of what a replica keeps for itself; made when missing. */
   readonly data: string;
+  /** The store is this database, which other replicas share; default SQLite in the folder. */
+  readonly postgres?: SharedDatabase;
   /** What the in-process federation sells. */
   readonly snapshot: Snapshot;
   readonly delays?: Delays;
@@ -104,12 +106,13 @@ async function bootstrap(env: Env, file: string | undefined): Promise<string | n
     writeFileSync(file, `${text}\n`, { mode: 0o600 });
     chmodSync(file, 0o600);
   }
-  await store.forTenant(tenant).createToken({
+  const isFirst = await store.system.createFirstToken({
     actor: "service",
     atMs,
     requestId: ids.next("start"),
     token: {
       id,
+      tenant_id: tenant,
       hash: hashSecret(secret),
       permissions: JSON.stringify(["admin:*"]),
       name: "admin",
@@ -120,42 +123,62 @@ async function bootstrap(env: Env, file: string | undefined): Promise<string | n
       last_used_ms: null,
     },
   });
-  return file === undefined ? text : null;
+  // another replica was first: this token is none
+  if (!isFirst && file !== undefined) rmSync(file);
+  return isFirst && file === undefined ? text : null;
 }
 
 /** Opens everything that keeps state or reaches outside. */
-async function openEnv(options: ServeOptions): Promise<Env> {
-  const { data, snapshot, delays, scenario, logLevel = "info", onFatal, eventSink, synchronous } = options;
-  const log = pino({ level: logLevel, base: null }, pino.destination({ dest: 2, sync: true }));
-  const store = await openSqliteStore({
-    path: join(data, DATABASE_FILE),
-    hasOutbox: eventSink !== undefined,
-    onFatal,
-    ...(synchronous === undefined ? {} : { synchronous }),
-  });
-  const federation = createInProcessFederation({
-    snapshot,
+async function openEnv(options: ServeOptions): Promise<{ env: Env; elect: Storage["elect"] }> {
+  const { snapshot, delays, scenario, logLevel = "info", eventSink } = options;
+  const base = {
     clock: systemClock,
     timers: systemTimers,
-    journal: openJournal(join(data, "federation.db")),
+    ids: createIds(systemClock, systemRandom),
+    log: pino({ level: logLevel, base: null }, pino.destination({ dest: 2, sync: true })),
+  };
+  const { store, memory, elect } = await openStorage(
+    { ...options, hasOutbox: eventSink !== undefined },
+    base,
+  );
+  const federation = createInProcessFederation({
+    ...base,
+    ...memory,
+    snapshot,
     ...(delays === undefined ? {} : { delays }),
     ...(scenario === undefined ? {} : { scenario }),
   });
-  return {
-    clock: systemClock,
-    timers: systemTimers,
+  const env = {
+    ...base,
     random: systemRandom,
-    ids: createIds(systemClock, systemRandom),
     store,
     federation,
     http: systemHttp,
-    log,
     plans: createThreadPlanner(),
   };
+  return { env, elect };
 }
 
 /** A control loop that does nothing. */
 const holding: ControlLoop = { wake() {}, round: async () => {}, stop: async () => {} };
+
+/** The control loop, which waits for its election where replicas share the store. */
+function startControl(env: Env, planner: Planner, elect: Storage["elect"]): ControlLoop {
+  if (elect === undefined) return createControlLoop(env, planner);
+  let wake: () => void = () => {};
+  const leadership = elect(env, () => wake());
+  const control = createControlLoop(env, planner, { leadership });
+  wake = control.wake;
+  // what other replicas accepted
+  const unsubscribe = env.store.subscribe((_, isForeign) => void (isForeign && control.wake()));
+  return {
+    ...control,
+    async stop() {
+      unsubscribe();
+      await control.stop();
+    },
+  };
+}
 
 /** What answers under way may take after the service was asked to stop. */
 const GRACE_MS = 8000;
@@ -176,7 +199,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     for (const one of ends.reverse()) await one();
   };
   try {
-    const env = await openEnv(options);
+    const { env, elect } = await openEnv(options);
     const { store, federation, plans } = env;
     ends.push(
       () => store.close(),
@@ -199,7 +222,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     if (sso !== null) ends.push(() => sso.issuers.close());
     ends.push(keepTidy(env), () => dispatcher.stop());
     const planner = createPlanner(env);
-    const control = options.hold === true ? holding : createControlLoop(env, planner);
+    const control = options.hold === true ? holding : startControl(env, planner, elect);
     ends.push(() => control.stop());
     const stop = new AbortController();
     const notReady = (): string | null => (stop.signal.aborted ? "the service is stopping" : null);

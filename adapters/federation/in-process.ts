@@ -23,6 +23,7 @@ import {
   type Scenario,
   type ScenarioEvent,
 } from "./scenario.ts";
+import type { Changes, SharedJournal } from "./shared-journal.ts";
 
 /** How long the steps of a contract take, milliseconds. */
 export interface Delays {
@@ -42,6 +43,8 @@ export interface InProcessOptions {
   readonly timers: { after(delayMs: number, run: () => void): () => void };
   readonly delays?: Delays;
   readonly journal?: Journal;
+  /** In place of `journal`: one federation in several processes. A scenario happens in each of them by itself. */
+  readonly shared?: SharedJournal;
   /** What goes wrong; default nothing. */
   readonly scenario?: Scenario;
 }
@@ -111,7 +114,7 @@ function repriced(offer: Flavor, factor: number): Flavor {
  * no catching up. A scenario adds refusals, lost answers, price changes, rivals, interruptions and outages.
  */
 export function createInProcessFederation(options: InProcessOptions): Federation {
-  const { snapshot, clock, timers, journal = forgetful, scenario = calm } = options;
+  const { snapshot, clock, timers, journal = forgetful, shared, scenario = calm } = options;
   const given = options.delays ?? defaultDelays;
   const delays: Delays = {
     peeringMs: scenario.delays?.peering_ms ?? given.peeringMs,
@@ -129,11 +132,16 @@ export function createInProcessFederation(options: InProcessOptions): Federation
   const keep = ({ request, kept }: HeldEntry): void => {
     if (kept !== undefined) keptOf.set(request.intent, Math.max(kept, keptOf.get(request.intent) ?? 0));
   };
-  for (const entry of journal.load()) {
+  let save = journal.save;
+  const recall = (entry: HeldEntry): void => {
+    const { key } = entry.request;
     keep(entry);
-    if (entry.released) released.add(entry.request.key);
-    else held.set(entry.request.key, entry);
-  }
+    if (entry.released) {
+      held.delete(key);
+      released.add(key);
+    } else held.set(key, entry);
+  };
+  for (const entry of journal.load()) recall(entry);
   const drawFault = createFaults(scenario);
   const events: ScenarioEvent[] = [...(scenario.events ?? [])].sort((a, b) => a.at_ms - b.at_ms);
   let happened = 0;
@@ -147,8 +155,18 @@ export function createInProcessFederation(options: InProcessOptions): Federation
     changes++;
     for (const listener of listeners) listener();
   };
+  /** Takes in what other processes did. */
+  const absorb = ({ isAll, entries }: Changes): void => {
+    if (isAll) {
+      held.clear();
+      released.clear();
+      keptOf.clear();
+    }
+    for (const entry of entries) recall(entry);
+    if (isAll || entries.length > 0) changed();
+  };
   const put = (entry: HeldEntry): void => {
-    journal.save(entry);
+    save(entry);
     held.set(entry.request.key, entry);
     changed();
   };
@@ -363,14 +381,30 @@ export function createInProcessFederation(options: InProcessOptions): Federation
       released: true,
       ...(kept === undefined ? {} : { kept }),
     };
-    journal.save(last);
+    save(last);
     keep(last);
     held.delete(key);
     released.add(key);
     changed();
   };
-  /** One call under the scenario: it may be refused, not arrive, or lose its answer. */
+  /** Looks at what all processes did. */
+  const look = async <T>(run: () => T): Promise<T> => {
+    if (shared === undefined) return run();
+    return shared.look((changes) => {
+      absorb(changes);
+      return run();
+    });
+  };
   const call = async <T>(name: FaultyCall, offer: string, run: () => T): Promise<T | Refusal> => {
+    if (shared === undefined) return attempt(name, offer, run);
+    return shared.alone((changes, saveShared) => {
+      absorb(changes);
+      save = saveShared;
+      return attempt(name, offer, run);
+    });
+  };
+  /** One call under the scenario: it may be refused, not arrive, or lose its answer. */
+  const attempt = <T>(name: FaultyCall, offer: string, run: () => T): T | Refusal => {
     catchUp();
     const fault = drawFault(name, subjectOf(offer), clock.wallMs() - startMs);
     if (fault?.fault === "unavailable")
@@ -385,17 +419,18 @@ export function createInProcessFederation(options: InProcessOptions): Federation
   const offerOf = (key: string): string => held.get(key)?.request.offer ?? "";
 
   return {
-    async catalog() {
-      catchUp();
-      const use = taken();
-      return {
-        ...snapshot,
-        version: `${snapshot.version}.${changes}`,
-        at: formatTime(clock.wallMs()),
-        offers: use.size === 0 ? list : list.map((offer) => without(offer, use.get(offer.id))),
-        outages: outages.length === 0 ? snapshot.outages : [...snapshot.outages, ...outages],
-      };
-    },
+    catalog: () =>
+      look(() => {
+        catchUp();
+        const use = taken();
+        return {
+          ...snapshot,
+          version: `${snapshot.version}.${changes}`,
+          at: formatTime(clock.wallMs()),
+          offers: use.size === 0 ? list : list.map((offer) => without(offer, use.get(offer.id))),
+          outages: outages.length === 0 ? snapshot.outages : [...snapshot.outages, ...outages],
+        };
+      }),
     reserve: (request) => call("reserve", request.offer, () => reserve(request)),
     purchase: (key) => call("purchase", offerOf(key), () => purchase(key)),
     async peer(key) {
@@ -407,17 +442,18 @@ export function createInProcessFederation(options: InProcessOptions): Federation
     async release(key) {
       await call("release", offerOf(key), () => release(key));
     },
-    async observe(keys) {
-      catchUp();
-      const wanted =
-        keys === undefined
-          ? [...held.values()]
-          : keys.flatMap((key) => {
-              const entry = held.get(key);
-              return entry === undefined ? [] : [entry];
-            });
-      return wanted.map(toHeld).sort((a, b) => (a.key < b.key ? -1 : 1));
-    },
+    observe: (keys) =>
+      look(() => {
+        catchUp();
+        const wanted =
+          keys === undefined
+            ? [...held.values()]
+            : keys.flatMap((key) => {
+                const entry = held.get(key);
+                return entry === undefined ? [] : [entry];
+              });
+        return wanted.map(toHeld).sort((a, b) => (a.key < b.key ? -1 : 1));
+      }),
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -426,6 +462,7 @@ export function createInProcessFederation(options: InProcessOptions): Federation
       for (const cancel of cancels) cancel();
       cancels.clear();
       journal.close();
+      await shared?.close();
     },
   };
 }
