@@ -74,6 +74,9 @@ function federation(command: Command): Command {
     .option("--at <time>", "plan as of this RFC 3339 time instead of the fixture's own", readTime);
 }
 
+const STORE =
+  "PostgreSQL database that replicas share, postgres://user@host/database without a password (default: $FLARE_STORE, else SQLite)";
+
 const examples = `
 Examples:
   flare place fixtures/intents/inference-eu.json --fixture fixtures/clusters/europe.json
@@ -239,7 +242,14 @@ export function createProgram(done: (code: number) => void): Command {
     .description("run the service: REST API, store, control loop and an in-process federation")
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--port <number>", "port to listen on, 0 for any", "8080")
-    .option("--data <folder>", "where the database is kept", ".flare")
+    .option("--data <folder>", "where the database is kept, or what a replica keeps for itself", ".flare")
+    .option("--store <url>", STORE)
+    .option("--store-file <file>", "file that holds the address of the store, for one with a password")
+    .option(
+      "--lease <ms>",
+      "with a shared store: a leader that shows no sign for this long is replaced",
+      "3000",
+    )
     .addOption(
       new Option(
         "--fixture <file>",

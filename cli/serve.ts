@@ -3,13 +3,15 @@ import { fileURLToPath } from "node:url";
 import { readScenario } from "../adapters/federation/scenario.ts";
 import { type RunningService, serve } from "../api/serve.ts";
 import { readSsoConfig } from "../api/sso/config.ts";
+import type { SharedDatabase } from "../api/serve-storage.ts";
 import { EngineError } from "../engine/model/errors.ts";
 import { exitCodes, InputError } from "./exit.ts";
 import { readFixtures } from "./fixtures.ts";
 import { readSnapshots, readSource } from "./input.ts";
+import { readStore, type StoreFlags } from "./store.ts";
 
 /** Flags of `flare serve`. */
-export interface ServeFlags {
+export interface ServeFlags extends StoreFlags {
   readonly host: string;
   readonly port: string;
   readonly data: string;
@@ -20,6 +22,7 @@ export interface ServeFlags {
   readonly scenario?: string;
   readonly secretKeyFile?: string;
   readonly sso?: string;
+  readonly lease: string;
   readonly webhookAllow: readonly string[];
   readonly webhookDeny: readonly string[];
   readonly webhookPort: readonly string[];
@@ -74,6 +77,22 @@ function readOutside(flags: ServeFlags): NonNullable<Parameters<typeof serve>[0]
   };
 }
 
+/** The database that replicas share, where one is named. */
+function readShared(flags: ServeFlags): SharedDatabase | undefined {
+  const url = readStore(flags);
+  if (url === null) return undefined;
+  const leaseMs = Number(flags.lease);
+  if (!/^\d{1,6}$/.test(flags.lease) || leaseMs < 500 || leaseMs > 60_000)
+    throw new InputError([`--lease ${flags.lease}: accepted: 500 to 60000 milliseconds`]);
+  if (flags.scenario !== undefined)
+    throw new InputError(["--scenario: accepted: without a shared store, where it happens in one process"]);
+  if (flags.secretKeyFile === undefined)
+    throw new InputError([
+      "--secret-key-file: is needed with a shared store, the same for all replicas; make one with openssl rand -base64 32",
+    ]);
+  return { url, leaseMs };
+}
+
 /** What to do next, ready to be pasted. */
 function firstSteps({ url, adminToken }: RunningService): string {
   const token = adminToken ?? "$FLARE_TOKEN";
@@ -94,6 +113,7 @@ function untilAsked(): Promise<void> {
 export async function serveCommand(flags: ServeFlags): Promise<number> {
   const fixture = flags.fixture.length > 0 ? flags.fixture : [packaged("clusters/europe.json")];
   const snapshot = readSnapshots(await readFixtures({ fixture }), { strict: true });
+  const postgres = readShared(flags);
   const asked = untilAsked();
   let service: RunningService;
   try {
@@ -101,6 +121,7 @@ export async function serveCommand(flags: ServeFlags): Promise<number> {
       host: flags.host,
       port: readPort(flags.port, "--port"),
       data: flags.data,
+      ...(postgres === undefined ? {} : { postgres }),
       snapshot,
       logLevel: flags.logLevel,
       ...(flags.scenario === undefined ? {} : { scenario: readDocument(flags.scenario, readScenario) }),

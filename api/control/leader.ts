@@ -3,6 +3,8 @@ import type { Lease } from "../store/store.ts";
 
 /** Whether this process decides. */
 export interface Leadership {
+  /** Who decides, for events and audit. */
+  readonly actor: string;
   /** The epoch in which this process decides; null: another one does. */
   hold(): Promise<number | null>;
   /** True while nothing says that the epoch is over. The store has the last word. */
@@ -30,6 +32,7 @@ export function createSoleLeadership(env: LeaderEnv): Leadership {
   let epoch: number | null = null;
   let isOver = false;
   return {
+    actor: "control",
     async hold() {
       if (epoch === null && !isOver)
         epoch = await take(env, env.ids.next("replica"), await env.store.system.lease());
@@ -118,6 +121,7 @@ export function createElection(
 
   const holds = (of: number): boolean => epoch === of && clock.monoMs() - renewedMs < leaseMs;
   return {
+    actor: `control:${holder}`,
     hold: async () => (epoch !== null && holds(epoch) ? epoch : null),
     holds,
     lost(of) {

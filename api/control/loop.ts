@@ -103,7 +103,7 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
 
   const move = (intent: IntentRow, step: Exclude<Step, null>): Promise<IntentRow | null> =>
     store.system.changeIntent({
-      actor: "control",
+      actor: leadership.actor,
       atMs: clock.wallMs(),
       requestId: ids.next("round"),
       id: intent.id,
