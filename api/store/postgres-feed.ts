@@ -25,6 +25,7 @@ export function followFeed(options: FeedOptions): () => Promise<void> {
   let active: Promise<void> | null = null;
   let isHinted = false;
   let isStopped = false;
+  let isTroubled = false;
 
   const open = async (): Promise<pg.Client> => {
     const made = await connect(options);
@@ -40,11 +41,15 @@ export function followFeed(options: FeedOptions): () => Promise<void> {
       client ??= await open();
       const { rows } = await client.query<{ seq: number | null }>("select max(seq) as seq from events");
       const seq = rows[0]?.seq;
+      if (isTroubled) log.info({}, "the log is followed again");
+      isTroubled = false;
       if (seq !== null && seq !== undefined && !isStopped) onEvents(seq);
     } catch (error) {
       if (client !== null) drop(client);
       client = null;
-      if (!isStopped) log.warn({ error: String(error) }, "the log could not be followed");
+      // once, not four times a second
+      if (!isStopped && !isTroubled) log.warn({ error: String(error) }, "the log could not be followed");
+      isTroubled = true;
     }
   };
   const look = (): void => {

@@ -41,6 +41,8 @@ export interface Reader {
 /** Opens sessions for reading. */
 export function openReader(options: PostgresOptions, most: number = MOST_READERS): Reader {
   const pool = new pg.Pool({ ...sessionSettings(options), max: most });
+  // a session that the server ends while a query runs on it says so twice; the query's own error is enough
+  pool.on("connect", (client) => client.on("error", () => undefined));
   pool.on("error", (error) => options.log.warn({ error: String(error) }, "a database connection ended"));
   const db = kyselyOver({
     async connect() {
