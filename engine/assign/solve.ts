@@ -36,7 +36,7 @@ import {
   useRelaxation,
 } from "./relax.ts";
 import { createRelaxer } from "./relaxer.ts";
-import { neighborhoodOf, search } from "./search.ts";
+import { neighborhoodOf } from "./search.ts";
 import { createState, load } from "./state.ts";
 import { compareAssignments, tierCount, tierInstance, tierViolations } from "./tiers.ts";
 
@@ -233,24 +233,36 @@ function columnsOf(instance: Instance, { count, start, member }: SolverStage["cl
   return columns;
 }
 
-/** Replaces an answer that breaks the order of tiers by one solved tier by tier, if that is better. */
+/** Share of work and time for solving again by tier. */
+const tierShare = 0.3;
+
+/** Every tier by itself over what the ones before it leave, the highest first, with all means of a batch. */
+async function solveByTier({ instance, options }: Run): Promise<Units> {
+  const held = createState(instance);
+  const tiers = tierCount(instance);
+  const { deadlineMs, solver, pause } = options;
+  for (let tier = 0; tier < tiers; tier++) {
+    const part = tierInstance(instance, tier, held);
+    const { units } = await assign(part.instance, {
+      work: (options.work * tierShare) / tiers,
+      seed: options.seed,
+      gap: options.gap,
+      ...(solver === undefined ? {} : { solver }),
+      ...(deadlineMs === undefined ? {} : { deadlineMs: (deadlineMs * tierShare) / tiers }),
+      ...(pause === undefined ? {} : { pause }),
+    });
+    load(held, restore(instance, part, units));
+  }
+  return held.units();
+}
+
+/** An answer that breaks the order of tiers is replaced by one solved tier by tier, if that keeps the order better. */
 async function repairTiers(run: Run, fallback: Units): Promise<number> {
-  const { instance, options } = run;
+  const { instance } = run;
   const violations = tierViolations(instance, run.units);
   let best = run.units;
   if (violations.length > 0) {
-    const held = createState(instance);
-    const tiers = tierCount(instance);
-    for (let tier = 0; tier < tiers; tier++) {
-      const part = tierInstance(instance, tier, held);
-      const solved = search(part.instance, neighborhoodOf(part.instance), {
-        work: (options.work * 0.3) / tiers,
-        seed: options.seed,
-        scores: priceScores(part.instance, new Float64Array(instance.rows)),
-      });
-      load(held, restore(instance, { instance: part.instance, option: part.option }, solved.units));
-    }
-    const byTier = held.units();
+    const byTier = await solveByTier(run);
     if (compareAssignments(instance, byTier, best) < 0) best = byTier;
   }
   if (tierCount(instance) > 1 && compareAssignments(instance, fallback, best) < 0) best = fallback;
@@ -272,6 +284,8 @@ async function repairTiers(run: Run, fallback: Units): Promise<number> {
 export async function assign(original: Instance, options: AssignOptions = {}): Promise<AssignOutcome> {
   const reduced = preprocess(original);
   const { instance } = reduced;
+  const answers: (RecordedAnswer | null)[] = [];
+  const solver = options.solver === undefined ? {} : { solver: recordingSolver(options.solver, answers) };
   const first = greedy(instance).units();
   const checked = checkAssignment(instance, first);
   assert(checked.violations.length === 0, `greedy: ${checked.violations[0]?.message}`);
@@ -279,7 +293,7 @@ export async function assign(original: Instance, options: AssignOptions = {}): P
     instance,
     neighborhood: neighborhoodOf(instance),
     relaxer: createRelaxer(instance),
-    options: { work: 4e6, seed: 1, gap: 1e-4, baseline: 0, ...options },
+    options: { work: 4e6, seed: 1, gap: 1e-4, baseline: 0, ...options, ...solver },
     warm: options.warm === undefined ? null : reduceCarry(options.warm, reduced),
     stages: [],
     units: first,
@@ -303,8 +317,7 @@ export async function assign(original: Instance, options: AssignOptions = {}): P
     offerState(run, state);
   }
   await note(run, "greedy");
-  const answers: (RecordedAnswer | null)[] = [];
-  if (!isDone(run)) await improve(run, answers);
+  if (!isDone(run)) await improve(run);
   const tierRepairs = await repairTiers(run, first);
   return { ...outcomeOf(original, reduced, run, answers), tierRepairs };
 }
@@ -345,15 +358,11 @@ function outcomeOf(
 }
 
 /** Everything after greedy. */
-async function improve(run: Run, answers: (RecordedAnswer | null)[]): Promise<void> {
+async function improve(run: Run): Promise<void> {
   const { instance, options, warm } = run;
   const { solver } = options;
   if (solver !== undefined && instance.options <= Math.min(lpColumnLimit, solver.limits.maxCols))
-    return solverStages(run, {
-      solver: recordingSolver(solver, answers),
-      classes: classesOf(instance),
-      clock: {},
-    });
+    return solverStages(run, { solver, classes: classesOf(instance), clock: {} });
   await boundByPrices(run, options.work * 0.12);
   await construct(run, options.work * 0.08);
   await boundByParts(run, options.work * 0.55);

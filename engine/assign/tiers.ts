@@ -1,4 +1,4 @@
-import { type Instance, subsetOf, type Units } from "./instance.ts";
+import { type Instance, type Reduced, subsetOf, type Units } from "./instance.ts";
 import { createState, load, type State, unplaced } from "./state.ts";
 
 /** Highest tier rank in use plus one. */
@@ -66,12 +66,8 @@ export function tierViolations(instance: Instance, units: Units): number[] {
   return found.sort((a, b) => a - b);
 }
 
-/** The instance with only the items of one tier, over the capacity that `held` leaves, and the way back. */
-export function tierInstance(
-  instance: Instance,
-  tier: number,
-  held: State,
-): { readonly instance: Instance; readonly option: Int32Array } {
+/** The instance with only the items of one tier, of equal rank, over the capacity that `held` leaves. */
+export function tierInstance(instance: Instance, tier: number, held: State): Reduced {
   const kept: number[] = [];
   const starts = new Int32Array(instance.items + 1);
   for (let item = 0; item < instance.items; item++) {
@@ -81,7 +77,11 @@ export function tierInstance(
     starts[item + 1] = kept.length;
   }
   return {
-    instance: { ...subsetOf(instance, kept, starts), capacity: held.free.slice() },
+    instance: {
+      ...subsetOf(instance, kept, starts),
+      tier: new Int32Array(instance.items),
+      capacity: held.free.slice(),
+    },
     option: Int32Array.from(kept),
   };
 }

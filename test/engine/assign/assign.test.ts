@@ -179,6 +179,56 @@ test("a lower tier never takes the place of a higher one, whatever the weights s
   expect(outcome.tierRepairs).toBeGreaterThan(0);
 });
 
+test("where the order of tiers was broken, each tier is solved again with the solver, and recorded", async () => {
+  // 3 + 3 GPUs beat the 5 that greedy takes, and the weighted sum prefers the second tier to either
+  const sizes = [
+    [5, 11, 0],
+    [3, 6, 0],
+    [3, 7, 0],
+    [4, 1000, 1],
+    [2, 900, 1],
+  ] as const;
+  const instance = createInstance(
+    [{ kind: "capacity", capacity: 6 }],
+    sizes.map(([gpus, worth, tier]) => ({ worth, tier, options: [{ cost: 0, uses: [[0, gpus]] as const }] })),
+  );
+  const requests: SolveRequest[] = [];
+  const noting: Solver = {
+    ...highs,
+    solve(request) {
+      requests.push(request);
+      return highs.solve(request);
+    },
+  };
+  const outcome = await assign(instance, { solver: noting, work: 1, gap: 0 });
+  expect(outcome.tierRepairs).toBeGreaterThan(0);
+  expect([...outcome.units]).toEqual([0, 1, 1, 0, 0]);
+  expect(requests.map(({ model }) => model.cols)).toContain(3);
+  expect(outcome.answers.length).toBe(requests.length);
+  const again = await assign(instance, { solver: replaySolver(outcome.answers), work: 1, gap: 0 });
+  expect(again.units).toEqual(outcome.units);
+});
+
+test("no item of a higher tier is left out for lower ones, whatever the batch", async () => {
+  let repaired = 0;
+  await fc.assert(
+    fc.asyncProperty(smallBatches(3), async (batch) => {
+      // single copies only: whoever fits gains
+      const items = batch.items.map((item) => ({
+        ...item,
+        copies: 1,
+        options: item.options.map((option) => ({ ...option, cost: 0 })),
+      }));
+      const instance = layOut({ ...batch, items });
+      const outcome = await assign(instance, { solver: highs, work: 2_000, gap: 0 });
+      expect(tierViolations(instance, outcome.units)).toEqual([]);
+      repaired += outcome.tierRepairs;
+    }),
+    { numRuns: 150, seed: 61 },
+  );
+  expect(repaired).toBeGreaterThan(5);
+});
+
 test("prices are the least ones among optimal duals", async () => {
   // one place, wanted at 5 and at 4: every price from 4 to 5 supports the assignment
   const instance = createInstance(
