@@ -5,7 +5,7 @@ import { chooseSolver, type SolverName } from "../adapters/solver/choose.ts";
 import type { BatchDump } from "../engine/assign/dump.ts";
 import { prepare } from "../engine/compile/catalog.ts";
 import type { Intent } from "../engine/model/intent.ts";
-import type { Plan, PlanOptions, RecordedAnswer } from "../engine/model/plan.ts";
+import type { MoveRules, Plan, PlanOptions, RecordedAnswer } from "../engine/model/plan.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
 import { type PlanTools, plan } from "../engine/plan.ts";
 import { writeDump } from "./dump.ts";
@@ -31,6 +31,7 @@ export interface PlaceFlags {
   /** Milliseconds. */
   readonly deadline?: number;
   readonly work?: number;
+  readonly moves?: boolean;
   readonly seed?: number;
   readonly dump?: string;
 }
@@ -78,12 +79,16 @@ export const toText = (value: unknown): string => `${JSON.stringify(value, null,
 /** A batch that nobody waits long for: the solver gets this many milliseconds unless the user says otherwise. */
 const DEADLINE_MS = 2000;
 
+/** Moves pay for themselves within a day, and bring a tenth of what the work costs. */
+const payingMoves: MoveRules = { horizonHours: 24, leastShare: 0.1 };
+
 const pickOptions = (flags: PlaceFlags, isBatch: boolean): PlanOptions => ({
   tradeoffs: flags.tradeoffs ?? false,
   ...(flags.planB === true ? { planB: true } : {}),
   ...(isBatch ? { deadlineMs: flags.deadline ?? DEADLINE_MS } : {}),
   ...(flags.work === undefined ? {} : { work: flags.work }),
   ...(flags.seed === undefined ? {} : { seed: flags.seed }),
+  ...(flags.moves === true ? { moves: payingMoves } : {}),
 });
 
 /** Runs `use` with the solver of a batch, which ends afterwards. One intent needs none. */

@@ -176,6 +176,7 @@ export function createProgram(done: (code: number) => void): Command {
       readCount("--work"),
     )
     .option("--seed <number>", "seed of random choices (default 1)", readCount("--seed"))
+    .option("--moves", "running intents of the batch may move where that pays within a day")
     .option("--dump <folder>", "write a contended batch as MPS with its assignment and bound")
     .action((files: string[], flags: PlaceFlags) => run(() => place(files, flags)));
   federation(

@@ -30,6 +30,7 @@ const savedRun = z.strictObject({
     work: z.int().optional(),
     deadlineMs: z.number().optional(),
     tradeoffs: z.boolean().optional(),
+    moves: z.strictObject({ horizonHours: z.number(), leastShare: z.number() }).optional(),
     runnersUp: z.int().min(0).optional(),
     explain: z.boolean().optional(),
   }),

@@ -3,13 +3,12 @@ import { type Admission, admit } from "./assign/admit.ts";
 import type { Tick } from "./assign/carry.ts";
 import type { Placed } from "./assign/check-placements.ts";
 import { checkPlan } from "./assign/check-plan.ts";
-import { contend } from "./assign/contend.ts";
 import { withDevices } from "./assign/device-indices.ts";
 import type { BatchDump } from "./assign/dump.ts";
 import { preempt } from "./assign/preempt.ts";
 import type { Served } from "./assign/serve.ts";
 import { inPrecedence, settle } from "./assign/settle.ts";
-import { termsOf } from "./assign/terms.ts";
+import { serveTogether } from "./assign/together.ts";
 import { serveInTurn } from "./assign/turn.ts";
 import type { Catalog } from "./compile/catalog.ts";
 import { assertCurrent } from "./compile/changes.ts";
@@ -94,24 +93,22 @@ async function decide(
   const admitted = admit(start, intents, k);
   const { refused } = admitted;
   const spot = runOnSpot(start, { ...admitted, k });
-  const { pending, kept, running } = withoutMoved(admitted, spot);
-  const ended = [...admitted.ended, ...spot.ended];
+  const left = withoutMoved(admitted, spot);
+  const { pending } = left;
   const moved = spot.served.filter(isPlaced);
   const isQuick = options.together === false && options.explain === false;
   const inTurn = serveInTurn(copyAccounts(spot.accounts), pending, k, isQuick);
-  const terms = options.terms ?? termsOf(start, pending);
-  const batch =
-    pending.length > 1 && options.together !== false
-      ? await contend(spot.accounts, inTurn.served, { ...options, terms, k, pinned: inTurn.pinned })
-      : null;
-  const claims = { k, running, known: kept, pinned: inTurn.pinned };
-  const { evicting, preemptions, ...claimed } = preempt(
+  const { batch, kept, running, pinned, terms, ...together } = await serveTogether(
+    start,
     spot.accounts,
-    batch?.served ?? inTurn.served,
-    claims,
+    { pending, ...inTurn, kept: left.kept, running: left.running, decided: spot.choices },
+    { ...options, k },
   );
+  const claims = { k, running, known: kept, pinned };
+  const { evicting, preemptions, ...claimed } = preempt(together.accounts, together.served, claims);
+  const ended = [...admitted.ended, ...spot.ended, ...together.ended];
   const ends = { evicting, ended, released: batch?.evicted ?? [] };
-  for (const holding of spot.ended) endHolding(start, holding);
+  for (const holding of [...spot.ended, ...together.ended]) endHolding(start, holding);
   const { lodging = new Map() } = spot.accounts;
   const inCalendar = settle(
     { ...start, lodging },
@@ -119,7 +116,7 @@ async function decide(
     {
       ...ends,
       k,
-      pinned: new Set([...inTurn.pinned, ...moved.map(({ stated }) => stated.name)]),
+      pinned: new Set([...pinned, ...moved.map(({ stated }) => stated.name)]),
       limits: terms.limits,
     },
   );
@@ -151,7 +148,7 @@ async function decide(
     quotas: quotaReports(start, served),
     clearings: inTurn.clearings,
     shares: batch?.shares ?? [],
-    ...(batch === null ? {} : { batch: batch.report }),
+    ...(batch === null ? {} : { batch: batch.reportFor(settled.served) }),
   };
 }
 

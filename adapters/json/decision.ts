@@ -186,6 +186,7 @@ function forgeBatch(batch: BatchReport, currency: string): JsonObject {
     gap: finite(batch.gap),
     solver: batch.solver,
     evicted: batch.evicted,
+    moved: batch.moved,
     scarcity: {
       kind: "signal",
       from: batch.pricesFrom,

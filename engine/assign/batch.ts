@@ -18,6 +18,8 @@ export interface Contender {
   readonly candidates: readonly Candidate[];
   /** What it would take if it were alone. */
   readonly alone: readonly Share[];
+  /** It runs: the option row where it stays, and what leaving costs per hour. */
+  readonly stay?: { readonly row: number; readonly costMicro: number };
   /** False when there are feasible options beyond `candidates`. */
   readonly isComplete: boolean;
 }
@@ -45,6 +47,8 @@ export interface Batch {
   readonly rowOf: readonly (Pick<ScarcityPrice, "offer" | "resource"> | null)[];
   /** Regret per copy at which options beyond the listed ones would begin; Infinity where all are listed. */
   readonly restRegret: readonly number[];
+  /** Gain of the running work among the contenders as it is: nothing that the batch brings. */
+  readonly baseline: number;
 }
 
 /**
@@ -63,8 +67,7 @@ const tierWeights = [512, 64, 8, 1] as const;
  * Regret of a candidate against the best one, whole workload, micro-units: money for cost intents, else the best
  * one's list price times the difference of scores (a ten per cent worse score counts like ten per cent dearer).
  */
-function regretOf({ ranking, candidates }: Contender, candidate: Candidate): number {
-  const best = candidates[0]!;
+export function regretOf(ranking: Ranking, best: Candidate, candidate: Candidate): number {
   const regret =
     weightOf(ranking.weights, "cost") === 1
       ? candidate.values.cost - best.values.cost
@@ -94,7 +97,7 @@ function singleUnits(contender: Contender): Unit[] {
   const { need } = scope;
   const isWaves = need.together === 1 && need.replicas > 1 && need.perOffer === 1;
   return candidates.flatMap((candidate) => {
-    const regret = regretOf(contender, candidate);
+    const regret = regretOf(contender.ranking, candidates[0]!, candidate);
     if (!isWaves) return [{ candidate, replicas: need.replicas, regret }];
     const takes = waveTakes(scope, candidate.row);
     // fewer tasks at once take longer: one micro-unit per missing task orders them without outweighing money
@@ -119,7 +122,7 @@ function gangUnits(contender: Contender): Unit[] {
       ? Math.round(
           billedShare(scope, candidate.row, replicas) * interruptionFactor(catalog, need, candidate.row),
         )
-      : Math.round((regretOf(contender, candidate) * replicas) / need.replicas);
+      : Math.round((regretOf(contender.ranking, candidates[0]!, candidate) * replicas) / need.replicas);
     return [{ candidate, replicas, regret }];
   });
 }
@@ -144,13 +147,16 @@ function optionsOf(unit: OptionInput, floor: Use | null, bonus: number): OptionI
 }
 
 function itemOf(contender: Contender, tier: number, weight: number, rows: Rows): Layout {
-  const { scope, candidates } = contender;
+  const { scope, candidates, stay } = contender;
   const { need, catalog } = scope;
   const gang = isGang(contender);
   const units = gang ? gangUnits(contender) : singleUnits(contender);
   const copies = gang ? need.replicas : 1;
   const capRow = gang && need.capMicro != null ? rows.own(`cap ${need.intent.name}`, need.capMicro) : -1;
-  const perCopy = units.map(({ replicas, regret }) => regret / (gang ? replicas : 1));
+  const moving = (row: number): number => (stay === undefined || row === stay.row ? 0 : stay.costMicro);
+  const perCopy = units.map(
+    ({ candidate, replicas, regret }) => (regret + moving(candidate.row)) / (gang ? replicas : 1),
+  );
   const most = perCopy.reduce((largest, cost) => Math.max(largest, cost), 0) * copies;
   const value = Math.max(1, Math.round(servingFactor * candidates[0]!.billedMicro + most)) * weight;
   const laidOut = units.map(({ candidate, replicas, regret }) => {
@@ -167,7 +173,10 @@ function itemOf(contender: Contender, tier: number, weight: number, rows: Rows):
     if (capRow >= 0) uses.push([capRow, billedMicro]);
     if (gang && need.apart && flavor.divisible)
       uses.push([rows.own(`apart ${need.intent.name} ${flavor.id}`, 1), 1]);
-    return { unit: { cost: regret, covers: gang ? replicas : 1, uses }, floor: rows.floorUse(take) };
+    return {
+      unit: { cost: regret + moving(candidate.row), covers: gang ? replicas : 1, uses },
+      floor: rows.floorUse(take),
+    };
   });
   const hasFloor = laidOut.some(({ floor }) => floor !== null);
   const bonusPerCopy = hasFloor ? Math.ceil((floorFactor * value) / copies) : 0;
@@ -177,7 +186,7 @@ function itemOf(contender: Contender, tier: number, weight: number, rows: Rows):
   return {
     item: { copies, worth: value + bonusPerCopy * copies, tier, options: split.flat() },
     units: split.flatMap((options, index) => options.map(() => units[index]!)),
-    restRegret: contender.isComplete ? Number.POSITIVE_INFINITY : perCopy.at(-1)!,
+    restRegret: contender.isComplete ? Number.POSITIVE_INFINITY : perCopy.at(-1)! - moving(-1),
   };
 }
 
@@ -203,7 +212,9 @@ const runningItem = (running: Running, tier: number, weight: number, rows: Rows)
 
 /** Lays competing intents out as an instance; tiers are the distinct priorities, highest first. */
 export function compileBatch(contenders: readonly Contender[], terms: Terms = noTerms): Batch {
-  const priorityOf = ({ scope }: Contender): number => scope.need.intent.priority;
+  // work that may move is never left out for others: it comes first
+  const priorityOf = ({ scope, stay }: Contender): number =>
+    stay === undefined ? scope.need.intent.priority : Number.POSITIVE_INFINITY;
   const priorities = [
     ...new Set([...contenders.map(priorityOf), ...terms.running.map(({ priority }) => priority)]),
   ].sort((a, b) => b - a);
@@ -221,7 +232,13 @@ export function compileBatch(contenders: readonly Contender[], terms: Terms = no
   const built = contenders.map((contender) => itemOf(contender, ...ranked(priorityOf(contender)), rows));
   const running = contenders.length === 0 ? [] : terms.running.filter(({ offer }) => flavors.has(offer));
   const stays = running.map((one) => runningItem(one, ...ranked(one.priority), rows));
+  const baseline = contenders.reduce((sum, { stay }, index) => {
+    const { item, units } = built[index]!;
+    const here = units.findIndex(({ candidate }) => candidate.row === stay?.row);
+    return here < 0 ? sum : sum + item.worth - item.options[here]!.cost;
+  }, 0);
   return {
+    baseline,
     instance: createInstance(rows.rows, [...built.map(({ item }) => item), ...stays]),
     keys: {
       items: [

@@ -1,15 +1,16 @@
 import { offerIndexOf } from "../compile/catalog.ts";
 import type { Usage } from "../compile/constraints/spec.ts";
 import type { Intent } from "../model/intent.ts";
-import type { BatchReport, ScarcityPrice, TenantShare } from "../model/plan.ts";
+import type { BatchReport, TenantShare } from "../model/plan.ts";
 import { noTerms, type Running, type Terms } from "../model/terms.ts";
 import { type Accounts, copyAccounts, enter, isWithinQuota, leave, scopeIn } from "./accounts.ts";
-import { type Batch, type Contender, compileBatch, sharesOf, unitsOf } from "./batch.ts";
+import { type Batch, type Contender, compileBatch, regretOf, sharesOf, unitsOf } from "./batch.ts";
+import { compareTallies, reportOf, tallyOf } from "./batch-report.ts";
 import { carryOver, type Tick } from "./carry.ts";
-import { boundAt } from "./dual.ts";
 import { type BatchDump, dumpBatch } from "./dump.ts";
 import { type Fairness, fairnessOf, shortfallOf } from "./fairness.ts";
 import { createMeter, overLimit, withinLimits } from "./meter.ts";
+import type { Mover } from "./moves.ts";
 import { release, type Served, serve } from "./serve.ts";
 import { type Asked, askAll, placeSingle } from "./single.ts";
 import { type AssignOptions, type AssignOutcome, assign } from "./solve.ts";
@@ -32,6 +33,8 @@ export interface ContendOptions extends AssignOptions {
   readonly observe?: (dump: () => BatchDump) => void;
   /** Intents that keep what they were served in turn, because a price was paid for it; default none. */
   readonly pinned?: ReadonlySet<string>;
+  /** Running work among them that may move, by name: it is served where it runs; default none. */
+  readonly movers?: ReadonlyMap<string, Mover>;
 }
 
 export interface Contended {
@@ -39,6 +42,11 @@ export interface Contended {
   /** Running work that makes way. */
   readonly evicted: readonly Running[];
   readonly report: BatchReport;
+  /**
+   * The report once everybody has a final place: what came of the batch's own placements. A place that running work made
+   * way for is none of them, and the bound does not know it.
+   */
+  reportFor(final: readonly Served[]): BatchReport;
   /** What tenants are entitled to and get, where several compete. */
   readonly shares: readonly TenantShare[];
 }
@@ -64,8 +72,19 @@ const uncontended = (items: number): BatchReport => ({
   pricesFrom: "lagrangian",
   stoppedBy: "completed",
   evicted: [],
+  moved: [],
   answers: [],
 });
+
+const noMovers: ReadonlyMap<string, Mover> = new Map();
+
+/** What an intent takes alone; running work stays unless a move would bring more than it costs. */
+function aloneOf(alone: Served, here: Served, mover: Mover | undefined): Served {
+  if (mover === undefined) return alone;
+  const [now, then] = [here.result.shares[0], alone.result.shares[0]];
+  if (now === undefined || then === undefined || alone.result.shares.length > 1) return here;
+  return regretOf(here.result.ranking, then.candidate, now.candidate) > mover.costMicro ? alone : here;
+}
 
 /**
  * Spread over failure domains and parts of devices are no rows of the instance: such intents keep what they were served
@@ -78,7 +97,7 @@ const isAssignable = ({ scope: { need }, verdict }: Served, pinned: ReadonlySet<
   (need.intent.constraints.spread?.minDomains ?? 1) <= 1;
 
 /** The candidates of an intent over empty offers, at most `most` unless it needs an exact order of all. */
-function contenderOf(alone: Served, most: number, asked: Asked): Contender {
+function contenderOf(alone: Served, most: number, asked: Asked, mover: Mover | undefined): Contender {
   const { scope } = alone;
   const { answer, ranked, ranking } = placeSingle(scope, most, asked);
   const candidates = ranked.slice(0, Math.max(most, 1));
@@ -88,6 +107,7 @@ function contenderOf(alone: Served, most: number, asked: Asked): Contender {
     candidates,
     alone: alone.result.shares,
     isComplete: candidates.length >= answer.feasible,
+    ...(mover === undefined ? {} : { stay: { row: mover.row, costMicro: mover.costMicro } }),
   };
 }
 
@@ -109,14 +129,28 @@ function freedFor(accounts: Accounts, { priority }: Intent, { running }: Terms):
 export async function contend(
   accounts: Accounts,
   servedInTurn: readonly Served[],
-  { k, terms = noTerms, pinned = new Set(), observe, previous, onTick, ...options }: ContendOptions,
+  {
+    k,
+    terms = noTerms,
+    pinned = new Set(),
+    movers = noMovers,
+    observe,
+    previous,
+    onTick,
+    ...options
+  }: ContendOptions,
 ): Promise<Contended> {
   const inTurn = withinLimits(terms.limits, servedInTurn);
   const scopes = inTurn.map(({ stated }) => scopeIn(freedFor(accounts, stated, terms), stated));
   const answers = askAll(scopes, k);
-  const alone = scopes.map((scope, index) => serve(scope, k, answers[index]!));
-  if (alone.every((one, index) => sameShares(one, inTurn[index]!)))
-    return { served: inTurn, evicted: [], report: uncontended(inTurn.length), shares: [] };
+  const alone = scopes.map((scope, index) => {
+    const one = serve(scope, k, answers[index]!);
+    return aloneOf(one, inTurn[index]!, movers.get(one.stated.name));
+  });
+  if (alone.every((one, index) => sameShares(one, inTurn[index]!))) {
+    const report = uncontended(inTurn.length);
+    return { served: inTurn, evicted: [], report, reportFor: () => report, shares: [] };
+  }
 
   const members = alone.flatMap((one, index) => (isAssignable(one, pinned) ? [index] : []));
   const most = Math.max(fewestCandidates, Math.floor(optionBudget / Math.max(1, members.length)));
@@ -124,7 +158,9 @@ export async function contend(
     members.map((index) => alone[index]!.scope),
     most,
   );
-  const contenders = members.map((index, place) => contenderOf(alone[index]!, most, asked[place]!));
+  const contenders = members.map((index, place) =>
+    contenderOf(alone[index]!, most, asked[place]!, movers.get(alone[index]!.stated.name)),
+  );
   const setting = { accounts, contenders, members, inTurn, k };
   const first = await attempt({ ...setting, terms, ...(previous && { previous }) }, options);
   const tenants = new Set(contenders.map(({ scope }) => scope.need.intent.tenant));
@@ -199,7 +235,8 @@ async function attempt(
   const batch = { ...compiled, instance: withoutFixed(compiled, fixed) };
   const start = startOf(compiled, members, inTurn);
   const warm = previous === undefined ? {} : { warm: carryOver(previous, batch.keys) };
-  const outcome = await assign(batch.instance, { ...options, start, ...warm });
+  const { baseline } = batch;
+  const outcome = await assign(batch.instance, { ...options, baseline, start, ...warm });
   const evicted = batch.running.filter((_, index) => outcome.units[stayOf(batch, index)] === 0);
   for (const one of evicted) release(fixed.usage, accounts.catalog, one);
   const served = serveAgain({ batch, members, inTurn, outcome, fixed, k, terms });
@@ -222,21 +259,42 @@ function betterOutcome(made: Attempt, inTurn: readonly Served[]): Outcome {
     : { made, served: inTurn, evicted: [] };
 }
 
+/** Running intents that are served elsewhere than they run. */
+function movedIn({ batch, members }: Attempt, served: readonly Served[]): string[] {
+  const moved = members.filter((index, item) => {
+    const { stay } = batch.contenders[item]!;
+    return (
+      stay !== undefined && served[index]!.result.shares.some(({ candidate }) => candidate.row !== stay.row)
+    );
+  });
+  return moved.map((index) => served[index]!.stated.name).sort();
+}
+
 /** An outcome with its report. Answers are in the order asked: first attempt, entitlements, second attempt. */
 function contended(
   { made, served, evicted }: Outcome,
   attempts: readonly Attempt[],
   fairness: Fairness | null,
 ): Contended {
-  const { gain } = tallyOf(made, served, new Set(evicted));
   const [first, ...later] = attempts.map(({ outcome }) => outcome.answers);
+  const answers = [...(first ?? []), ...(fairness?.answers ?? []), ...later.flat()];
+  const reportFor = (final: readonly Served[]): BatchReport => {
+    const { gain } = tallyOf(made, final, new Set(evicted));
+    return {
+      ...reportOf(made.batch, gain, made.outcome),
+      evicted: evicted.map(({ intent }) => intent).sort(),
+      moved: movedIn(made, final),
+      answers,
+    };
+  };
   return {
     served,
     evicted,
-    report: {
-      ...reportOf(made.batch, gain, made.outcome),
-      evicted: evicted.map(({ intent }) => intent).sort(),
-      answers: [...(first ?? []), ...(fairness?.answers ?? []), ...later.flat()],
+    report: reportFor(served),
+    reportFor: (final) => {
+      const byName = new Map(final.map((one) => [one.stated.name, one]));
+      // running work that stays is not decided about any more
+      return reportFor(served.map((one) => byName.get(one.stated.name) ?? one));
     },
     shares: fairness?.sharesOf(served) ?? [],
   };
@@ -327,8 +385,9 @@ function serveAgain(again: Again): Served[] {
     }
     leave(accounts, pinned);
     meter.enter(pinned, -1);
-    const better = betterOf(accounts, inTurn[index]!.stated, pinned, k);
-    const one = meter.fits(better) ? better : pinnedIn(pinned, accounts, k);
+    const isRunning = batch.contenders[item]!.stay !== undefined;
+    const better = isRunning ? null : betterOf(accounts, inTurn[index]!.stated, pinned, k);
+    const one = better !== null && meter.fits(better) ? better : pinnedIn(pinned, accounts, k);
     served[index] = one;
     enter(accounts, one);
     meter.enter(one, 1);
@@ -360,105 +419,5 @@ function pinnedIn(pinned: Served, accounts: Accounts, k: number): Served {
     stated: pinned.stated,
     result: { ...placeSingle(scope, k), shares: pinned.result.shares, shortfall: null },
     verdict: { outcome: "placed", reason: "PLACED", message: "placed as stated", relaxations: [] },
-  };
-}
-
-/** What a batch's members got: worth per tier, and the regret and moves of it all. */
-interface Tally {
-  readonly worth: number[];
-  readonly cost: number;
-  readonly gain: number;
-}
-
-function tallyOf(
-  { batch, members }: Pick<Again, "batch" | "members">,
-  served: readonly Served[],
-  evicted: ReadonlySet<Running>,
-): Tally {
-  const { instance } = batch;
-  const worth: number[] = Array.from(instance.tier, () => 0);
-  const free = instance.capacity.slice();
-  let cost = 0;
-  for (const [index, one] of batch.running.entries()) {
-    const item = batch.contenders.length + index;
-    if (!evicted.has(one)) worth[instance.tier[item]!]! += instance.worth[item]!;
-  }
-  for (const [item, index] of members.entries()) {
-    const { verdict, result } = served[index]!;
-    if (verdict.outcome !== "placed") continue;
-    worth[instance.tier[item]!]! += instance.worth[item]!;
-    const units = new Int32Array(instance.options);
-    const last = instance.optionStart[item + 1]!;
-    if (unitsOf(batch, item, result.shares, { units, free }))
-      for (let option = instance.optionStart[item]!; option < last; option++) {
-        cost += (instance.cost[option]! - instance.forgone[option]!) * units[option]!;
-        worth[instance.tier[item]!]! -= instance.forgone[option]! * units[option]!;
-      }
-    // beyond the list nothing is known but that it is no better than the last listed option
-    else if (last > instance.optionStart[item]!) cost += instance.cost[last - 1]! * instance.copies[item]!;
-  }
-  return { worth, cost, gain: worth.reduce((sum, tier) => sum + tier, 0) - cost };
-}
-
-/** Negative when `a` is better: tiers first, then cost. */
-function compareTallies(a: Tally, b: Tally): number {
-  for (const [tier, worth] of a.worth.entries()) if (worth !== b.worth[tier]) return b.worth[tier]! - worth;
-  return a.cost - b.cost;
-}
-
-/** Scarcity prices per offer and resource, positive ones only. */
-function pricesOf(batch: Batch, outcome: AssignOutcome): ScarcityPrice[] {
-  const prices: ScarcityPrice[] = [];
-  for (const [row, of] of batch.rowOf.entries()) {
-    const micro = Math.round(outcome.prices[row]!);
-    if (of !== null && micro > 0) prices.push({ ...of, micro });
-  }
-  return prices.sort((a, b) =>
-    a.offer === b.offer ? (a.resource < b.resource ? -1 : 1) : a.offer < b.offer ? -1 : 1,
-  );
-}
-
-/**
- * The bound over every feasible option, listed or not: an option beyond the list costs at least as much regret as
- * the last listed one and pays no price, at best.
- */
-function fullBound(batch: Batch, outcome: AssignOutcome): number {
-  if (batch.restRegret.every((regret) => regret === Number.POSITIVE_INFINITY)) return outcome.bound;
-  const { instance, restRegret } = batch;
-  const listed = boundAt(instance, outcome.prices);
-  let extra = 0;
-  for (let item = 0; item < instance.items; item++) {
-    if (restRegret[item] === Number.POSITIVE_INFINITY) continue;
-    const rest = Math.max(0, instance.worth[item]! - instance.copies[item]! * restRegret[item]!);
-    extra += Math.max(0, rest - reducedGain(instance, item, outcome.prices));
-  }
-  return Math.max(outcome.gain, listed + extra);
-}
-
-/** What an item gains at these prices from its listed options, at least 0. */
-function reducedGain(instance: Batch["instance"], item: number, prices: Float64Array): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let option = instance.optionStart[item]!; option < instance.optionStart[item + 1]!; option++) {
-    let charge = instance.cost[option]!;
-    for (let use = instance.useStart[option]!; use < instance.useStart[option + 1]!; use++)
-      charge += prices[instance.useRow[use]!]! * instance.useAmount[use]!;
-    least = Math.min(least, charge / instance.covers[option]!);
-  }
-  return Math.max(0, instance.worth[item]! - instance.copies[item]! * least);
-}
-
-function reportOf(batch: Batch, gain: number, outcome: AssignOutcome): Omit<BatchReport, "evicted"> {
-  const bound = Math.max(gain, fullBound(batch, outcome));
-  return {
-    items: batch.instance.items,
-    options: batch.instance.options,
-    gain,
-    bound,
-    gap: bound <= gain ? 0 : (bound - gain) / Math.max(1, Math.abs(gain)),
-    solver: outcome.solver,
-    prices: pricesOf(batch, outcome),
-    pricesFrom: outcome.pricesFrom,
-    stoppedBy: outcome.stoppedBy,
-    answers: outcome.answers,
   };
 }

@@ -5,6 +5,14 @@ import type { Warning } from "./intent.ts";
 import type { Micro } from "./money.ts";
 import type { Resource } from "./quota.ts";
 
+/** When running work may move to another offer: never for less than this. */
+export interface MoveRules {
+  /** What a move costs once, restart and lost work, has to come back within this many hours. */
+  readonly horizonHours: number;
+  /** Hysteresis: a move has to bring more than this share of what the work costs now, or flickering prices move it. */
+  readonly leastShare: number;
+}
+
 /** Everything that steers a plan besides its inputs; part of the replay record. */
 export interface PlanOptions {
   /** Seed of every random choice, default 1. */
@@ -18,6 +26,8 @@ export interface PlanOptions {
   readonly planB?: boolean;
   /** False serves intents one after the other only, without the batch: where speed counts most. Default true. */
   readonly together?: boolean;
+  /** Running work may move where that pays, or makes room for others that are worth more; absent: nothing moves. */
+  readonly moves?: MoveRules;
   /** Runners-up to report, default 3. */
   readonly runnersUp?: number;
   /** False skips explanations (rejections stay), for hot paths. Default true. */
@@ -67,6 +77,8 @@ export interface BatchReport {
   readonly stoppedBy: "completed" | "work" | "time";
   /** Running intents that make way for intents of higher priority. */
   readonly evicted: readonly string[];
+  /** Running intents that move elsewhere; all others stay where they are. */
+  readonly moved: readonly string[];
   /** In the order asked; hand them to `replaySolver` to get the same plan again. */
   readonly answers: readonly RecordedAnswer[];
 }
