@@ -4,7 +4,7 @@ import { generateSnapshot } from "../adapters/catalog/generate.ts";
 import { readIntent } from "../adapters/json/intent.ts";
 import { readSnapshot } from "../adapters/json/snapshot.ts";
 import { prepare } from "../engine/compile/catalog.ts";
-import { encode } from "../engine/compile/encode.ts";
+import { encode, withScore } from "../engine/compile/encode.ts";
 import { needOf } from "../engine/compile/need.ts";
 import { twinTable } from "../engine/kernel/twin.ts";
 import { plan } from "../engine/plan.ts";
@@ -57,12 +57,11 @@ export async function bench(args: readonly string[]): Promise<void> {
 
   const kernel = prepare(snapshot);
   const twin = prepare(snapshot, twinTable);
-  const query = (catalog: typeof kernel) =>
-    encode(
-      { catalog, need: needOf(catalog, intent), usage: new Map(), asIfFree: false },
-      goalOf(intent).weights,
-      16,
-    ).query;
+  const query = (catalog: typeof kernel) => {
+    const scope = { catalog, need: needOf(catalog, intent), usage: new Map(), asIfFree: false };
+    const plain = encode(scope, 16);
+    return (withScore(scope, goalOf(intent).weights, plain) ?? plain).query;
+  };
   const [kernelQuery, twinQuery] = [query(kernel), query(twin)];
   const [a, b] = [kernel.table.select(kernelQuery), twin.table.select(twinQuery)];
   if (JSON.stringify(a) !== JSON.stringify(b)) throw new Error("kernel and twin disagree");

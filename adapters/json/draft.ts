@@ -241,10 +241,10 @@ export function completeOffer(draft: OfferDraft, path: string, notes: Notes): Fl
   const region = draft.region === undefined ? null : findRegion(draft.region);
   return {
     id: draft.id,
-    provider: (draft.provider ?? "").toLowerCase(),
+    provider: sharedName((draft.provider ?? "").toLowerCase()),
     areas: region?.areas ?? (draft.country === undefined ? [] : areasOf(draft.country)),
     gpu: shared(completeGpu(draft, name, path, notes)),
-    capacity,
+    capacity: shared(capacity, capacities),
     price,
     divisible: draft.divisible ?? draft.basis === "gpu",
     energy: shared({
@@ -258,7 +258,7 @@ export function completeOffer(draft: OfferDraft, path: string, notes: Notes): Fl
     scores: shared(draft.scores),
     ...stated({
       region: region?.name ?? draft.region,
-      zone: draft.zone,
+      zone: draft.zone === undefined ? undefined : sharedName(draft.zone),
       country: draft.country ?? region?.country,
       coordinates: draft.coordinates ?? region?.coordinates,
       origin: draft.origin,
@@ -266,20 +266,31 @@ export function completeOffer(draft: OfferDraft, path: string, notes: Notes): Fl
   };
 }
 
-/** Blocks seen so far by their text; beyond this many, new ones are no longer remembered. */
+/** Blocks and names seen so far by their text; beyond this many, new ones are no longer remembered. */
 const blocks = new Map<string, object>();
+/** What is free differs more from offer to offer, and must not crowd out the rest. */
+const capacities = new Map<string, object>();
+const names = new Map<string, string>();
 const MOST_BLOCKS = 65_536;
 
 /**
  * The one object that stands for all equal blocks of traits. Offers repeat each other: a large federation has a hundred
  * thousand offers and a few thousand kinds of hardware, and whoever reads them all later finds few objects, in cache.
  */
-function shared<T extends object>(block: T): T {
+function shared<T extends object>(block: T, seen: Map<string, object> = blocks): T {
   const text = JSON.stringify(block);
-  const known = blocks.get(text);
+  const known = seen.get(text);
   if (known !== undefined) return known as T;
-  if (blocks.size < MOST_BLOCKS) blocks.set(text, Object.freeze(block));
+  if (seen.size < MOST_BLOCKS) seen.set(text, Object.freeze(block));
   return block;
+}
+
+/** The same for names: equal ones are found by their address from then on. */
+function sharedName(text: string): string {
+  const known = names.get(text);
+  if (known !== undefined) return known;
+  if (names.size < MOST_BLOCKS) names.set(text, text);
+  return text;
 }
 
 /** What an offer's GPU model is called: the catalog's name, or the text itself, lower case, with its vendor. */

@@ -60,17 +60,17 @@ function periodsOf(need: Need): OpenPeriod[] {
 }
 
 /** Options that pass every constraint but those of time, with the starts that window and deadline allow. */
-function startsOf({ catalog, calendar, intent, period, need }: Search): Start[] {
+function startsOf({ catalog, calendar, period, need }: Search): Start[] {
   const scope: Scope = { catalog, need, usage: new Map(), asIfFree: true };
-  const { query } = encode(scope, goalOf(intent).weights, 1);
+  const { query } = encode(scope, 1);
   const { base, own } = calendar;
-  const free = catalog.columns.values("gpusFree");
+  const free = catalog.columns.at("gpusFree");
   const { flavor, spot } = catalog.options;
   const starts: Start[] = [];
   for (const row of catalog.table.feasible(query)) {
     const offer = flavor[row]!;
     // where nothing changes, what does not fit now never does
-    if (!base.eventful.has(offer) && !own.has(offer) && free[row]! < need.gpus) continue;
+    if (!base.eventful.has(offer) && !own.has(offer) && free(row) < need.gpus) continue;
     const coolUntil = spot[row] === 1 ? (catalog.spotRates.coolUntilMs.get(offer) ?? 0) : 0;
     const lastStart = endByMs(need) - (reachableMs({ catalog, need }, row) - need.atMs);
     const until = Math.min(period.endMs - 1, lastStart);

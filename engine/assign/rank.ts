@@ -65,6 +65,7 @@ export function rangeOf(catalog: Catalog, need: Need, rows: Iterable<number>): R
 
 /** Factor of an option that is not among the preferred models or providers. */
 function preferenceFactor(catalog: Catalog, need: Need, row: number): number {
+  if (!hasPreferences(need)) return 1;
   const { constraints, workload } = need.intent;
   const flavor = flavorOf(catalog, row);
   const { preferredModels } = workload.resources.gpu;
@@ -82,6 +83,20 @@ export function hasPreferences({ intent }: Need): boolean {
     intent.constraints.preferredProviders.length > 0 ||
     intent.workload.resources.gpu.preferredModels.length > 0
   );
+}
+
+/** What `comparator` orders rows by first; NaN where a weighted criterion is unknown. */
+export function keysOf({ catalog, need }: Scope, ranking: Ranking, rows: Uint32Array): Float64Array {
+  const { weights } = ranking;
+  const sole = soleCriterion(weights, need);
+  const keys = new Float64Array(rows.length);
+  for (let index = 0; index < keys.length; index++) {
+    const row = rows[index]!;
+    const values = rawCriteria(catalog, need, row);
+    keys[index] =
+      sole === null ? exactScore(weights, values) + ln(preferenceFactor(catalog, need, row)) : values[sole];
+  }
+  return keys;
 }
 
 /** Evaluates a feasible row exactly. `worst` supplies the values of unknown criteria. */

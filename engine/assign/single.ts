@@ -1,10 +1,12 @@
 import { partsIn } from "../compile/constraints/parts.ts";
 import { replicasWithinCarbon } from "../compile/constraints/policy.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
-import { type Encoded, encode } from "../compile/encode.ts";
+import { type Encoded, encode, withScore } from "../compile/encode.ts";
 import { roundsOf } from "../compile/horizon.ts";
-import { endByMs, taskSeconds } from "../compile/need.ts";
+import { endByMs, type Need, taskSeconds } from "../compile/need.ts";
+import { hasScoreColumns } from "../compile/score-columns.ts";
 import type { Answer } from "../kernel/query.ts";
+import type { Weights } from "../model/intent.ts";
 import { goalOf } from "../score/objective.ts";
 import { byPacking } from "./packing.ts";
 import {
@@ -12,6 +14,7 @@ import {
   candidateOf,
   comparator,
   hasPreferences,
+  keysOf,
   objectiveOrder,
   type Range,
   type Ranking,
@@ -33,7 +36,8 @@ export interface SingleResult {
   readonly shortfall: Shortfall | null;
 }
 
-const noRange: Range["worst"] = { cost: NaN, slowness: NaN, latency: NaN, energy: NaN };
+/** Nothing is known of what all feasible rows have. */
+const noRange: Pick<Range, "worst"> = { worst: { cost: NaN, slowness: NaN, latency: NaN, energy: NaN } };
 
 /** Tasks that run at once in one offer: all that fit until the last wave ends, fewer where the cap binds. */
 function waveSize(scope: Scope, { row }: Candidate): number {
@@ -63,16 +67,39 @@ function waves(scope: Scope, ranked: readonly Candidate[]): Share[] {
   return [];
 }
 
-/** Feasible options, exactly evaluated and ordered; only those near the top unless everything is needed. */
-function rankAnswer(scope: Scope, ranking: Ranking, encoded: Encoded, answer: Answer): readonly Candidate[] {
+/** True when the best options are not told by their own scores alone, so that all are ranked. */
+const ranksAll = (need: Need): boolean =>
+  (need.replicas > 1 && need.perOffer === 1) || hasPreferences(need) || need.part !== undefined;
+
+/** Feasible options, exactly evaluated and ordered; only the k best unless everything is needed. */
+function rankAnswer(
+  scope: Scope,
+  ranking: Ranking,
+  { query, isScored }: Encoded,
+  answer: Answer,
+): readonly Candidate[] {
   const { catalog, need } = scope;
-  const spread = need.replicas > 1 && need.perOffer === 1;
-  const all = encoded.rescoreAll || spread || hasPreferences(need) || need.part !== undefined;
-  const rows = all ? catalog.table.feasible(encoded.query) : answer.rows;
-  const worst = encoded.rescoreAll ? rangeOf(catalog, need, rows).worst : noRange;
+  const all = ranksAll(need);
+  let rows = isScored && all ? catalog.table.feasible(query) : answer.rows;
+  let { worst } = noRange;
+  let isCut = !all;
+  if (!isScored) {
+    const keys = keysOf(scope, ranking, rows);
+    // an unknown criterion counts as the worst of all feasible ones, so its rank is known when all are looked at
+    if (keys.some(Number.isNaN)) [worst, isCut] = [rangeOf(catalog, need, rows).worst, false];
+    else if (isCut) rows = withLeast(rows, keys, query.k);
+  }
   const compare = comparator(scope, ranking);
   const ranked = Array.from(rows, (row) => candidateOf(scope, ranking, row, worst)).sort(compare);
+  if (isCut) return ranked.slice(0, query.k);
   return need.part === undefined ? ranked : byPacking(scope, ranked, objectiveOrder(scope, ranking));
+}
+
+/** The rows with the k smallest keys, and those that equal the largest of them. */
+function withLeast(rows: Uint32Array, keys: Float64Array, k: number): Uint32Array {
+  if (rows.length <= k) return rows;
+  const kth = keys.slice().sort()[k - 1]!;
+  return rows.filter((_, index) => keys[index]! <= kth);
 }
 
 /** A query with its answer. */
@@ -81,16 +108,35 @@ export interface Asked {
   readonly answer: Answer;
 }
 
+const weightsOf = ({ need }: Scope): Weights => goalOf(need.intent).weights;
+
 /** Asks the table for many intents over one catalogue in one pass. */
 export function askAll(scopes: readonly Scope[], k: number): Asked[] {
-  const encoded = scopes.map((scope) => encode(scope, goalOf(scope.need.intent).weights, k));
+  const encoded = scopes.map((scope) => {
+    const plain = encode(scope, k);
+    return withScore(scope, weightsOf(scope), plain) ?? plain;
+  });
   const answers = scopes[0]?.catalog.table.selectAll(encoded.map(({ query }) => query)) ?? [];
   return encoded.map((one, index) => ({ encoded: one, answer: answers[index]! }));
 }
 
+/**
+ * Asks the table for one intent. Without score columns the feasible rows are scored one by one, which gives the same;
+ * the columns are made once that has cost as much.
+ */
 function ask(scope: Scope, k: number): Asked {
-  const encoded = encode(scope, goalOf(scope.need.intent).weights, k);
-  return { encoded, answer: scope.catalog.table.select(encoded.query) };
+  const { catalog, need } = scope;
+  const { table, scoredAlone, options } = catalog;
+  const weights = weightsOf(scope);
+  const plain = encode(scope, k);
+  const ask = (encoded: Encoded): Asked => ({ encoded, answer: table.select(encoded.query) });
+  if (ranksAll(need)) return ask(plain);
+  if (hasScoreColumns(catalog, need, weights)) return ask(withScore(scope, weights, plain) ?? plain);
+  const asked = ask(plain);
+  scoredAlone.rows += asked.answer.feasible;
+  if (scoredAlone.rows <= options.count) return asked;
+  const scored = withScore(scope, weights, plain);
+  return scored === null ? asked : ask(scored);
 }
 
 /**

@@ -5,6 +5,7 @@ import { createTable } from "../kernel/table.ts";
 import { EngineError } from "../model/errors.ts";
 import type { Flavor, WorkloadKind } from "../model/flavor.ts";
 import { offerIndexOf, type Snapshot } from "../model/snapshot.ts";
+import type { NumberTrait } from "./asked.ts";
 import { Columns } from "./columns.ts";
 import { type Downtime, downtimeOf } from "./downtime.ts";
 import { type Options, readRows } from "./rows.ts";
@@ -27,10 +28,12 @@ export interface Catalog {
   readonly scoreColumns: Map<string, ScoreEntry>;
   /** Score columns of the table that nothing uses any more. */
   readonly spareColumns: number[];
+  /** Rows that were scored one by one for want of score columns. */
+  readonly scoredAlone: { rows: number };
   /** Speeds of rows by kind of work, see `speeds.ts`. */
   readonly speeds: Map<WorkloadKind, (row: number) => number>;
-  /** Numeric columns by key, added when first needed. */
-  readonly extraNumeric: Map<string, { readonly column: number; readonly score: ScoreEntry }>;
+  /** Latencies by origin, as traits to be bounded. */
+  readonly extraNumeric: Map<string, NumberTrait>;
   /** Numeric columns of the table that nothing uses any more. */
   readonly spareNumeric: number[];
   /** The catalogue that the table belongs to now, see `changes.ts`; null while there has been but this one. */
@@ -134,6 +137,7 @@ export function prepare(
     spotRates,
     scoreColumns: new Map(),
     spareColumns: [],
+    scoredAlone: { rows: 0 },
     spareNumeric: [],
     lease: { holder: null },
     speeds: new Map(),

@@ -6,7 +6,7 @@ import type { Snapshot } from "../model/snapshot.ts";
 import { type Catalog, inOrder, keepRowsByOffer, offerIndexOf, prepare, rowsByOffer } from "./catalog.ts";
 import { downtimeOf } from "./downtime.ts";
 import { lengthened } from "./lengthened.ts";
-import { type Options, type Sale, salesOf, setOption, setRow } from "./rows.ts";
+import { type Options, type Sale, salesOf, setOption } from "./rows.ts";
 import { storedScore } from "./score-columns.ts";
 import { type SpotRates, spotRatesOf } from "./spot-history.ts";
 import { capacityTraits } from "./traits.ts";
@@ -151,8 +151,7 @@ function writeDerived({ table, scoreColumns, extraNumeric }: Catalog, writes: re
       }
     // the row that lacks a value may be among the written ones
     else entry.isComplete = null;
-  for (const { column, score } of extraNumeric.values())
-    for (const { row } of writes) table.setNumeric(column, row, score.at(row));
+  for (const trait of extraNumeric.values()) trait.rewrite(writes.map(({ row }) => row));
 }
 
 /** The catalogue of the step's later snapshot, over the rows of the earlier one. */
@@ -167,20 +166,20 @@ function take(catalog: Catalog, step: Step): Catalog {
   const before = catalog.options.count;
   const writes = moveRows(catalog, step, changed);
   const options = table.rows === before ? catalog.options : longerOptions(catalog.options, table.rows);
-  columns.lengthen(options);
+  columns.rows.options = options;
   const free: number[] = [];
   const all: number[] = [];
   for (const { row, sale } of writes) {
     const old = row < before ? columns.rows.flavor[row] : undefined;
     const rate = options.interruptionRate[row];
-    setRow(columns.rows, row, sale.flavor);
+    columns.rows.set(row, sale.flavor);
     setOption(options, row, sale, snapshot, spotRates);
     const isFree =
       old !== undefined && rate === options.interruptionRate[row] && isSameButFree(old, sale.flavor);
     (isFree ? free : all).push(row);
   }
   columns.rewrite(free, capacityTraits);
-  columns.rewrite(all);
+  if (all.length > 0 || options !== catalog.options) columns.rewrite(all);
   const isOnlyFree = all.length === 0 && step.indexOf === null;
   if (!isOnlyFree) writeDerived(catalog, writes);
   const to: Catalog = {

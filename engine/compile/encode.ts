@@ -24,32 +24,37 @@ const specs: readonly ConstraintSpec[] = [
 export interface Encoded {
   readonly query: Query;
   readonly specs: readonly ConstraintSpec[];
-  /** The f32 score may misjudge rows: rescore every feasible row exactly. */
-  readonly rescoreAll: boolean;
+  /** The query has the terms of a score; else all feasible rows score the same, and its answer has them all. */
+  readonly isScored: boolean;
 }
 
 /** f32 rounding of a score of a few terms of at most ~25 each stays far below this. */
 const MARGIN = 1e-3;
 
-/** Encodes the stated constraints of a need and its score. */
-export function encode(scope: Scope, weights: Weights, k: number): Encoded {
+/** Encodes the stated constraints of a need, without its score. */
+export function encode(scope: Scope, k: number): Encoded {
   const stated: { spec: ConstraintSpec; constraint: Constraint }[] = [];
   for (const spec of specs) {
     const predicates: readonly Predicate[] | null = spec.predicates(scope);
     if (predicates !== null) stated.push({ spec, constraint: { name: spec.name, predicates } });
   }
-  const { terms, rescoreAll } = scoreTerms(scope.catalog, scope.need, weights);
   return {
     query: {
       constraints: stated.map(({ constraint }) => constraint),
       ...(scope.need.spotAllowed ? {} : { skip: scope.catalog.columns.flag("extraSpot") }),
-      terms,
+      terms: [],
       k,
       margin: MARGIN,
     },
     specs: stated.map(({ spec }) => spec),
-    rescoreAll,
+    isScored: false,
   };
+}
+
+/** The same query with its score; null where some row does not tell a weighted criterion, which no column can hold. */
+export function withScore({ catalog, need }: Scope, weights: Weights, encoded: Encoded): Encoded | null {
+  const terms = scoreTerms(catalog, need, weights);
+  return terms === null ? null : { ...encoded, query: { ...encoded.query, terms }, isScored: true };
 }
 
 /**

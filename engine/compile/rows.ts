@@ -29,31 +29,105 @@ export interface Options {
   readonly interruptionRate: Float64Array;
 }
 
-/**
- * The offer of each row, and the blocks of it that most columns are read from, side by side: an offer is a handful of
- * objects scattered in memory, and each is looked for once.
- */
-export interface Rows {
-  readonly flavor: Flavor[];
-  readonly gpu: GpuTraits[];
-  readonly capacity: Capacity[];
-  readonly energy: EnergyTraits[];
-  readonly network: NetworkTraits[];
-  readonly scores: Flavor["scores"][];
-  readonly site: (Coordinates | undefined)[];
-  /** Follows the catalogue as rows are added. */
-  options: Options;
+/** Parts of an offer that readers share between equal ones. */
+export type BlockName =
+  | "gpu"
+  | "capacity"
+  | "energy"
+  | "network"
+  | "performance"
+  | "security"
+  | "compliance"
+  | "coordinates";
+
+/** The distinct blocks of rows, by identity. */
+export interface Kinds<B extends BlockName> {
+  readonly all: readonly Flavor[B][];
+  /** A row that has the block. */
+  readonly sample: ArrayLike<number>;
+  /** Index of a row's block. */
+  readonly of: Int32Array;
 }
 
-/** Puts an offer in a row. */
-export function setRow(rows: Rows, row: number, flavor: Flavor): void {
-  rows.flavor[row] = flavor;
-  rows.gpu[row] = flavor.gpu;
-  rows.capacity[row] = flavor.capacity;
-  rows.energy[row] = flavor.energy;
-  rows.network[row] = flavor.network;
-  rows.scores[row] = flavor.scores;
-  rows.site[row] = flavor.coordinates;
+/** Rows looked at to see whether blocks are shared. */
+const PROBED = 1024;
+
+/**
+ * The offer of each row, and blocks of it side by side: an offer is a handful of objects scattered in memory, and each
+ * is looked for once. What depends on one block is decided once per distinct block.
+ */
+export class Rows {
+  /** Follows the catalogue as rows are added. */
+  options: Options;
+  readonly flavor: Flavor[];
+  readonly #blocks: Map<BlockName, unknown[]>;
+  readonly #kinds: Map<BlockName, Kinds<BlockName>> = new Map();
+
+  constructor(options: Options, flavor: Flavor[], blocks: readonly (readonly [BlockName, unknown[]])[]) {
+    this.options = options;
+    this.flavor = flavor;
+    this.#blocks = new Map(blocks);
+  }
+
+  /** A block of every row. */
+  block<B extends BlockName>(name: B): readonly Flavor[B][] {
+    let known = this.#blocks.get(name) as Flavor[B][] | undefined;
+    if (known === undefined) {
+      known = this.flavor.map((flavor) => flavor[name]);
+      this.#blocks.set(name, known);
+    }
+    return known;
+  }
+
+  /** The distinct blocks of rows as they are now. */
+  kinds<B extends BlockName>(name: B): Kinds<B> {
+    let known = this.#kinds.get(name) as Kinds<B> | undefined;
+    if (known === undefined) {
+      const blocks = this.block(name);
+      known = areShared(blocks) ? numbered(blocks) : each(blocks);
+      this.#kinds.set(name, known as Kinds<BlockName>);
+    }
+    return known;
+  }
+
+  /** Puts an offer in a row. */
+  set(row: number, flavor: Flavor): void {
+    this.flavor[row] = flavor;
+    for (const [name, block] of this.#blocks) block[row] = flavor[name];
+    this.#kinds.clear();
+  }
+}
+
+/** True where the first rows have few distinct blocks. */
+function areShared(blocks: readonly unknown[]): boolean {
+  const probed = blocks.slice(0, PROBED);
+  return new Set(probed).size < probed.length / 2;
+}
+
+/** Every row's block by itself. */
+function each<B extends BlockName>(blocks: readonly Flavor[B][]): Kinds<B> {
+  const of = new Int32Array(blocks.length);
+  for (let row = 0; row < of.length; row++) of[row] = row;
+  return { all: blocks, sample: of, of };
+}
+
+function numbered<B extends BlockName>(blocks: readonly Flavor[B][]): Kinds<B> {
+  const known = new Map<unknown, number>();
+  const all: Flavor[B][] = [];
+  const sample: number[] = [];
+  const of = new Int32Array(blocks.length);
+  for (let row = 0; row < of.length; row++) {
+    const block = blocks[row]!;
+    let kind = known.get(block);
+    if (kind === undefined) {
+      kind = all.length;
+      known.set(block, kind);
+      all.push(block);
+      sample.push(row);
+    }
+    of[row] = kind;
+  }
+  return { all, sample, of };
 }
 
 /** One price of an offer. */
@@ -107,31 +181,26 @@ export function readRows(snapshot: Snapshot, spotRates: SpotRates): Rows {
     interruptionRate: new Float64Array(most),
   };
   const list = <T>(): T[] => new Array<T>(most);
-  const rows: Rows = {
-    flavor: list(),
-    gpu: list(),
-    capacity: list(),
-    energy: list(),
-    network: list(),
-    scores: list(),
-    site: list(),
-    options,
-  };
+  const flavors = list<Flavor>();
+  // what nearly every plan looks at, while the offer is at hand
+  const [gpu, capacity, network, coordinates] = [list(), list(), list(), list()];
   let count = 0;
   for (let index = 0; index < offers.length; index++) {
     const flavor = offers[index]!;
     const { onDemand, spot } = flavor.price;
-    if (onDemand !== undefined) {
-      setRow(rows, count, flavor);
-      setOption(options, count++, { flavor, index, money: onDemand, isSpot: false }, snapshot, spotRates);
-    }
-    if (spot !== undefined) {
-      setRow(rows, count, flavor);
-      setOption(options, count++, { flavor, index, money: spot, isSpot: true }, snapshot, spotRates);
+    for (let isSpot = 0; isSpot < 2; isSpot++) {
+      const money = isSpot === 0 ? onDemand : spot;
+      if (money === undefined) continue;
+      flavors[count] = flavor;
+      gpu[count] = flavor.gpu;
+      capacity[count] = flavor.capacity;
+      network[count] = flavor.network;
+      coordinates[count] = flavor.coordinates;
+      setOption(options, count++, { flavor, index, money, isSpot: isSpot === 1 }, snapshot, spotRates);
     }
   }
-  for (const list of Object.values(rows)) if (Array.isArray(list)) list.length = count;
-  rows.options = {
+  for (const some of [flavors, gpu, capacity, network, coordinates]) some.length = count;
+  const exact: Options = {
     count,
     flavor: options.flavor.subarray(0, count),
     spot: options.spot.subarray(0, count),
@@ -140,5 +209,10 @@ export function readRows(snapshot: Snapshot, spotRates: SpotRates): Rows {
     wholeMicro: options.wholeMicro.subarray(0, count),
     interruptionRate: options.interruptionRate.subarray(0, count),
   };
-  return rows;
+  return new Rows(exact, flavors, [
+    ["gpu", gpu],
+    ["capacity", capacity],
+    ["network", network],
+    ["coordinates", coordinates],
+  ]);
 }

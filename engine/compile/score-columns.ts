@@ -6,10 +6,10 @@ import { ln } from "../score/numeric.ts";
 import { floors, weightOf } from "../score/objective.ts";
 import { effectiveShare } from "../score/performance.ts";
 import { spotFactor } from "../score/spot.ts";
+import { type Numbers, NumberTrait } from "./asked.ts";
 import type { Catalog, ScoreEntry } from "./catalog.ts";
 import type { Need } from "./need.ts";
 import { speedsOf } from "./speeds.ts";
-import { numericTraits } from "./traits.ts";
 
 /** Score columns kept from plan to plan: enough for every kind of work and some origins and exposures. */
 const KEPT_COLUMNS = 48;
@@ -26,7 +26,7 @@ export function trimScoreColumns(catalog: Catalog): void {
   for (const [key, { column }] of catalog.extraNumeric) {
     if (catalog.extraNumeric.size <= KEPT_COLUMNS) return;
     catalog.extraNumeric.delete(key);
-    catalog.spareNumeric.push(column);
+    if (column >= 0) catalog.spareNumeric.push(column);
   }
 }
 
@@ -78,15 +78,14 @@ function remembering(log: (value: number) => number): (value: number) => number 
   };
 }
 
-const floored = (criterion: CriterionName) => (value: number) =>
-  ln(Math.max(value, floors[criterion]) / floors[criterion]);
+const floored = (criterion: CriterionName) => (value: number) => logOf(criterion, value);
 
 /** Slowness per row; the kind of work and whether several GPUs work together select the term. */
 export function slownessColumn(catalog: Catalog, { gpus, intent }: Need): ScoreEntry {
   const { kind } = intent.workload;
   return cached(catalog, `slowness:${kind}:${gpus > 1 ? "many" : "one"}`, () => {
     const speedAt = speedsOf(catalog, kind);
-    const { gpu } = catalog.columns.rows;
+    const gpu = catalog.columns.rows.block("gpu");
     const together = (row: number): number =>
       effectiveShare(gpu[row]!.multiGpuEfficiency ?? Number.NaN, gpus);
     return { at: (row) => 1 / (speedAt(row) * together(row)), log: remembering(ln) };
@@ -111,16 +110,49 @@ function estimates(origin: Coordinates): (site: Coordinates) => number {
 export function latencyColumn(catalog: Catalog, { origin, originKey }: Need): ScoreEntry {
   return cached(catalog, `latency:${originKey}`, () => {
     const { coordinates, measured } = origin;
-    const { network, site } = catalog.columns.rows;
+    const { rows } = catalog.columns;
+    const network = rows.block("network");
+    const sites = rows.block("coordinates");
     const estimate = coordinates === undefined ? () => Number.NaN : estimates(coordinates);
     const at = (row: number): number => {
       const stated = measured ? network[row]!.latencyMs : undefined;
       if (stated !== undefined) return stated;
-      const place = site[row];
+      const place = sites[row];
       return place === undefined ? Number.NaN : estimate(place);
     };
     return { at, log: remembering(floored("latency")) };
   });
+}
+
+/** The same for all rows: each place is estimated once. */
+function latencies({ columns: { rows } }: Catalog, { origin }: Need): Numbers {
+  const network = rows.kinds("network");
+  const sites = rows.kinds("coordinates");
+  const { coordinates, measured } = origin;
+  const estimate = coordinates === undefined ? () => Number.NaN : estimates(coordinates);
+  const stated = Float64Array.from(network.all, ({ latencyMs }) =>
+    measured ? (latencyMs ?? Number.NaN) : Number.NaN,
+  );
+  const estimated = Float64Array.from(sites.all, (site) =>
+    site === undefined ? Number.NaN : estimate(site),
+  );
+  const values = new Float64Array(rows.options.count);
+  for (let row = 0; row < values.length; row++) {
+    const own = stated[network.of[row]!]!;
+    values[row] = Number.isNaN(own) ? estimated[sites.of[row]!]! : own;
+  }
+  return { values };
+}
+
+/** The same as a trait that an intent can bound. */
+export function latencyTrait(catalog: Catalog, need: Need): NumberTrait {
+  const { key, at } = latencyColumn(catalog, need);
+  let known = catalog.extraNumeric.get(key);
+  if (known === undefined) {
+    known = new NumberTrait(catalog.table, key, at, () => latencies(catalog, need));
+    catalog.extraNumeric.set(key, known);
+  }
+  return known;
 }
 
 /** Grams of CO2 per unit of work per row. */
@@ -128,9 +160,8 @@ export function energyColumn(catalog: Catalog, need: Need): ScoreEntry {
   const { kind } = need.intent.workload;
   return cached(catalog, `energy:${kind}:${need.gpus > 1 ? "many" : "one"}`, () => {
     const slow = slownessColumn(catalog, need).at;
-    const { rows } = catalog.columns;
-    const grams = numericTraits.carbonGramsPerGpuHour;
-    return { at: (row) => (grams(rows, row) ?? Number.NaN) * slow(row), log: floored("energy") };
+    const grams = catalog.columns.at("carbonGramsPerGpuHour");
+    return { at: (row) => grams(row) * slow(row), log: floored("energy") };
   });
 }
 
@@ -196,41 +227,56 @@ function runtimeTerm(catalog: Catalog, { intent }: Need): ScoreEntry {
   });
 }
 
-/** The weighted columns whose f32 sum pre-selects rows, and whether that sum may misjudge a row. */
-export interface ScoreTerms {
-  readonly terms: readonly { readonly column: number; readonly weight: number }[];
-  /** Then there are no terms: every feasible row is scored exactly anyhow. */
-  readonly rescoreAll: boolean;
-}
+type Weighted = readonly [entry: ScoreEntry, weight: number];
 
-/** The score of a need as a sum of columns. Terms equal for all rows are left out. */
-export function scoreTerms(catalog: Catalog, need: Need, weights: Weights): ScoreTerms {
+/** Weighted criteria besides cost, those first that offers leave out most often. */
+function weightedCriteria(catalog: Catalog, need: Need, weights: Weights): Weighted[] {
   const { slowness, latency, energy } = criterionEntries(catalog, need);
-  // those that offers leave out most often come first
-  const criteria: (readonly [entry: ScoreEntry, weight: number])[] = [
+  const criteria: Weighted[] = [
     [latency, weights.latency],
     [energy, weights.energy],
     [slowness, weights.performance],
   ];
-  const weighted = criteria.filter(([, weight]) => weight > 0);
-  // A whole offer's price per replica depends on how many it hosts, which no column says: rescore exactly.
+  return criteria.filter(([, weight]) => weight > 0);
+}
+
+/** Terms of the weighted cost. */
+function costTerms(catalog: Catalog, need: Need, { cost }: Weights): Weighted[] {
+  if (cost === 0) return [];
+  const terms: Weighted[] = [[priceTerm(catalog), cost]];
+  if (need.gpus > 1) terms.push([perGpuTerm(catalog), cost * ln(need.gpus)]);
+  if (need.spotAllowed) terms.push([spotTerm(catalog, need), cost]);
+  if (need.runtime.source === "scaled") terms.push([runtimeTerm(catalog, need), cost]);
+  return terms;
+}
+
+/** The weighted columns whose sum pre-selects rows. */
+export type ScoreTerms = readonly { readonly column: number; readonly weight: number }[];
+
+/**
+ * The score of a need as a sum of columns, terms equal for all rows left out. Null where the sum may misjudge a row:
+ * some row does not tell a weighted criterion, or a price per replica depends on how many the offer hosts.
+ */
+export function scoreTerms(catalog: Catalog, need: Need, weights: Weights): ScoreTerms | null {
+  const criteria = weightedCriteria(catalog, need, weights);
   const isShared =
     need.replicas > 1 && weights.cost > 0 && catalog.options.wholeMicro.some((price) => price >= 0);
-  if (isShared || !weighted.every(([entry]) => isComplete(catalog, entry)))
-    return { terms: [], rescoreAll: true };
-  if (weights.cost > 0) {
-    weighted.push([priceTerm(catalog), weights.cost]);
-    if (need.gpus > 1) weighted.push([perGpuTerm(catalog), weights.cost * ln(need.gpus)]);
-    if (need.spotAllowed) weighted.push([spotTerm(catalog, need), weights.cost]);
-    if (need.runtime.source === "scaled") weighted.push([runtimeTerm(catalog, need), weights.cost]);
-  }
-  for (const [entry] of weighted) isComplete(catalog, entry);
-  return { terms: weighted.map(([{ column }, weight]) => ({ column, weight })), rescoreAll: false };
+  if (isShared || !criteria.every(([entry]) => isComplete(catalog, entry))) return null;
+  const terms = [...costTerms(catalog, need, weights), ...criteria];
+  for (const [entry] of terms) isComplete(catalog, entry);
+  return terms.map(([{ column }, weight]) => ({ column, weight }));
+}
+
+/** Whether the columns are there already that score a need. */
+export function hasScoreColumns(catalog: Catalog, need: Need, weights: Weights): boolean {
+  const terms = [...costTerms(catalog, need, weights), ...weightedCriteria(catalog, need, weights)];
+  return terms.every(([{ isComplete }]) => isComplete === true);
 }
 
 /** Logarithm of a known criterion value over its floor. */
 export function logOf(criterion: CriterionName, value: number): number {
-  return criterion === "slowness" ? ln(value) : floored(criterion)(value);
+  const floor = floors[criterion];
+  return criterion === "slowness" ? ln(value) : ln(Math.max(value, floor) / floor);
 }
 
 /** Weighted log sum of criteria values: the score that decides. */

@@ -19,7 +19,8 @@ export function speedsOf(catalog: Catalog, kind: WorkloadKind): (row: number) =>
   if (known !== undefined) return known;
   const models = new Map<string, Known>();
   const others = new Map<GpuTraits, number>();
-  const { gpu, scores } = catalog.columns.rows;
+  const { rows } = catalog.columns;
+  const gpu = rows.block("gpu");
   const speedOther = (traits: GpuTraits): number => {
     let speed = others.get(traits);
     if (speed === undefined) {
@@ -39,7 +40,7 @@ export function speedsOf(catalog: Catalog, kind: WorkloadKind): (row: number) =>
     const { model, speed } = models.get(traits.model) ?? find(traits.model);
     return model === null
       ? correctedSpeed(speedOther(traits), undefined, undefined)
-      : correctedSpeed(speed, scores[row]![kind], model.scores[kind]);
+      : correctedSpeed(speed, rows.flavor[row]!.scores[kind], model.scores[kind]);
   };
   catalog.speeds.set(kind, speedAt);
   return speedAt;

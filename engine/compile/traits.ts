@@ -1,15 +1,31 @@
-import { carbonGrams } from "../score/performance.ts";
-import type { Rows } from "./rows.ts";
+import type { Flavor } from "../model/flavor.ts";
+import type { BlockName } from "./rows.ts";
 
-/** Reads a trait of a row; undefined is not stated. */
-type Reader<T> = (rows: Rows, row: number) => T | undefined;
+/** A trait that is read from one block of an offer; undefined is not stated. */
+export interface Trait<T> {
+  readonly block: BlockName;
+  /** @param block of that name */
+  readonly read: (block: never) => T | undefined;
+}
+
+const reading =
+  <B extends BlockName>(block: B) =>
+  <T>(read: (block: Flavor[B]) => T | undefined): Trait<T> => ({ block, read });
+
+const gpu = reading("gpu");
+const capacity = reading("capacity");
+const energy = reading("energy");
+const network = reading("network");
+const performance = reading("performance");
+const security = reading("security");
+const compliance = reading("compliance");
 
 /** A is 1 ... F is 6: smaller is better. */
 export function ratingRank(rating: string): number {
   return "ABCDEF".indexOf(rating) + 1;
 }
 
-/** Traits that are numbers, per GPU or per offer; `unitMicro` and `wholeMicro` are the prices of `Options`. */
+/** Traits that are numbers, per GPU or per offer. */
 export type NumericName =
   | "gpuMemoryMib"
   | "cores"
@@ -22,17 +38,13 @@ export type NumericName =
   | "cpuMilliFree"
   | "memoryMibFree"
   | "podsFree"
-  | "carbonGramsPerGpuHour"
   | "pue"
   | "renewablePercent"
   | "efficiencyRating"
-  | "latencyMs"
   | "bandwidthGbps"
   | "jitterMs"
   | "uptimePercent"
-  | "coldStartSeconds"
-  | "unitMicro"
-  | "wholeMicro";
+  | "coldStartSeconds";
 
 /** What changes while an offer stands. */
 export const capacityTraits: readonly NumericName[] = [
@@ -42,38 +54,32 @@ export const capacityTraits: readonly NumericName[] = [
   "podsFree",
 ];
 
-/** Readers of the traits that are numbers. */
-export const numericTraits: Readonly<Record<NumericName, Reader<number>>> = {
-  gpuMemoryMib: ({ gpu }, row) => gpu[row]!.memoryMib,
-  cores: ({ gpu }, row) => gpu[row]!.cores,
-  clockMhz: ({ gpu }, row) => gpu[row]!.clockMhz,
-  computeCapability: ({ gpu }, row) => gpu[row]!.computeCapability,
-  fp32Tflops: ({ gpu }, row) => gpu[row]!.fp32Tflops,
-  multiGpuEfficiency: ({ gpu }, row) => gpu[row]!.multiGpuEfficiency,
-  gpusFree: ({ capacity }, row) => capacity[row]!.gpusFree,
-  gpusTotal: ({ capacity }, row) => capacity[row]!.gpus,
+/** Traits that are numbers. */
+export const numericTraits: Readonly<Record<NumericName, Trait<number>>> = {
+  gpuMemoryMib: gpu(({ memoryMib }) => memoryMib),
+  cores: gpu(({ cores }) => cores),
+  clockMhz: gpu(({ clockMhz }) => clockMhz),
+  computeCapability: gpu(({ computeCapability }) => computeCapability),
+  fp32Tflops: gpu(({ fp32Tflops }) => fp32Tflops),
+  multiGpuEfficiency: gpu(({ multiGpuEfficiency }) => multiGpuEfficiency),
+  gpusFree: capacity(({ gpusFree }) => gpusFree),
+  gpusTotal: capacity(({ gpus }) => gpus),
   // a total that nothing is known to be taken from is free
-  cpuMilliFree: ({ capacity }, row) => capacity[row]!.cpuMilliFree ?? capacity[row]!.cpuMilli,
-  memoryMibFree: ({ capacity }, row) => capacity[row]!.memoryMibFree ?? capacity[row]!.memoryMib,
-  podsFree: ({ capacity }, row) => capacity[row]!.podsFree ?? capacity[row]!.pods,
-  carbonGramsPerGpuHour: ({ gpu, energy }, row) =>
-    carbonGrams(gpu[row]!.powerWatts, energy[row]!.pue, energy[row]!.carbonIntensity),
-  pue: ({ energy }, row) => energy[row]!.pue,
-  renewablePercent: ({ energy }, row) => energy[row]!.renewablePercent,
-  efficiencyRating: ({ energy }, row) => {
-    const { efficiencyRating } = energy[row]!;
-    return efficiencyRating === undefined ? undefined : ratingRank(efficiencyRating);
-  },
-  latencyMs: ({ network }, row) => network[row]!.latencyMs,
-  bandwidthGbps: ({ network }, row) => network[row]!.bandwidthGbps,
-  jitterMs: ({ flavor }, row) => flavor[row]!.performance.jitterMs,
-  uptimePercent: ({ flavor }, row) => flavor[row]!.performance.uptimePercent,
-  coldStartSeconds: ({ flavor }, row) => flavor[row]!.performance.coldStartSeconds,
-  unitMicro: ({ options }, row) => options.unitMicro[row],
-  wholeMicro: ({ options }, row) => options.wholeMicro[row],
+  cpuMilliFree: capacity(({ cpuMilliFree, cpuMilli }) => cpuMilliFree ?? cpuMilli),
+  memoryMibFree: capacity(({ memoryMibFree, memoryMib }) => memoryMibFree ?? memoryMib),
+  podsFree: capacity(({ podsFree, pods }) => podsFree ?? pods),
+  pue: energy(({ pue }) => pue),
+  renewablePercent: energy(({ renewablePercent }) => renewablePercent),
+  efficiencyRating: energy(({ efficiencyRating }) =>
+    efficiencyRating === undefined ? undefined : ratingRank(efficiencyRating),
+  ),
+  bandwidthGbps: network(({ bandwidthGbps }) => bandwidthGbps),
+  jitterMs: performance(({ jitterMs }) => jitterMs),
+  uptimePercent: performance(({ uptimePercent }) => uptimePercent),
+  coldStartSeconds: performance(({ coldStartSeconds }) => coldStartSeconds),
 };
 
-/** Traits that are yes or no; `priced` says that an option has a price in the snapshot's currency. */
+/** Traits that are yes or no. */
 export type FlagName =
   | "dedicated"
   | "sharing"
@@ -88,56 +94,48 @@ export type FlagName =
   | "encryptionInTransit"
   | "auditLogging"
   | "gdpr"
-  | "hipaa"
-  | "spot"
-  | "extraSpot"
-  | "priced";
+  | "hipaa";
 
-/** Readers of the traits that are yes or no. */
-export const flagTraits: Readonly<Record<FlagName, Reader<boolean>>> = {
-  dedicated: ({ gpu }, row) => gpu[row]!.dedicated,
-  sharing: ({ gpu }, row) => gpu[row]!.sharing,
-  mig: ({ gpu }, row) => gpu[row]!.migCapable,
-  green: ({ energy }, row) => energy[row]!.greenCertified,
-  isolation: ({ flavor }, row) => flavor[row]!.security.networkIsolation,
-  vpn: ({ flavor }, row) => flavor[row]!.security.vpn,
-  bastion: ({ flavor }, row) => flavor[row]!.security.bastion,
-  intrusionDetection: ({ flavor }, row) => flavor[row]!.security.intrusionDetection,
-  vulnerabilityScanning: ({ flavor }, row) => flavor[row]!.security.vulnerabilityScanning,
-  encryptionAtRest: ({ flavor }, row) => flavor[row]!.compliance.encryptionAtRest,
-  encryptionInTransit: ({ flavor }, row) => flavor[row]!.compliance.encryptionInTransit,
-  auditLogging: ({ flavor }, row) => flavor[row]!.compliance.auditLogging,
-  gdpr: ({ flavor }, row) => flavor[row]!.compliance.gdpr,
-  hipaa: ({ flavor }, row) => flavor[row]!.compliance.hipaa,
-  spot: ({ options }, row) => options.spot[row] === 1,
-  extraSpot: ({ options }, row) => options.extraSpot[row] === 1,
-  priced: ({ options }, row) => options.unitMicro[row]! >= 0 || options.wholeMicro[row]! >= 0,
+/** Traits that are yes or no. */
+export const flagTraits: Readonly<Record<FlagName, Trait<boolean>>> = {
+  dedicated: gpu(({ dedicated }) => dedicated),
+  sharing: gpu(({ sharing }) => sharing),
+  mig: gpu(({ migCapable }) => migCapable),
+  green: energy(({ greenCertified }) => greenCertified),
+  isolation: security(({ networkIsolation }) => networkIsolation),
+  vpn: security(({ vpn }) => vpn),
+  bastion: security(({ bastion }) => bastion),
+  intrusionDetection: security(({ intrusionDetection }) => intrusionDetection),
+  vulnerabilityScanning: security(({ vulnerabilityScanning }) => vulnerabilityScanning),
+  encryptionAtRest: compliance(({ encryptionAtRest }) => encryptionAtRest),
+  encryptionInTransit: compliance(({ encryptionInTransit }) => encryptionInTransit),
+  auditLogging: compliance(({ auditLogging }) => auditLogging),
+  gdpr: compliance(({ gdpr }) => gdpr),
+  hipaa: compliance(({ hipaa }) => hipaa),
 };
 
-/** Traits with named values; `place` is region, zone, country and areas together. */
-export type DictionaryName =
+/** Traits with named values. */
+export type NameTrait =
   | "model"
   | "vendor"
   | "architecture"
   | "tier"
   | "interconnect"
   | "topology"
-  | "provider"
   | "certifications"
-  | "residency"
-  | "zone"
-  | "place";
+  | "residency";
 
 /** What tells the named values of a trait apart. */
-export const nameTraits: Readonly<Record<Exclude<DictionaryName, "place">, Reader<string>>> = {
-  model: ({ gpu }, row) => gpu[row]!.model,
-  vendor: ({ gpu }, row) => gpu[row]!.vendor,
-  architecture: ({ gpu }, row) => gpu[row]!.architecture,
-  tier: ({ gpu }, row) => gpu[row]!.tier,
-  interconnect: ({ gpu }, row) => gpu[row]!.interconnect,
-  topology: ({ gpu }, row) => gpu[row]!.topology,
-  provider: ({ flavor }, row) => flavor[row]!.provider,
-  certifications: ({ flavor }, row) => flavor[row]!.compliance.certifications?.join("\n"),
-  residency: ({ flavor }, row) => flavor[row]!.compliance.residency?.join("\n"),
-  zone: ({ flavor }, row) => flavor[row]!.zone,
+export const nameTraits: Readonly<Record<NameTrait, Trait<string>>> = {
+  model: gpu(({ model }) => model),
+  vendor: gpu(({ vendor }) => vendor),
+  architecture: gpu(({ architecture }) => architecture),
+  tier: gpu(({ tier }) => tier),
+  interconnect: gpu(({ interconnect }) => interconnect),
+  topology: gpu(({ topology }) => topology),
+  certifications: compliance(({ certifications }) => certifications?.join("\n")),
+  residency: compliance(({ residency }) => residency?.join("\n")),
 };
+
+/** Names of where an offer is and who sells it; `place` is region, zone, country and areas together. */
+export type SiteTrait = "provider" | "zone" | "place";

@@ -139,10 +139,10 @@ function countsOf(result: SingleResult): Pick<Decision, "rejections" | "unknown"
 /** Every feasible option, exactly evaluated; linear in them. */
 function feasibleOf(
   scope: Scope,
-  result: SingleResult,
+  { answer, encoded }: SingleResult,
 ): { readonly rows: Uint32Array; readonly range: Range } {
-  const rows =
-    result.answer.feasible === 0 ? new Uint32Array() : scope.catalog.table.feasible(result.encoded.query);
+  const isAll = answer.feasible === answer.rows.length;
+  const rows = isAll ? answer.rows : scope.catalog.table.feasible(encoded.query);
   return { rows, range: rangeOf(scope.catalog, scope.need, rows) };
 }
 

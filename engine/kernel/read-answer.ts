@@ -89,6 +89,7 @@ function answerOf(
   rows: Uint32Array,
   scores: Int32Array,
 ): Answer {
+  if (isAscending(scores)) return { considered, feasible, failed, unknown, sole, rows, scores };
   if (rows.length > FEW) {
     const order = Uint32Array.from(rows.keys()).sort((a, b) => scores[a]! - scores[b]! || a - b);
     const [byScore, sorted] = [rows.slice(), scores.slice()];
@@ -110,4 +111,10 @@ function answerOf(
     scores[at] = score;
   }
   return { considered, feasible, failed, unknown, sole, rows, scores };
+}
+
+/** As scores without terms are, which are all 0. */
+function isAscending(scores: Int32Array): boolean {
+  for (let index = 1; index < scores.length; index++) if (scores[index]! < scores[index - 1]!) return false;
+  return true;
 }

@@ -67,8 +67,7 @@ interface Case {
 
 const slotsOf = (seconds: number): number => Math.ceil(seconds / spotSlotSeconds);
 
-const feasible = (scope: Scope): Uint32Array =>
-  scope.catalog.table.feasible(encode(scope, { cost: 1, performance: 0, latency: 0, energy: 0 }, 1).query);
+const feasible = (scope: Scope): Uint32Array => scope.catalog.table.feasible(encode(scope, 1).query);
 
 /** Slots since an offer's spot capacity came up; 1 where nothing is known. */
 function upSlotsOf(

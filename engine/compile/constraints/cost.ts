@@ -25,9 +25,7 @@ function inCurrency(micro: Micro, currency: string, snapshot: Snapshot): Money {
 /** A price that cannot be compared: the offer's currency has no rate in the snapshot. */
 const priced: ConstraintSpec = {
   name: "offer.currency",
-  predicates: ({ catalog }) => [
-    { kind: "flag", column: catalog.columns.flag("priced"), value: 1, unknown: "fail" },
-  ],
+  predicates: ({ catalog }) => [catalog.columns.is("priced", 1)],
 };
 
 /** Billed price per hour of the replicas that run together, all at this offer's price. */
@@ -65,14 +63,9 @@ const hourly: ConstraintSpec = {
         },
       ];
     const perGpu = Math.floor(cap / (need.gpus * need.perOffer));
-    const unit = {
-      kind: "range",
-      column: columns.numeric("unitMicro"),
-      max: perGpu,
-      unknown: "pass",
-    } as const;
+    const unit = columns.within("unitMicro", { max: perGpu, unknown: "pass" });
     if (need.perOffer === 1) {
-      return [unit, { kind: "range", column: columns.numeric("wholeMicro"), max: cap, unknown: "pass" }];
+      return [unit, columns.within("wholeMicro", { max: cap, unknown: "pass" })];
     }
     const failed = bitmapOf(
       options.count,

@@ -2,7 +2,7 @@ import type { Change } from "../../model/decision.ts";
 import type { Flavor } from "../../model/flavor.ts";
 import type { Intent } from "../../model/intent.ts";
 import { flavorOf } from "../catalog.ts";
-import type { DictionaryName, FlagName, NumericName } from "../traits.ts";
+import type { DictionaryName, NumberName, YesNoName } from "../columns.ts";
 import { type ConstraintSpec, type Relaxation, type Scope, withField } from "./spec.ts";
 
 /** A value as the documented JSON form writes it. */
@@ -10,7 +10,7 @@ export type JsonValue = Change["from"];
 
 interface NumberForm {
   readonly name: string;
-  readonly column: NumericName;
+  readonly column: NumberName;
   readonly bound: "min" | "max";
   /** The stated bound in the column's unit, or undefined. */
   readonly stated: (intent: Intent) => number | undefined;
@@ -28,11 +28,10 @@ export function numberConstraint(form: NumberForm): ConstraintSpec {
     predicates: ({ catalog, need }) => {
       const value = stated(need.intent);
       if (value === undefined) return null;
-      return [{ kind: "range", column: catalog.columns.numeric(column), [bound]: value, unknown: "fail" }];
+      return [catalog.columns.within(column, { [bound]: value, unknown: "fail" })];
     },
     relax: ({ catalog, need }, rows) => {
-      const values = catalog.columns.values(column);
-      const known = rows.map((row) => values[row]!).filter((value) => !Number.isNaN(value));
+      const known = rows.map(catalog.columns.at(column)).filter((value) => !Number.isNaN(value));
       const from = stated(need.intent);
       const to =
         known.length === 0
@@ -52,7 +51,7 @@ export function numberConstraint(form: NumberForm): ConstraintSpec {
 
 interface FlagForm {
   readonly name: string;
-  readonly column: FlagName;
+  readonly column: YesNoName;
   readonly required: (intent: Intent) => boolean | undefined;
   readonly field: readonly string[];
   readonly path: string;
@@ -64,9 +63,7 @@ export function flagConstraint(form: FlagForm): ConstraintSpec {
   return {
     name,
     predicates: ({ catalog, need }) =>
-      required(need.intent) === true
-        ? [{ kind: "flag", column: catalog.columns.flag(column), value: 1, unknown: "fail" }]
-        : null,
+      required(need.intent) === true ? [catalog.columns.is(column, 1)] : null,
     relax: ({ need }) => ({
       intent: withField(need.intent, field, undefined),
       change: { path, from: true, to: false },
@@ -89,13 +86,7 @@ export function choiceConstraint(form: ChoiceForm): ConstraintSpec {
     name: form.name,
     predicates: ({ catalog, need }: Scope) => {
       const accepts = form.accepts(need.intent);
-      if (accepts === null) return null;
-      const { entries, column } = catalog.columns.dictionary(form.dictionary);
-      const allowed = new Uint32Array(Math.max(1, (entries.length + 31) >> 5));
-      entries.forEach((flavor, code) => {
-        if (accepts(flavor)) allowed[code >> 5]! |= 1 << (code & 31);
-      });
-      return [{ kind: "category", column, allowed, unknown: "fail" }];
+      return accepts === null ? null : [catalog.columns.accepted(form.dictionary, accepts)];
     },
     relax: ({ catalog, need }, rows) => {
       const best = rows[0];

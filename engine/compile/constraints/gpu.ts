@@ -90,16 +90,16 @@ function room(
   wanted: number,
   unknown: "fail" | "pass" = "fail",
 ): Predicate {
-  const free = catalog.columns.values(column);
+  const free = catalog.columns.at(column);
   const { count, flavor } = catalog.options;
   const failed = bitmapOf(count, (row) => {
     const used = usage.get(flavor[row]!);
     if (used !== undefined && used.gpus > 0 && !flavorOf(catalog, row).divisible) return true;
-    return Number.isNaN(free[row]!) ? unknown === "fail" : free[row]! - (used?.[field] ?? 0) < wanted;
+    return Number.isNaN(free(row)) ? unknown === "fail" : free(row) - (used?.[field] ?? 0) < wanted;
   });
   return unknown === "pass"
     ? { kind: "bitmap", failed }
-    : { kind: "bitmap", failed, unknown: bitmapOf(count, (row) => Number.isNaN(free[row]!)) };
+    : { kind: "bitmap", failed, unknown: bitmapOf(count, (row) => Number.isNaN(free(row))) };
 }
 
 /** Offers without room for the parts of GPUs that one offer must host. */
@@ -135,8 +135,10 @@ const count: ConstraintSpec = {
     const { catalog, need, usage, asIfFree } = scope;
     if (need.part !== undefined) return [partsPredicate(scope)];
     const wanted = need.gpus * need.perOffer;
-    const column = catalog.columns.numeric(asIfFree ? "gpusTotal" : "gpusFree");
-    const free = { kind: "range", column, min: wanted, unknown: "fail" } as const;
+    const free = catalog.columns.within(asIfFree ? "gpusTotal" : "gpusFree", {
+      min: wanted,
+      unknown: "fail",
+    });
     if (usage.size === 0 || asIfFree) return [free];
     if (frees(usage)) return [room({ catalog, usage }, "gpusFree", "gpus", wanted)];
     const failed = bitmapOfOffers(catalog, usage.keys(), (offer, row) => {
@@ -148,8 +150,8 @@ const count: ConstraintSpec = {
   },
   relax: ({ catalog, need }, rows) => {
     if (need.part !== undefined) return null;
-    const free = catalog.columns.values("gpusFree");
-    const most = rows.reduce((best, row) => Math.max(best, free[row]!), 0);
+    const free = catalog.columns.at("gpusFree");
+    const most = rows.reduce((best, row) => Math.max(best, free(row)), 0);
     const to = Math.floor(most / need.perOffer);
     if (to < 1) return null;
     return changed(need.intent, gpuField("count"), to, { path: gpuPath("count"), from: need.gpus, to });
@@ -159,10 +161,7 @@ const count: ConstraintSpec = {
 /** Spot offers only where the intent accepts interruptions, in either spelling (C-10). */
 const preemptible: ConstraintSpec = {
   name: "preemptible",
-  predicates: ({ catalog, need }) =>
-    need.spotAllowed
-      ? null
-      : [{ kind: "flag", column: catalog.columns.flag("spot"), value: 0, unknown: "fail" }],
+  predicates: ({ catalog, need }) => (need.spotAllowed ? null : [catalog.columns.is("spot", 0)]),
   relax: ({ need }) =>
     allowsSpot(need.intent)
       ? null
@@ -245,32 +244,27 @@ const hostConstraint = (
     const stated = need.intent.workload.resources[field];
     if (stated === undefined) return null;
     const wanted = stated * need.perOffer;
-    const free = {
-      kind: "range",
-      column: catalog.columns.numeric(column),
-      min: wanted,
-      unknown: "fail",
-    } as const;
     if (asIfFree) {
       const { options } = catalog;
+      const free = catalog.columns.at(column);
       const total = (row: number): number | undefined => flavorOf(catalog, row).capacity[field];
-      const lacks = (row: number): boolean =>
-        !((total(row) ?? catalog.columns.values(column)[row]!) >= wanted);
+      const lacks = (row: number): boolean => !((total(row) ?? free(row)) >= wanted);
       return [{ kind: "bitmap", failed: bitmapOf(options.count, lacks) }];
     }
-    if (usage.size === 0) return [free];
     if (frees(usage)) return [room({ catalog, usage }, column, field, wanted)];
-    const values = catalog.columns.values(column);
+    const free = catalog.columns.within(column, { min: wanted, unknown: "fail" });
+    if (usage.size === 0) return [free];
+    const values = catalog.columns.at(column);
     const failed = bitmapOfOffers(
       catalog,
       usage.keys(),
-      (offer, row) => values[row]! - usage.get(offer)![field] < wanted,
+      (offer, row) => values(row) - usage.get(offer)![field] < wanted,
     );
     return [free, { kind: "bitmap", failed }];
   },
   relax: ({ catalog, need }, rows) => {
-    const values = catalog.columns.values(column);
-    const known = rows.map((row) => values[row]!).filter((value) => !Number.isNaN(value));
+    const values = catalog.columns.at(column);
+    const known = rows.map(values).filter((value) => !Number.isNaN(value));
     const from = need.intent.workload.resources[field];
     const to = known.length === 0 ? undefined : Math.floor(Math.max(...known) / need.perOffer);
     return {
@@ -288,20 +282,19 @@ const hostConstraint = (
 const pods: ConstraintSpec = {
   name: "offer.pods",
   predicates: ({ catalog, need, usage, asIfFree }) => {
-    const column = catalog.columns.numeric("podsFree");
-    const free = { kind: "range", column, min: need.perOffer, unknown: "pass" } as const;
     if (asIfFree) {
       const lacks = (row: number): boolean =>
         (flavorOf(catalog, row).capacity.pods ?? Infinity) < need.perOffer;
       return [{ kind: "bitmap", failed: bitmapOf(catalog.options.count, lacks) }];
     }
-    if (usage.size === 0) return [free];
     if (frees(usage)) return [room({ catalog, usage }, "podsFree", "pods", need.perOffer, "pass")];
-    const values = catalog.columns.values("podsFree");
+    const free = catalog.columns.within("podsFree", { min: need.perOffer, unknown: "pass" });
+    if (usage.size === 0) return [free];
+    const values = catalog.columns.at("podsFree");
     const failed = bitmapOfOffers(
       catalog,
       usage.keys(),
-      (offer, row) => values[row]! - usage.get(offer)!.pods < need.perOffer,
+      (offer, row) => values(row) - usage.get(offer)!.pods < need.perOffer,
     );
     return [free, { kind: "bitmap", failed }];
   },

@@ -1,7 +1,7 @@
 import { resolvePlace } from "../../catalog/regions.ts";
 import type { Flavor } from "../../model/flavor.ts";
 import type { Intent, Place } from "../../model/intent.ts";
-import { latencyColumn } from "../score-columns.ts";
+import { latencyColumn, latencyTrait } from "../score-columns.ts";
 import { changed, choiceConstraint } from "./forms.ts";
 import { bitmapOfOffers, type ConstraintSpec, withField } from "./spec.ts";
 
@@ -84,18 +84,8 @@ const latency: ConstraintSpec = {
   predicates: ({ catalog, need }) => {
     const max = need.intent.constraints.maxLatencyMs;
     if (max === undefined) return null;
-    const score = latencyColumn(catalog, need);
-    const key = `latency:${need.originKey}`;
-    let numeric = catalog.extraNumeric.get(key);
-    if (numeric === undefined) {
-      const values = Float64Array.from({ length: catalog.options.count }, (_, row) => score.at(row));
-      numeric = {
-        column: catalog.table.addNumeric({ name: key, values }, catalog.spareNumeric.pop()),
-        score,
-      };
-      catalog.extraNumeric.set(key, numeric);
-    }
-    return [{ kind: "range", column: numeric.column, max, unknown: "fail" }];
+    const bounds = { max, unknown: "fail" } as const;
+    return [latencyTrait(catalog, need).within(bounds, catalog.spareNumeric)];
   },
   relax: ({ catalog, need }, rows) => {
     const { at } = latencyColumn(catalog, need);

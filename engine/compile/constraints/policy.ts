@@ -41,19 +41,12 @@ const carbon: ConstraintSpec = {
     const max = need.intent.constraints.energy.maxCarbonGramsPerHour;
     if (max === undefined) return null;
     const perGpu = mostFactor(need.gpus * need.together, max);
-    return [
-      {
-        kind: "range",
-        column: catalog.columns.numeric("carbonGramsPerGpuHour"),
-        max: perGpu,
-        unknown: "fail",
-      },
-    ];
+    return [catalog.columns.within("carbonGramsPerGpuHour", { max: perGpu, unknown: "fail" })];
   },
   relax: ({ catalog, need }, rows) => {
-    const grams = catalog.columns.values("carbonGramsPerGpuHour");
+    const grams = catalog.columns.at("carbonGramsPerGpuHour");
     const known = rows
-      .map((row) => grams[row]! * need.gpus * need.together)
+      .map((row) => grams(row) * need.gpus * need.together)
       .filter((value) => !Number.isNaN(value));
     const to = known.length === 0 ? undefined : Math.ceil(Math.min(...known));
     const from = need.intent.constraints.energy.maxCarbonGramsPerHour;
@@ -72,7 +65,7 @@ export function replicasWithinCarbon(
 ): number {
   const max = need.intent.constraints.energy.maxCarbonGramsPerHour;
   if (max === undefined) return Number.POSITIVE_INFINITY;
-  const grams = catalog.columns.values("carbonGramsPerGpuHour")[row]! * need.gpus;
+  const grams = catalog.columns.at("carbonGramsPerGpuHour")(row) * need.gpus;
   return grams > 0 ? Math.floor(max / grams) : Number.POSITIVE_INFINITY;
 }
 
@@ -103,7 +96,7 @@ const renewable: ConstraintSpec = {
   name: "energy.renewable_energy_only",
   predicates: ({ catalog, need }) =>
     need.intent.constraints.energy.renewableOnly === true
-      ? [{ kind: "range", column: catalog.columns.numeric("renewablePercent"), min: 100, unknown: "fail" }]
+      ? [catalog.columns.within("renewablePercent", { min: 100, unknown: "fail" })]
       : null,
   relax: ({ need }) =>
     changed(need.intent, ["constraints", "energy", "renewableOnly"], undefined, {
@@ -117,7 +110,7 @@ const isolation: ConstraintSpec = {
   name: "security.network_isolation",
   predicates: ({ catalog, need }) =>
     need.intent.constraints.security.networkIsolation === "private"
-      ? [{ kind: "flag", column: catalog.columns.flag("isolation"), value: 1, unknown: "fail" }]
+      ? [catalog.columns.is("isolation", 1)]
       : null,
   relax: ({ need }) =>
     changed(need.intent, ["constraints", "security", "networkIsolation"], "public", {
@@ -132,13 +125,11 @@ const availability: ConstraintSpec = {
   name: "sla.availability",
   predicates: ({ catalog, need }) => {
     const min = need.intent.sla.availabilityPercent;
-    return min === undefined
-      ? null
-      : [{ kind: "range", column: catalog.columns.numeric("uptimePercent"), min, unknown: "pass" }];
+    return min === undefined ? null : [catalog.columns.within("uptimePercent", { min, unknown: "pass" })];
   },
   relax: ({ catalog, need }, rows) => {
-    const uptime = catalog.columns.values("uptimePercent");
-    const to = rows.reduce((best, row) => Math.max(best, uptime[row]!), 0);
+    const uptime = catalog.columns.at("uptimePercent");
+    const to = rows.reduce((best, row) => Math.max(best, uptime(row)), 0);
     return changed(need.intent, ["sla", "availabilityPercent"], to, {
       path: "sla.availability",
       from: `${need.intent.sla.availabilityPercent}%`,
