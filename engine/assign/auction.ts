@@ -1,9 +1,10 @@
 import { flavorOf } from "../compile/catalog.ts";
 import { type Bid, clear } from "../market/clear.ts";
 import type { BidResult, ClearingReport } from "../model/bid.ts";
+import { assert } from "../model/errors.ts";
 import type { Intent } from "../model/intent.ts";
 import { convert } from "../model/money.ts";
-import { type Accounts, enter, scopeIn } from "./accounts.ts";
+import { type Accounts, copyAccounts, enter, scopeIn } from "./accounts.ts";
 import { type Served, serve } from "./serve.ts";
 
 /** What the auctions of one priority decided. */
@@ -53,6 +54,19 @@ function won(accounts: Accounts, intent: Intent, row: number, priceMicro: number
 }
 
 /**
+ * Asks for one intent after the other whether the offer of a row has room for it beside those before, with what is held for
+ * others, quotas and the rest of the offer counted.
+ */
+function admitter(accounts: Accounts, row: number): (choice: Choice) => boolean {
+  const trial = copyAccounts(accounts);
+  return ({ intent }) => {
+    const place = won(trial, intent, row, trial.catalog.options.unitMicro[row]!);
+    if (place !== null) enter(trial, place);
+    return place !== null;
+  };
+}
+
+/**
  * Auctions the offers that the intents of one priority want more of than there is: among those who bid for an offer,
  * highest first, at one price. Everybody else, losers too, takes an ordinary turn afterwards at list price.
  *
@@ -71,37 +85,39 @@ export function auction(accounts: Accounts, intents: readonly Intent[]): Auction
     const listMicro = catalog.options.unitMicro[row]!;
     const free = capacity.gpusFree - (accounts.usage.get(catalog.options.flavor[row]!)?.gpus ?? 0);
     const bidders = wanted.filter((choice) => choice.bidMicro >= listMicro);
-    if (wanted.reduce((sum, { gpus }) => sum + gpus, 0) <= free || bidders.length === 0) continue;
+    if (bidders.length === 0 || wanted.every(admitter(accounts, row))) continue;
+    const byName = new Map(bidders.map((choice) => [choice.intent.name, choice]));
+    const admits = admitter(accounts, row);
     const round = clear(
       bidders.map(
         ({ intent, gpus, bidMicro: micro }): Bid => ({ intent: intent.name, gpus, bidMicro: micro }),
       ),
       free,
       listMicro,
+      (bid) => admits(byName.get(bid.intent)!),
     );
-    const winners = new Set(round.winners.map(({ intent }) => intent));
-    const placed: string[] = [];
-    for (const { intent, bidMicro: micro } of bidders) {
-      const place = winners.has(intent.name) ? won(accounts, intent, row, round.priceMicro) : null;
-      if (place !== null) {
-        enter(accounts, place);
-        served.push(place);
-        placed.push(intent.name);
-      }
+    const placed = new Set<string>();
+    for (const { intent: name } of round.winners) {
+      const place = won(accounts, byName.get(name)!.intent, row, round.priceMicro);
+      assert(place !== null, `the winner ${name} has room on ${id}`);
+      enter(accounts, place);
+      served.push(place);
+      placed.add(name);
+    }
+    for (const { intent, bidMicro: micro } of bidders)
       bids.set(intent.name, {
         offer: id,
         bidMicro: micro,
         priceMicro: round.priceMicro,
-        isWon: place !== null,
+        isWon: placed.has(intent.name),
       });
-    }
     clearings.push({
       offer: id,
       gpusFree: free,
       listMicro,
       priceMicro: round.priceMicro,
       bids: bidders.length,
-      winners: placed.sort(),
+      winners: [...placed].sort(),
     });
   }
   return { served, clearings, bids };

@@ -25,11 +25,18 @@ export interface Clearing {
  * so the order of the input never matters. Cost: O(n log n).
  *
  * @param gpusFree whole GPUs, 0 or more
+ * @param admits whether there is room beside those admitted before, which may take more than free GPUs; asked once per bid,
+ *     in order, until it says no
  * @throws {EngineError} `invalid_input` when a bid asks for less than one GPU
  * @see Ausubel et al., "Demand Reduction and Inefficiency in Multi-Unit Auctions" (2014): who wants several GPUs may
  *      gain by asking for fewer
  */
-export function clear(bids: readonly Bid[], gpusFree: number, listMicro: Micro): Clearing {
+export function clear(
+  bids: readonly Bid[],
+  gpusFree: number,
+  listMicro: Micro,
+  admits: (bid: Bid) => boolean = () => true,
+): Clearing {
   for (const { intent, gpus } of bids)
     if (!(Number.isSafeInteger(gpus) && gpus >= 1))
       throw new EngineError("invalid_input", `bid of ${intent}: gpus is ${gpus}; accepted: 1 or more`);
@@ -39,7 +46,7 @@ export function clear(bids: readonly Bid[], gpusFree: number, listMicro: Micro):
   const winners: Bid[] = [];
   let left = gpusFree;
   for (const bid of ranked) {
-    if (bid.gpus > left) return { winners, priceMicro: bid.bidMicro };
+    if (bid.gpus > left || !admits(bid)) return { winners, priceMicro: bid.bidMicro };
     left -= bid.gpus;
     winners.push(bid);
   }

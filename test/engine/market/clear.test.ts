@@ -80,3 +80,44 @@ test("never oversells, never charges above a bid or below the list price, ignore
     { numRuns: 500, seed: 3 },
   );
 });
+
+test("what a winner pays does not depend on its own bid, and more room never makes anybody pay more", () => {
+  fc.assert(
+    fc.property(bids, fc.nat(16), fc.nat(8), fc.integer({ min: 1, max: 4 }), (all, free, list, more) => {
+      const round = clear(all, free, list);
+      for (const winner of round.winners) {
+        const higher = all.map((one) => (one === winner ? { ...one, bidMicro: one.bidMicro + more } : one));
+        const again = clear(higher, free, list);
+        expect(again.priceMicro).toBe(round.priceMicro);
+        expect(again.winners.map(({ intent }) => intent).sort()).toEqual(
+          round.winners.map(({ intent }) => intent).sort(),
+        );
+      }
+      const roomier = clear(all, free + more, list);
+      expect(roomier.priceMicro).toBeLessThanOrEqual(round.priceMicro);
+      expect(roomier.winners.slice(0, round.winners.length)).toEqual(round.winners);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("one more bid never lowers the price", () => {
+  const another = fc.record({
+    gpus: fc.integer({ min: 1, max: 8 }),
+    bidMicro: fc.integer({ min: 0, max: 8 }),
+  });
+  fc.assert(
+    fc.property(bids, another, fc.nat(16), fc.nat(8), (all, one, free, list) => {
+      const before = clear(all, free, list);
+      const after = clear([...all, { intent: "one more", ...one }], free, list);
+      expect(after.priceMicro).toBeGreaterThanOrEqual(before.priceMicro);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("who finds no room for other reasons than GPUs sets the price like any other", () => {
+  const all = [bid("a", 1, 9), bid("b", 1, 7), bid("c", 1, 5)];
+  const round = clear(all, 4, 3, ({ intent }) => intent !== "b");
+  expect(round).toEqual({ winners: [all[0]], priceMicro: 7 });
+});
