@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { forgeDecision } from "../../../adapters/json/decision.ts";
 import { prepare } from "../../../engine/compile/catalog.ts";
@@ -6,6 +7,7 @@ import type { Intent } from "../../../engine/model/intent.ts";
 import type { Plan } from "../../../engine/model/plan.ts";
 import type { Holding, Snapshot, Tenant } from "../../../engine/model/snapshot.ts";
 import { plan } from "../../../engine/plan.ts";
+import { advise } from "../../../engine/resilience/advise.ts";
 import { eur, flavor, type IntentChanges, intent, snapshot } from "../builders.ts";
 
 /** What the field complains about in other schedulers, one test each. Evictions: see also preemption.test.ts. */
@@ -190,4 +192,163 @@ test("a tenant's explanation shows neither names nor usage of others", async () 
   expect(one!.evictions.map(({ intent: name }) => name)).toEqual(["zebra-batch"]);
   // what a rival uses of what it never lends is nobody else's business
   expect(own(two!)).toBe(own(one!));
+});
+
+test("a small flicker moving everything: prices that change a little move nothing, and nothing is proposed", async () => {
+  const names = Array.from({ length: 12 }, (_, index) => `run-${index}`);
+  const intents = names.map((name) => intent({ name }));
+  const holdings = names.map((name, index) => held(name, `o${index % 3}`, 1, { priority: 500 }));
+  for (const prices of [
+    [1, 1, 1],
+    [1.04, 0.97, 1],
+    [0.96, 1.04, 0.97],
+    [1.03, 1, 0.96],
+  ]) {
+    // an empty offer is there all the time, now a little cheaper, now a little dearer
+    const state = snapshot(
+      [...prices.map((price, index) => offer(`o${index}`, 4, 0, price)), offer("spare", 16, 16, 0.95)],
+      { holdings },
+    );
+    const made = await plan(prepare(state), intents);
+    expect(made.decisions.map(({ reason }) => reason)).toEqual(names.map(() => "RUNNING"));
+    expect(made.decisions.map((one) => one.placements[0]!.offer)).toEqual(
+      made.decisions.map(({ intent: name }) => `o${Number(name.slice(4)) % 3}`),
+    );
+    expect(advise(prepare(state), intents)).toEqual([]);
+  }
+});
+
+test("bad input of every kind in one plan: each is refused by name, and everybody else is planned", async () => {
+  const never = {
+    windowStart: 0,
+    windowEnd: 1440,
+    timezone: "UTC",
+    daysOfWeek: [0],
+    blackoutDates: [],
+    maintenanceWindows: [
+      { start: "2026-01-05T00:00:00Z", end: "2026-01-12T00:00:00Z", frequency: "weekly" as const },
+    ],
+  };
+  const tenants: Tenant[] = [
+    { ...owning("ring-a", 1), cohort: "ring-b" },
+    { ...owning("ring-b", 1), cohort: "ring-a" },
+    owning("negative", -1),
+    owning("generous", 2, 3),
+    { ...owning("twice", 2), quotas: [...owning("twice", 2).quotas, ...owning("twice", 3).quotas] },
+    { ...owning("weightless", 2), weight: 0 },
+  ];
+  const reservations = [
+    { id: "past", offer: "o", gpus: 1, start: "2026-01-04T10:00:00Z", end: "2026-01-04T11:00:00Z" },
+    { id: "backwards", offer: "o", gpus: 1, start: "2026-01-06T11:00:00Z", end: "2026-01-06T10:00:00Z" },
+    { id: "nowhere", offer: "gone", gpus: 1, start: "2026-01-06T10:00:00Z", end: "2026-01-06T11:00:00Z" },
+    { id: "too-large", offer: "o", gpus: 99, start: "2026-01-06T10:00:00Z", end: "2026-01-06T11:00:00Z" },
+  ].map((entry) => ({ ...entry, tenant: "fine" }));
+  const gang = (name: string, replicas: number): Intent => {
+    const one = intent({ name });
+    const scaling = {
+      minReplicas: replicas,
+      maxReplicas: replicas,
+      autoScale: false,
+      targetCpuPercent: 80,
+      targetGpuPercent: 80,
+    };
+    return { ...one, workload: { ...one.workload, scaling, communicationPattern: "all-reduce" } };
+  };
+  const made = await decide([offer("o", 8, 8)], { tenants, reservations }, [
+    ...tenants.map(({ name }) => of(name, { name: `job-${name}` })),
+    { ...intent({ name: "foreign-bid" }), bidPerGpuHour: { micro: 5_000_000, currency: "XTS" } },
+    gang("huge-gang", 9),
+    intent({ name: "never-open", constraints: { availability: never } }),
+    intent({ name: "sound" }),
+    gang("sound-gang", 2),
+  ]);
+  const told = Object.fromEntries(made.decisions.map((one) => [one.intent, `${one.outcome} ${one.reason}`]));
+  expect(told).toEqual({
+    ...Object.fromEntries(tenants.map(({ name }) => [`job-${name}`, "refused INVALID_TENANT"])),
+    "foreign-bid": "refused INVALID_INTENT",
+    "huge-gang": "refused INSUFFICIENT_RESOURCES",
+    "never-open": "refused OUTSIDE_AVAILABILITY_WINDOW",
+    sound: "placed PLACED",
+    "sound-gang": "placed PLACED",
+  });
+  expect(made.decisions.find((one) => one.intent === "foreign-bid")!.message).toContain("XTS");
+  expect(made.decisions.find((one) => one.intent === "huge-gang")!.message).toContain("8 of 9");
+  const paths = made.warnings.map(({ path }) => path);
+  expect(paths).toEqual(expect.arrayContaining(tenants.map(({ name }) => `tenants (${name})`)));
+  expect(paths).toEqual(expect.arrayContaining(reservations.map(({ id }) => `reservations (${id})`)));
+});
+
+/** Figures of rivals are numbers that nothing else in a plan has. */
+const secret = fc.integer({ min: 70_001, max: 79_999 });
+
+test("a tenant's explanation never shows names or figures of others, whatever they hold, own, bid or wait for", async () => {
+  const rivals = fc.array(
+    fc.record({
+      nominal: secret,
+      used: secret,
+      waits: fc.integer({ min: 1, max: 5 }),
+      priority: fc.constantFrom(100, 300, 500, 700, 900),
+      bid: fc.option(secret, { nil: undefined }),
+      evictable: fc.boolean(),
+      lends: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 3 },
+  );
+  const mine = fc.array(
+    fc.record({
+      gpus: fc.integer({ min: 1, max: 5 }),
+      priority: fc.constantFrom(300, 500, 700),
+      bid: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
+    }),
+    { minLength: 1, maxLength: 3 },
+  );
+  await fc.assert(
+    fc.asyncProperty(rivals, mine, fc.integer({ min: 0, max: 3 }), async (others, asks, nominal) => {
+      const small = others.map((_, index) => 1 + (index % 2));
+      const state: Partial<Snapshot> = {
+        tenants: [
+          owning("mine", nominal),
+          ...others.map((one, index) => owning(`zebra-${index}`, one.nominal, one.lends ? undefined : 0)),
+        ],
+        holdings: others.flatMap(({ used, priority, evictable }, index) => [
+          held(`zebra-large-${index}`, "far", used, { tenant: `zebra-${index}`, priority, evictable }),
+          held(`zebra-near-${index}`, "o", small[index]!, { tenant: `zebra-${index}`, priority, evictable }),
+        ]),
+      };
+      const busy = small.reduce((sum, gpus) => sum + gpus, 0);
+      const far = others.reduce((sum, { used }) => sum + used, 0);
+      const made = await decide(
+        [
+          offer("o", 8, 8 - busy),
+          { ...offer("far", far, 0), provider: "elsewhere", region: "us-east-1" },
+          offer("p", 3, 3, 2),
+        ],
+        state,
+        [
+          ...asks.map(({ gpus, priority, bid }, index) => ({
+            ...of("mine", {
+              name: `own-${index}`,
+              priority,
+              gpu: { count: gpus },
+              constraints: { providers: ["alpha"] },
+            }),
+            ...(bid === undefined ? {} : { bidPerGpuHour: eur(bid) }),
+          })),
+          ...others.map(({ waits, priority, bid }, index) => ({
+            ...of(`zebra-${index}`, { name: `zebra-waits-${index}`, priority, gpu: { count: waits } }),
+            ...(bid === undefined ? {} : { bidPerGpuHour: { micro: bid, currency: "EUR" } }),
+          })),
+        ],
+      );
+      const own = made.decisions
+        .filter(({ tenant }) => tenant === "mine")
+        .map((one) => JSON.stringify([one, forgeDecision(one, made.currency)]));
+      expect(own).toHaveLength(asks.length);
+      for (const text of own) {
+        expect(text).not.toContain("zebra");
+        expect(text).not.toMatch(/(?<!\d)7\d{4}(?!\d)/);
+      }
+    }),
+    { numRuns: 60 },
+  );
 });

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { prepare } from "../../../engine/compile/catalog.ts";
 import type { Flavor } from "../../../engine/model/flavor.ts";
@@ -115,4 +116,77 @@ test("advice on its own advice is silence: after the moves nothing is proposed",
     holdings: ["p", "q", "r"].map((name) => runs(name, "cheap", 1)),
   });
   expect(advise(prepare(after), [])).toEqual([]);
+});
+
+test("every proposal saves enough, pays back in time, and is not taken back when prices flicker afterwards", async () => {
+  const offers = fc.array(
+    fc.record({ gpus: fc.integer({ min: 2, max: 6 }), price: fc.integer({ min: 5, max: 20 }) }),
+    { minLength: 2, maxLength: 4 },
+  );
+  const work = fc.array(
+    fc.record({
+      where: fc.nat(3),
+      gpus: fc.integer({ min: 1, max: 3 }),
+      hours: fc.integer({ min: 0, max: 12 }),
+      left: fc.option(fc.integer({ min: 1, max: 48 }), { nil: undefined }),
+    }),
+    { maxLength: 6 },
+  );
+  const flicker = fc.array(fc.integer({ min: 97, max: 103 }), { minLength: 4, maxLength: 4 });
+  let proposed = 0;
+  fc.assert(
+    fc.property(offers, work, flicker, (list, running, changes) => {
+      const free = list.map(({ gpus }) => gpus);
+      const atHours = (hours: number): string =>
+        new Date(Date.parse("2026-01-05T12:00:00Z") + hours * 3_600_000).toISOString().replace(".000", "");
+      const holdings = running.flatMap(({ where, gpus, hours, left }, index): Holding[] => {
+        const on = where % list.length;
+        if (free[on]! < gpus) return [];
+        free[on]! -= gpus;
+        const until = left === undefined ? {} : { until: atHours(left) };
+        return [runs(`run-${index}`, `o${on}`, gpus, { since: atHours(-hours), ...until })];
+      });
+      const sold = (prices: readonly number[], room: readonly number[]): Flavor[] =>
+        list.map(({ gpus }, index) => priced(`o${index}`, prices[index]!, gpus, room[index]!));
+      const prices = list.map(({ price }) => price / 10);
+      const catalog = prepare(snapshot(sold(prices, free), { holdings }));
+      const proposals = advise(catalog, []);
+      catalog.table.dispose();
+      const after = [...free];
+      const moved = new Map(proposals.map((one) => [one.intent, one]));
+      for (const one of proposals) {
+        const saving = one.beforeMicro - one.afterMicro;
+        proposed++;
+        if (one.kind === "consolidate") expect(saving).toBeGreaterThanOrEqual(0);
+        else {
+          expect(saving).toBeGreaterThanOrEqual(0.1 * one.beforeMicro);
+          expect(one.paybackHours! * saving).toBeCloseTo(one.moveMicro, 3);
+          const { until } = holdings.find(({ intent: name }) => name === one.intent)!;
+          const left =
+            until === undefined ? 24 : (Date.parse(until) - Date.parse("2026-01-05T12:00:00Z")) / 3_600_000;
+          expect(one.paybackHours!).toBeLessThanOrEqual(Math.min(24, left));
+        }
+      }
+      const next = holdings.map((holding): Holding => {
+        const to = moved.get(holding.intent)?.to[0];
+        if (to === undefined) return holding;
+        after[Number(holding.offer.slice(1))]! += holding.gpus;
+        after[Number(to.offer.slice(1))]! -= holding.gpus;
+        return { ...holding, offer: to.offer, since: "2026-01-05T12:00:00Z" };
+      });
+      expect(Math.min(...after)).toBeGreaterThanOrEqual(0);
+      const flickered = prices.map((price, index) => (price * changes[index]!) / 100);
+      const later = prepare(snapshot(sold(flickered, after), { holdings: next }));
+      const again = advise(later, []).filter(({ kind }) => kind !== "consolidate");
+      later.table.dispose();
+      for (const one of again)
+        expect(
+          [...moved.values()].some(
+            ({ intent: name, from }) => name === one.intent && from.includes(one.to[0]!.offer),
+          ),
+        ).toBe(false);
+    }),
+    { numRuns: 150 },
+  );
+  expect(proposed).toBeGreaterThan(20);
 });
