@@ -195,6 +195,13 @@ const overtaken: Job[] = [
   { gpus: 1, declared: 1, actual: 2, isEnforced: false, arrives: 3, tasks: 2 },
 ].map((one, index) => ({ ...one, name: `job-${index}`, priority: 500, tenant: "red" }));
 
+/** A job that says it ends before a promised start, and does not: nothing enforces its end. */
+const overrunning: Job[] = [
+  { gpus: 2, declared: 4, actual: 4, isEnforced: true, arrives: 0, tasks: 1 },
+  { gpus: 4, declared: 1, actual: 1, isEnforced: true, arrives: 1, tasks: 1 },
+  { gpus: 2, declared: 1, actual: 6, isEnforced: false, arrives: 2, tasks: 1 },
+].map((one, index) => ({ ...one, name: `job-${index}`, priority: 500, tenant: "red" }));
+
 test("a promise is never broken: later arrivals of the same priority start nobody later than told", async () => {
   let promises = 0;
   await fc.assert(
@@ -210,7 +217,13 @@ test("a promise is never broken: later arrivals of the same priority start nobod
       });
       for (const [name, at] of told) expect(started.get(name), name).toBeLessThanOrEqual(at);
     }),
-    { ...runs(2), examples: [[[3], overtaken]] },
+    {
+      ...runs(2),
+      examples: [
+        [[3], overtaken],
+        [[4], overrunning],
+      ],
+    },
   );
   expect(promises).toBeGreaterThan(10);
 });

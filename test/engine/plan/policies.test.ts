@@ -368,3 +368,31 @@ test("each backlogged tenant gets its entitlement less one largest job, as far a
   );
   expect(backlogged).toBeGreaterThan(20);
 });
+
+test.for([
+  { name: "the tenant that uses less comes first", weights: [1, 1], uses: [2, 1], first: "t1" },
+  { name: "use counts per weight", weights: [3, 1], uses: [2, 1], first: "t0" },
+  { name: "of equal shares the older intent comes first", weights: [2, 1], uses: [2, 1], first: "t1" },
+])("in turn: $name", async ({ weights, uses, first }) => {
+  const tenants = weights.map((weight, index): Tenant => ({ name: `t${index}`, weight, quotas: [] }));
+  const holdings = uses.map(
+    (gpus, index): Holding => ({
+      intent: `run-${index}`,
+      offer: "o",
+      gpus,
+      since: ago(1),
+      priority: 500,
+      tenant: `t${index}`,
+      evictable: false,
+    }),
+  );
+  const state = snapshot([flavor("o", { capacity: { gpus: 4, gpusFree: 1 } })], { tenants, holdings });
+  const asks = tenants.map(({ name }, index) => ({
+    ...intent({ name: `new-${name}` }),
+    tenant: name,
+    submittedAt: ago(index + 1),
+  }));
+  const { decisions } = await plan(prepare(state), asks, { together: false });
+  const placed = decisions.filter(({ outcome }) => outcome === "placed").map((one) => one.intent);
+  expect(placed).toEqual([`new-${first}`]);
+});
