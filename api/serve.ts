@@ -220,7 +220,11 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     const sso =
       options.sso === undefined ? null : { config: options.sso, issuers: createIssuers(options.sso, env) };
     if (sso !== null) ends.push(() => sso.issuers.close());
-    ends.push(keepTidy(env), () => dispatcher.stop());
+    ends.push(
+      keepTidy(env),
+      () => hooks.http.close(),
+      () => dispatcher.stop(),
+    );
     const planner = createPlanner(env);
     const control = options.hold === true ? holding : startControl(env, planner, elect);
     ends.push(() => control.stop());

@@ -10,7 +10,10 @@ export interface HookDispatcher {
   wake(): void;
   /** Resolves when all that was due at the call, and followed from it at once, is done; for tests and driven clocks. */
   settle(): Promise<void>;
-  /** Begins nothing new and waits for the tries under way. */
+  /**
+   * Begins nothing new, waits a moment for the tries under way and leaves the rest: what is not noted is sent again
+   * after the next start.
+   */
   stop(): Promise<void>;
 }
 
@@ -48,6 +51,8 @@ const LOOK_MS = 1000;
 const PACE_MS = 20;
 /** Every queue is looked at this often, whatever happened: tenants come back, filters change, errors pass. */
 const LOOK_AT_ALL_MS = 10_000;
+/** How long the end waits for tries under way. */
+const END_MS = 1000;
 /** A position is stored at the latest when it is this far behind what was looked at. */
 const MOST_BEHIND = 1000;
 
@@ -79,6 +84,7 @@ export function createHookDispatcher(
   let looking: Promise<void> | null = null;
   let isWoken = false;
   let isStopped = false;
+  let isOver = false;
   let timer: Cancel | null = null;
 
   const goesOn = (): boolean => !isStopped && mayDeliver();
@@ -113,6 +119,8 @@ export function createHookDispatcher(
     const { delivery, event } = first;
     const message = { id: delivery.message_id, body: forgeBody(event) };
     const ended = await sendOnce(env, tools, webhook, message);
+    // what was cut off by our own end is no failure of the receiver
+    if (isOver) return false;
     const wait = retryWaitMs(delivery.attempts + 1, (random.bytes(1)[0] ?? 0) / 255);
     await store.system.recordAttempt({
       ...ended,
@@ -194,7 +202,13 @@ export function createHookDispatcher(
       unsubscribe();
       timer?.();
       await looking;
-      await Promise.all(active.values());
+      let cancel: Cancel = () => {};
+      const patience = new Promise<void>((resolve) => {
+        cancel = timers.after(END_MS, resolve);
+      });
+      await Promise.race([Promise.all(active.values()), patience]);
+      cancel();
+      isOver = true;
     },
   };
 }

@@ -102,6 +102,12 @@ export function createGuardedAgent(
   });
 }
 
+/** Outgoing HTTP that can be ended. */
+export interface GuardedHttp extends OutgoingHttp {
+  /** Cuts off what is under way. */
+  close(): Promise<void>;
+}
+
 /**
  * Outgoing HTTP that reaches public addresses only (server-side request forgery): the name is resolved once, every
  * address it has must be allowed, the connection goes to the checked address, and the peer is checked again once
@@ -110,7 +116,7 @@ export function createGuardedAgent(
  *
  * @see OWASP API Security 2023, API7
  */
-export function createGuardedHttp(options: GuardOptions): OutgoingHttp {
+export function createGuardedHttp(options: GuardOptions): GuardedHttp {
   const agent = createGuardedAgent(options);
   return {
     async send({ method, url, headers, body, timeoutMs, maxBytes }) {
@@ -132,5 +138,6 @@ export function createGuardedHttp(options: GuardOptions): OutgoingHttp {
       }
       return { status: answer.statusCode, body: Buffer.concat(parts).subarray(0, maxBytes).toString("utf8") };
     },
+    close: () => agent.destroy(),
   };
 }

@@ -3,6 +3,7 @@ import type { HookTools } from "../hooks/sender.ts";
 import { createAddressPolicy } from "./addresses.ts";
 import {
   createGuardedHttp,
+  type GuardedHttp,
   type GuardOptions,
   parseTarget,
   RefusedTarget,
@@ -35,7 +36,7 @@ const ownNetworks = (): string[] =>
  *
  * @throws {RangeError} when a network is not in CIDR form
  */
-export function createHookHttp(outside: Outside): Pick<HookTools, "http" | "refuse"> {
+export function createHookHttp(outside: Outside): Pick<HookTools, "refuse"> & { readonly http: GuardedHttp } {
   const { allowNetworks = [], denyNetworks = [], ports = [], allowHttp = false, resolve } = outside;
   const options: GuardOptions = {
     addresses: createAddressPolicy([...denyNetworks, ...ownNetworks()], allowNetworks),

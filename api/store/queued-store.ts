@@ -16,6 +16,7 @@ export const tokenWrites: ReadonlySet<string> = new Set([
   "createFirstToken",
   "createToken",
   "revokeToken",
+  "revokeIdentity",
   "touchTokens",
   "changeTenant",
 ]);

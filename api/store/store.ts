@@ -394,9 +394,17 @@ export interface SystemStore {
   touchSession(input: { readonly id: string; readonly atMs: number }): Promise<void>;
   /** The session with its time of ending, or null when there is none of that id. Audited in `tenant`. */
   endSession(input: Act & { readonly id: string; readonly tenant: TenantId }): Promise<SessionRow | null>;
-  /** Ends all sessions of somebody, and refuses every token that was issued until now. Returns how many sessions. */
+  /**
+   * Ends all sessions of somebody, and refuses every token that the issuer issued until now; with `ownTokens` also the
+   * tokens of this service that they made. Returns how many sessions.
+   */
   revokeIdentity(
-    input: Act & { readonly issuer: string; readonly subject: string; readonly tenant: TenantId },
+    input: Act & {
+      readonly issuer: string;
+      readonly subject: string;
+      readonly ownTokens: boolean;
+      readonly tenant: TenantId;
+    },
   ): Promise<number>;
   /** Reservations whose window has not ended. */
   openReservations(atMs: number): Promise<readonly ReservationRow[]>;

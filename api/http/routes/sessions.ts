@@ -136,7 +136,7 @@ async function logout(scope: TenantScope, everywhere: boolean): Promise<Response
   const { session } = principal;
   if (session !== undefined) {
     const end = { ...act(), tenant: principal.tenant };
-    if (everywhere) await env.store.system.revokeIdentity({ ...end, ...session });
+    if (everywhere) await env.store.system.revokeIdentity({ ...end, ...session, ownTokens: false });
     else await env.store.system.endSession({ ...end, id: session.id });
   }
   const next = session === undefined ? null : ((await sso?.issuers.endSession(session.issuer)) ?? null);
@@ -226,7 +226,7 @@ export const sessionRoutes: readonly Route[] = [
     method: "post",
     path: "/admin/identities/revoke",
     permission: "admin:*",
-    summary: "End all sessions of somebody, and refuse every token of theirs that was issued until now",
+    summary: "End all sessions of somebody, and refuse every token of theirs and every one that they made",
     description: "Whether they may come back is up to the issuer and the table of groups.",
     body: revocation,
     answers: { 200: { description: "How many sessions ended", schema: anyObject } },
@@ -240,6 +240,7 @@ export const sessionRoutes: readonly Route[] = [
       const sessions = await env.store.system.revokeIdentity({
         ...act(),
         ...who,
+        ownTokens: true,
         tenant: principal.tenant,
       });
       return json(200, { ...who, sessions, message: "Revoked" });

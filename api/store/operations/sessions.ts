@@ -102,7 +102,15 @@ export async function revokeIdentity(tx: Tx, input: Input<"revokeIdentity">): Pr
     .where("subject", "=", subject)
     .where("ended_ms", "is", null)
     .execute();
-  await record(tx, input, "identity.revoke", `oidc:${issuer}:${subject}`);
+  const actor = `oidc:${issuer}:${subject}`;
+  if (input.ownTokens)
+    await tx.db
+      .updateTable("tokens")
+      .set({ revoked_ms: atMs })
+      .where("created_by", "=", actor)
+      .where("revoked_ms", "is", null)
+      .execute();
+  await record(tx, input, "identity.revoke", actor);
   return open.length;
 }
 

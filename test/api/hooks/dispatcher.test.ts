@@ -199,6 +199,33 @@ test("what was sent and not noted is sent again under the same id, and no note c
   expect(await world.webhook(id)).toMatchObject({ status: "active", failing_since: null });
 });
 
+test("a try that the end of the process cuts off is no failure, and is made again", async () => {
+  let cut = (_: Error): void => {};
+  const world = await createReceivers({
+    [a]: () =>
+      new Promise((_, reject) => {
+        cut = reject;
+      }),
+  });
+  const { id } = await world.hook(a);
+  await world.dispatcher.stop();
+  await world.twoEvents();
+  const { env, time } = world.service;
+  const dispatcher = createHookDispatcher(env, world.hooks);
+  void dispatcher.settle();
+  await expect.poll(() => world.at(a)).toHaveLength(1);
+  const stopped = dispatcher.stop();
+  for (let turn = 0; turn < 10; turn++) await new Promise((next) => setImmediate(next));
+  time.pass(1000);
+  await stopped;
+  cut(new Error("socket closed"));
+  await new Promise((next) => setImmediate(next));
+  expect(await world.webhook(id)).toMatchObject({ failing_since: null });
+  world.behaviours[a] = () => 204;
+  await createHookDispatcher(env, world.hooks).settle();
+  expect(world.at(a)).toEqual(["evt-1 intent.queued", "evt-1 intent.queued", "evt-2 intent.cancelled"]);
+});
+
 test("who does not lead sends nothing, and whoever leads next misses nothing", async () => {
   const world = await createReceivers();
   await world.hook(a);

@@ -211,10 +211,18 @@ test("an opaque token and one of an issuer do not get in each other's way", asyn
 test("an identity that is revoked loses the tokens that it had; a new one counts", async () => {
   const token = await issuer.sign({ sub: "bob" });
   expect((await verify(token)).status).toBe(200);
+  const trusted = await issuer.sign({ sub: "bob", groups: ["auditors"] });
+  const made = await service.request(trusted, "POST", "/auth/tokens", {
+    name: "x",
+    permissions: ["intents:read"],
+  });
+  const own = String(made.body["token"]);
+  expect((await verify(own)).status).toBe(200);
   const admin = await service.token(["admin:*"]);
   const body = { issuer: "corp", subject: "bob" };
   expect((await service.request(admin, "POST", "/admin/identities/revoke", body)).status).toBe(200);
   expect((await verify(token)).body).toMatchObject({ error_code: "TOKEN_REVOKED" });
+  expect((await verify(own)).body).toMatchObject({ error_code: "TOKEN_REVOKED" });
   expect((await verify(await issuer.sign())).status).toBe(200);
   expect((await verify(await issuer.sign({ sub: "bob", iat: NOW_SECONDS + 1 }))).status).toBe(200);
 });

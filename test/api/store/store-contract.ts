@@ -399,7 +399,9 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect((await system.sessions({ atMs: 5000, limit: 10 })).map(({ id }) => id)).toEqual(["ses-2"]);
         expect(await system.sessions({ atMs: 9000, limit: 10 })).toEqual([]);
         for (const atMs of [5000, 6000])
-          expect(await system.revokeIdentity({ ...act, ...who, atMs })).toBe(atMs === 5000 ? 1 : 0);
+          expect(await system.revokeIdentity({ ...act, ...who, atMs, ownTokens: true })).toBe(
+            atMs === 5000 ? 1 : 0,
+          );
         expect(await system.session("ses-2")).toMatchObject({ ended_ms: 5000, cutoff_ms: 6000 });
         expect([await system.cutoff(who), await system.cutoff({ ...who, subject: "bob" })]).toEqual([
           6000, 0,
