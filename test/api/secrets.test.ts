@@ -11,7 +11,7 @@ const canaries = {
   cookie: "canary-cookie-4713",
 };
 
-test("secrets show up neither in logs, events, audit, errors of others, nor metrics; tokens are nowhere in the store", async () => {
+test("secrets show up neither in logs, events, audit, errors of others, nor metrics; tokens and signing secrets are nowhere in the store", async () => {
   const lines: string[] = [];
   const note = (fields: object, message: string): void =>
     void lines.push(JSON.stringify({ ...fields, message }));
@@ -64,10 +64,21 @@ test("secrets show up neither in logs, events, audit, errors of others, nor metr
   );
   const other = String(made.body["token"]);
   expect(other).toMatch(/^flr_/);
+  const hook = await service.request(token, "POST", "/webhooks", { url: "https://hooks.example.org/" });
+  const rotated = await service.request(
+    token,
+    "POST",
+    `/webhooks/${String(hook.body["webhook_id"])}/rotate`,
+    {},
+  );
+  const signing = [hook, rotated].map(({ body }) => String(body["secret"]).replace("whsec_", ""));
+  for (const path of ["/webhooks", `/webhooks/${String(hook.body["webhook_id"])}/deliveries`, "/audit"])
+    outputs.push((await service.request(token, "GET", path)).text);
   const rows = (sql: string): string => JSON.stringify(connection.raw.prepare(sql).all());
   const told = [...lines, ...outputs, rows("select * from events"), rows("select * from audit")].join("\n");
   expect(lines.length).toBeGreaterThan(0);
-  for (const mark of [...Object.values(canaries), secret, token]) expect(told).not.toContain(mark);
+  for (const mark of [...Object.values(canaries), secret, token, ...signing])
+    expect(told).not.toContain(mark);
 
   // the store keeps what the user said, and of tokens only hashes
   const everything = connection.raw
@@ -76,6 +87,6 @@ test("secrets show up neither in logs, events, audit, errors of others, nor metr
     .map(({ name }) => rows(`select * from "${String(name)}"`))
     .join("\n");
   expect(everything).toContain(canaries.environment);
-  for (const mark of [secret, other.split("_")[2]!, canaries.cookie, canaries.header])
+  for (const mark of [secret, other.split("_")[2]!, canaries.cookie, canaries.header, ...signing])
     expect(everything).not.toContain(mark);
 });

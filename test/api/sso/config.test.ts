@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { parse } from "yaml";
 import { readSsoConfig } from "../../../api/sso/config.ts";
 import { permissionsOf, roleNames, rolePermissions } from "../../../api/sso/roles.ts";
 import { EngineError } from "../../../engine/model/errors.ts";
@@ -24,6 +26,16 @@ test("what is not stated has a safe default", () => {
     network: { allow: [], http: false },
     client: { id: "flare", scopes: ["openid", "profile"] },
   });
+});
+
+test("the example of the guide is one that is read", () => {
+  const page = readFileSync(new URL("../../../docs/guides/single-sign-on.md", import.meta.url), "utf8");
+  const [, example = ""] = /^```yaml sso\n([\s\S]*?)^```$/m.exec(page) ?? [];
+  const { issuers } = readSsoConfig(parse(example));
+  expect(issuers.map(({ name, tokenTypes, client }) => [name, tokenTypes, client?.id])).toEqual([
+    ["corp", ["at+jwt", "jwt"], "flare"],
+    ["cluster", [""], undefined],
+  ]);
 });
 
 const bad: readonly (readonly [string, object])[] = [

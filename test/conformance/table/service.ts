@@ -1,4 +1,4 @@
-import { later, type Row, service, shown } from "./proof.ts";
+import { bearer, type Row, service, shown, signIn } from "./proof.ts";
 
 /** Rows on the service: routes, answers, errors, tokens. */
 export const serviceRows: readonly Row[] = [
@@ -337,5 +337,10 @@ export const serviceRows: readonly Row[] = [
       "F-168, F-179, F-180: each permission opens its own routes, and B-19: nobody gives more than they have",
     ),
   ),
-  later("F-181", "single sign-on", "service: OIDC"),
+  shown(
+    "F-181",
+    "single sign-on",
+    signIn("alice signs in at the issuer, works with her session and signs out"),
+    bearer("a token of a trusted issuer is somebody, with the roles that the table gives to the groups"),
+  ),
 ];

@@ -4,6 +4,7 @@ import {
   fixture,
   fluidos,
   forge,
+  hooks,
   labels,
   later,
   prices,
@@ -100,7 +101,12 @@ export const worldRows: readonly Row[] = [
     "failover when a provider fails",
     service("F-282, F-284: when a provider fails, its work runs on elsewhere, and nobody else's is touched"),
   ),
-  inService("F-283", "changes, webhooks, history", "PATCH, outbox and event log"),
+  shown(
+    "F-283",
+    "changes, webhooks, history",
+    service("F-006, F-283: constraints and priority of an intent can be changed, and its history tells"),
+    hooks("events arrive once, in order, signed, and with an id that only they have"),
+  ),
   shown(
     "F-284",
     "self-healing by reconciliation",
