@@ -1,6 +1,6 @@
 import type { Env, OutgoingHttp } from "../env.ts";
 import type { WebhookRow } from "../store/schema.ts";
-import type { Attempt } from "../store/store.ts";
+import type { Attempt } from "../store/webhooks.ts";
 import { type Message, signatureHeaders } from "./message.ts";
 import type { SecretBox } from "./secret-box.ts";
 

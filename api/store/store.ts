@@ -1,29 +1,23 @@
 import type { Ending, Phase } from "../control/lifecycle.ts";
+import type { Act } from "./act.ts";
 import type { Head, NewAudit } from "./chain.ts";
 import type {
   AllocationRow,
   AuditRow,
   DecisionRow,
-  DeliveryRow,
   EventRow,
   IntentRow,
   OutboxRow,
   PlanRow,
   ReservationRow,
-  SessionRow,
   TenantRow,
   TokenRow,
-  WebhookRow,
 } from "./schema.ts";
+import type { Sessions } from "./sessions.ts";
 import type { TenantId } from "./tenant.ts";
+import type { TenantWebhooks, WebhookQueues } from "./webhooks.ts";
 
-/** Who does something, for events and audit. */
-export interface Act {
-  /** `token:<id>`, or `control`. */
-  readonly actor: string;
-  readonly atMs: number;
-  readonly requestId: string;
-}
+export type { Act } from "./act.ts";
 
 /** The caller's idempotency key on a route, and the answer to keep. */
 export interface IdempotencyKey {
@@ -199,34 +193,8 @@ export interface HeldStartRow extends Pick<IntentRow, "id" | "priority"> {
   readonly held: string;
 }
 
-/** Columns of a webhook that its tenant may set. */
-export type WebhookChange = Partial<Pick<WebhookRow, "url" | "description" | "events" | "status">>;
-
-export type WebhookChanged =
-  | { readonly kind: "changed"; readonly webhook: WebhookRow }
-  | { readonly kind: "version_differs"; readonly webhook: WebhookRow }
-  | { readonly kind: "not_found" };
-
-/** How one try to deliver ended. */
-export interface Attempt {
-  readonly atMs: number;
-  /** HTTP status of the answer; null: there was none. */
-  readonly status: number | null;
-  /** Null: it arrived. */
-  readonly error: string | null;
-  /** Beginning of an answer that was no success. */
-  readonly answer: string | null;
-  readonly durationMs: number;
-}
-
-/** A message that is to be sent, with the event it tells of. */
-export interface QueuedDelivery {
-  readonly delivery: DeliveryRow;
-  readonly event: EventRow;
-}
-
 /** What a tenant's requests may do: every row belongs to that tenant; another's rows do not exist here. */
-export interface TenantStore {
+export interface TenantStore extends TenantWebhooks {
   /** One transaction: intent, event, audit, outbox and idempotency. Durable when it resolves. */
   acceptIntent(input: AcceptIntent): Promise<Accepted>;
   /** Ends an intent in any phase; repeated, it changes nothing. */
@@ -264,46 +232,6 @@ export interface TenantStore {
   ): Promise<Reserved>;
   reservations(): Promise<readonly ReservationRow[]>;
   cancelReservation(input: Act & { readonly id: string }): Promise<ReservationRow | null>;
-  /** Null when the tenant has `most` already. It gets the events that follow. */
-  createWebhook(
-    input: Act & {
-      readonly webhook: Pick<WebhookRow, "id" | "url" | "description" | "events" | "status" | "secret">;
-      readonly most: number;
-    },
-  ): Promise<WebhookRow | null>;
-  webhooks(): Promise<readonly WebhookRow[]>;
-  webhook(id: string): Promise<WebhookRow | null>;
-  /** Made active again it goes on where it stopped, and tries at once. */
-  changeWebhook(
-    input: Act & { readonly id: string; readonly version: number; readonly set: WebhookChange },
-  ): Promise<WebhookChanged>;
-  /** The secret until now signs beside the new one until `previousUntilMs`. */
-  rotateWebhook(
-    input: Act & { readonly id: string; readonly secret: string; readonly previousUntilMs: number },
-  ): Promise<WebhookRow | null>;
-  /** With its queue and its log. */
-  deleteWebhook(input: Act & { readonly id: string }): Promise<WebhookRow | null>;
-  /**
-   * Puts events of the past that pass its filter at the end of its queue, by numbers, or all from `sinceMs` on, up to
-   * `limit`. Returns how many; null: there is no such webhook.
-   */
-  replayWebhook(
-    input: Act & {
-      readonly id: string;
-      readonly seqs?: readonly number[];
-      readonly sinceMs?: number;
-      readonly limit: number;
-    },
-  ): Promise<number | null>;
-  /** Newest first. */
-  deliveries(input: {
-    readonly webhook: string;
-    readonly state?: string;
-    readonly before?: number;
-    readonly limit: number;
-  }): Promise<readonly DeliveryRow[]>;
-  /** Enters a test into the log. One that arrived makes the queue try again at once. */
-  logTest(input: Attempt & { readonly id: string; readonly messageId: string }): Promise<DeliveryRow | null>;
 }
 
 /** The right to decide, held by one process at a time. */
@@ -325,7 +253,7 @@ export interface Fenced {
 }
 
 /** What the service itself may do, over all tenants. Routes of tenants never see this. */
-export interface SystemStore {
+export interface SystemStore extends WebhookQueues, Sessions {
   /** Intents in any of the phases, oldest first. */
   inPhases(input: {
     readonly phases: readonly Phase[];
@@ -381,31 +309,6 @@ export interface SystemStore {
   /** Notes that tokens were used, to the minute. */
   touchTokens(uses: readonly { readonly id: string; readonly atMs: number }[]): Promise<void>;
   recordAudit(entry: NewAudit): Promise<void>;
-  /** Audited in `tenant`. */
-  createSession(
-    input: Act & { readonly session: Omit<SessionRow, "ended_ms">; readonly tenant: TenantId },
-  ): Promise<void>;
-  /** With the time up to which what is older of the same person was revoked. */
-  session(id: string): Promise<(SessionRow & { readonly cutoff_ms: number }) | null>;
-  /** Since when tokens and sessions of somebody count; 0: always. */
-  cutoff(who: { readonly issuer: string; readonly subject: string }): Promise<number>;
-  /** Sessions that have neither ended nor run out, newest first. */
-  sessions(input: { readonly atMs: number; readonly limit: number }): Promise<readonly SessionRow[]>;
-  touchSession(input: { readonly id: string; readonly atMs: number }): Promise<void>;
-  /** The session with its time of ending, or null when there is none of that id. Audited in `tenant`. */
-  endSession(input: Act & { readonly id: string; readonly tenant: TenantId }): Promise<SessionRow | null>;
-  /**
-   * Ends all sessions of somebody, and refuses every token that the issuer issued until now; with `ownTokens` also the
-   * tokens of this service that they made. Returns how many sessions.
-   */
-  revokeIdentity(
-    input: Act & {
-      readonly issuer: string;
-      readonly subject: string;
-      readonly ownTokens: boolean;
-      readonly tenant: TenantId;
-    },
-  ): Promise<number>;
   /** Reservations whose window has not ended. */
   openReservations(atMs: number): Promise<readonly ReservationRow[]>;
   /** Up to `limit` due rows, claimed until `untilMs` by `claimId`; rows claimed by others are left out. */
@@ -423,44 +326,6 @@ export interface SystemStore {
     readonly id: number;
     readonly dueMs: number;
   }): Promise<void>;
-  /**
-   * Active webhooks of active tenants that may have something to send: the first of their queue is due, or events with
-   * numbers above `after` happened to their tenants. Also the number of the last event.
-   */
-  webhookWork(input: {
-    readonly after: number;
-    readonly nowMs: number;
-  }): Promise<{ readonly last: number; readonly webhooks: readonly WebhookRow[] }>;
-  /** The webhook as it is now, with the first of its queue; null when it is gone. */
-  webhookQueue(
-    id: string,
-  ): Promise<{ readonly webhook: WebhookRow; readonly first: QueuedDelivery | null } | null>;
-  /**
-   * Moves a webhook's position on from `from` and puts what passed its filter into its queue. Nothing happens when the
-   * position is no longer `from`: somebody else did it.
-   */
-  queueDeliveries(input: {
-    readonly id: string;
-    readonly from: number;
-    readonly to: number;
-    readonly events: readonly { readonly seq: number; readonly kind: string }[];
-    readonly atMs: number;
-  }): Promise<boolean>;
-  /**
-   * Notes how a try ended, unless somebody else noted this one. `retryMs` is when to try again; null: never. The webhook
-   * is disabled, with an event, at once when `isGone`, or when nothing has arrived for `disableAfterMs`.
-   */
-  recordAttempt(
-    input: Attempt & {
-      readonly delivery: number;
-      /** Tries before this one. */
-      readonly attempts: number;
-      readonly retryMs: number | null;
-      readonly isGone: boolean;
-      readonly disableAfterMs: number;
-      readonly requestId: string;
-    },
-  ): Promise<boolean>;
   /** Deletes what has outlived its use: expired idempotency keys, deliveries that ended 30 days ago, sessions. */
   purge(nowMs: number): Promise<void>;
   /** Last entries of both logs. */

@@ -1,7 +1,8 @@
 import type { Kysely } from "kysely";
 import { appendAudit, appendEvent, readHead, type Tx } from "../chain.ts";
 import type { Database, DeliveryRow, WebhookRow } from "../schema.ts";
-import type { QueuedDelivery, SystemStore } from "../store.ts";
+import type { SystemStore } from "../store.ts";
+import type { QueuedDelivery } from "../webhooks.ts";
 import { deliveryRows } from "./webhooks.ts";
 
 type Reader = Pick<Tx, "db">;

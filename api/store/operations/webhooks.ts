@@ -1,8 +1,9 @@
 import { eventKinds, isWanted } from "../../hooks/filter.ts";
 import { appendAudit, readHead, type Tx } from "../chain.ts";
 import type { DeliveryRow, WebhookRow } from "../schema.ts";
-import type { Act, Attempt, TenantStore, WebhookChanged } from "../store.ts";
+import type { Act, TenantStore } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
+import type { Attempt, WebhookChanged } from "../webhooks.ts";
 
 type Reader = Pick<Tx, "db">;
 type Input<K extends keyof TenantStore> = Parameters<TenantStore[K]>[0];
