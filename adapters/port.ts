@@ -156,10 +156,10 @@ export interface Federation {
   observe(keys?: readonly string[]): Promise<readonly Held[]>;
 
   /**
-   * Calls back after something changed: a hint to look, never more. May come late, twice, or not at all.
-   * Returns the end of the subscription.
+   * Calls back after something changed: a hint to look, never more. May come late, twice, or not at all. `keys` are the
+   * ones concerned; without them anything may have changed. Returns the end of the subscription.
    */
-  subscribe(listener: () => void): () => void;
+  subscribe(listener: (keys?: readonly string[]) => void): () => void;
 
   /** Lets go of connections, timers and files; what is held stays held. */
   close(): Promise<void>;

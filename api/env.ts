@@ -73,8 +73,10 @@ export interface Env {
   readonly federation: Federation;
   readonly http: OutgoingHttp;
   readonly log: Log;
-  /** Where plans are made; absent: in this thread, with `solver`. */
+  /** Where plans are made that are acted on; absent: in this thread, with `solver`. */
   readonly plans?: PlanRunner;
+  /** Where everything is tried out that nobody acts on, so that no decision waits for it; absent: in this thread. */
+  readonly trials?: PlanRunner;
   /** Absent: batches are decided by the engine's own search and bound. */
   readonly solver?: Solver;
 }

@@ -155,6 +155,7 @@ async function openEnv(options: ServeOptions): Promise<{ env: Env; elect: Storag
     federation,
     http: systemHttp,
     plans: createThreadPlanner(),
+    trials: createThreadPlanner(),
   };
   return { env, elect };
 }
@@ -200,10 +201,11 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
   };
   try {
     const { env, elect } = await openEnv(options);
-    const { store, federation, plans } = env;
+    const { store, federation, plans, trials } = env;
     ends.push(
       () => store.close(),
       () => plans?.dispose(),
+      () => trials?.dispose(),
       () => federation.close(),
       keepAnchors(env, anchorFile(join(data, ANCHOR_FILE))),
     );

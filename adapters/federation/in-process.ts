@@ -1,6 +1,6 @@
 import type { Capacity, Flavor } from "../../engine/model/flavor.ts";
 import type { Intent } from "../../engine/model/intent.ts";
-import type { Money } from "../../engine/model/money.ts";
+import { convert, type Money } from "../../engine/model/money.ts";
 import type { Outage, Snapshot } from "../../engine/model/snapshot.ts";
 import { formatTime } from "../../engine/model/time.ts";
 import {
@@ -51,15 +51,20 @@ export interface InProcessOptions {
 
 const refused = (code: RefusalCode, message: string): Refusal => ({ kind: "refused", code, message });
 
-/** Price of `gpus` GPUs of an offer per hour, or null where it is not sold that way. */
-function priceOf(offer: Flavor, { gpus, spot }: ReserveRequest): number | null {
+/** Price of `gpus` GPUs of an offer per hour in the catalog's currency, or null where it is not sold that way. */
+function priceOf(
+  offer: Flavor,
+  { gpus, spot }: ReserveRequest,
+  { currency, rates }: Pick<Snapshot, "currency" | "rates">,
+): number | null {
   const money = spot ? offer.price.spot : offer.price.onDemand;
-  if (money === undefined) return null;
+  const micro = money === undefined ? null : convert(money, currency, rates);
+  if (micro === null) return null;
   if (offer.divisible) {
-    const perGpu = offer.price.basis === "gpu" ? money.micro : Math.ceil(money.micro / offer.capacity.gpus);
+    const perGpu = offer.price.basis === "gpu" ? micro : Math.ceil(micro / offer.capacity.gpus);
     return perGpu * gpus;
   }
-  return offer.price.basis === "gpu" ? money.micro * offer.capacity.gpus : money.micro;
+  return offer.price.basis === "gpu" ? micro * offer.capacity.gpus : micro;
 }
 
 /** What is taken of one offer. */
@@ -69,6 +74,9 @@ interface Use {
   memoryMib: number;
   pods: number;
 }
+
+const isSameUse = (a: Use | undefined, b: Use | undefined): boolean =>
+  a?.gpus === b?.gpus && a?.cpuMilli === b?.cpuMilli && a?.memoryMib === b?.memoryMib && a?.pods === b?.pods;
 
 const less = (free: number | undefined, taken: number): number | undefined =>
   free === undefined ? undefined : Math.max(0, free - taken);
@@ -125,6 +133,9 @@ export function createInProcessFederation(options: InProcessOptions): Federation
   const offers = new Map(snapshot.offers.map((offer) => [offer.id, offer]));
   /** Offers in the catalog's order; a new list whenever a price changed. */
   let list: readonly Flavor[] = snapshot.offers;
+  const indexOf = new Map(snapshot.offers.map(({ id }, index) => [id, index]));
+  /** The last answer: what was in use, of which list, and what was left. Untouched offers keep their identity. */
+  let last = { list, use: new Map<string, Use>(), offers: list };
   const held = new Map<string, HeldEntry>();
   const released = new Set<string>();
   /** Seconds of work that keys of an intent left behind. */
@@ -147,13 +158,13 @@ export function createInProcessFederation(options: InProcessOptions): Federation
   let happened = 0;
   const rivals: { offer: string; gpus: number; untilMs: number }[] = [];
   const outages: Outage[] = [];
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(keys?: readonly string[]) => void>();
   const cancels = new Set<() => void>();
   let changes = 0;
 
-  const changed = (): void => {
+  const changed = (keys?: readonly string[]): void => {
     changes++;
-    for (const listener of listeners) listener();
+    for (const listener of listeners) listener(keys);
   };
   /** Takes in what other processes did. */
   const absorb = ({ isAll, entries }: Changes): void => {
@@ -168,13 +179,13 @@ export function createInProcessFederation(options: InProcessOptions): Federation
   const put = (entry: HeldEntry): void => {
     save(entry);
     held.set(entry.request.key, entry);
-    changed();
+    changed([entry.request.key]);
   };
   /** Calls listeners when a step of the clock changes what `observe` says. */
-  const hintAfter = (delayMs: number): void => {
+  const hintAfter = (delayMs: number, keys?: readonly string[]): void => {
     const cancel = timers.after(delayMs, () => {
       cancels.delete(cancel);
-      changed();
+      changed(keys);
     });
     cancels.add(cancel);
   };
@@ -269,6 +280,26 @@ export function createInProcessFederation(options: InProcessOptions): Federation
       if (clock.wallMs() < untilMs) add(offer, { gpus, cpuMilli: 0, memoryMib: 0, pods: 0 });
     return byOffer;
   };
+  /** Offers less what is in use: from the last answer, but for those whose use has changed since. */
+  const left = (): readonly Flavor[] => {
+    const use = taken();
+    if (last.list !== list) {
+      last = { list, use, offers: list.map((offer) => without(offer, use.get(offer.id))) };
+      return last.offers;
+    }
+    const touched = [...new Set([...use.keys(), ...last.use.keys()])].filter(
+      (id) => !isSameUse(use.get(id), last.use.get(id)),
+    );
+    if (touched.length === 0) return last.offers;
+    const next = [...last.offers];
+    for (const id of touched) {
+      const index = indexOf.get(id);
+      const offer = index === undefined ? undefined : list[index];
+      if (index !== undefined && offer !== undefined) next[index] = without(offer, use.get(id));
+    }
+    last = { list, use, offers: next };
+    return next;
+  };
   const isDown = (offer: Flavor): boolean => {
     const now = formatTime(clock.wallMs());
     return outages.some(
@@ -308,15 +339,15 @@ export function createInProcessFederation(options: InProcessOptions): Federation
     const offer = offers.get(request.offer);
     if (offer === undefined || isDown(offer))
       return refused("offer_gone", `offer ${request.offer} is not sold`);
-    const costMicro = priceOf(offer, request);
+    const costMicro = priceOf(offer, request, snapshot);
     if (costMicro === null || costMicro > request.maxCostMicro)
       return refused("price_changed", `offer ${request.offer} costs more than was decided on`);
-    const { gpusFree, gpus, cpuMilliFree, memoryMibFree, podsFree } = without(
+    const { gpusFree, cpuMilliFree, memoryMibFree, podsFree } = without(
       offer,
       taken().get(request.offer),
     ).capacity;
     const fits =
-      (offer.divisible ? gpusFree >= request.gpus : gpusFree >= gpus) &&
+      gpusFree >= request.gpus &&
       (cpuMilliFree ?? request.cpuMilli) >= request.cpuMilli &&
       (memoryMibFree ?? request.memoryMib) >= request.memoryMib &&
       (podsFree ?? request.replicas) >= request.replicas;
@@ -324,7 +355,7 @@ export function createInProcessFederation(options: InProcessOptions): Federation
     const reservedMs = clock.wallMs();
     const expiresMs = reservedMs + delays.reservationMs;
     put({ request, costMicro, reservedMs, expiresMs, released: false });
-    hintAfter(delays.reservationMs);
+    hintAfter(delays.reservationMs, [request.key]);
     return { kind: "reserved", expiresAtMs: expiresMs, costMicro };
   };
   const purchase = (key: string): PurchaseAnswer => {
@@ -341,7 +372,7 @@ export function createInProcessFederation(options: InProcessOptions): Federation
     const entry = held.get(key);
     if (!isUsable(entry) || entry.peeredMs !== undefined) return;
     put({ ...entry, peeredMs: clock.wallMs() });
-    hintAfter(delays.peeringMs);
+    hintAfter(delays.peeringMs, [key]);
   };
   const deploy = (key: string, intent: Intent): void => {
     const entry = held.get(key);
@@ -362,8 +393,8 @@ export function createInProcessFederation(options: InProcessOptions): Federation
       ...(endsMs === null ? {} : { endsMs }),
       ...(work === undefined ? {} : { work }),
     });
-    hintAfter(delays.deployingMs);
-    if (endsMs !== null) hintAfter(endsMs - deployedMs);
+    hintAfter(delays.deployingMs, [key]);
+    if (endsMs !== null) hintAfter(endsMs - deployedMs, [key]);
   };
   const release = (key: string): void => {
     if (released.has(key)) return;
@@ -385,7 +416,7 @@ export function createInProcessFederation(options: InProcessOptions): Federation
     keep(last);
     held.delete(key);
     released.add(key);
-    changed();
+    changed([]);
   };
   /** Looks at what all processes did. */
   const look = async <T>(run: () => T): Promise<T> => {
@@ -422,12 +453,11 @@ export function createInProcessFederation(options: InProcessOptions): Federation
     catalog: () =>
       look(() => {
         catchUp();
-        const use = taken();
         return {
           ...snapshot,
           version: `${snapshot.version}.${changes}`,
           at: formatTime(clock.wallMs()),
-          offers: use.size === 0 ? list : list.map((offer) => without(offer, use.get(offer.id))),
+          offers: left(),
           outages: outages.length === 0 ? snapshot.outages : [...snapshot.outages, ...outages],
         };
       }),

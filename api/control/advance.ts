@@ -4,8 +4,8 @@ import { replicasOf } from "../../engine/model/intent.ts";
 import type { Env } from "../env.ts";
 import type { AllocationRow, IntentRow } from "../store/schema.ts";
 import type { AllocationChange, ChangeIntent, IntentView } from "../store/store.ts";
+import { intentOf } from "./documents.ts";
 import type { Phase } from "./lifecycle.ts";
-import { intentOf } from "./planner.ts";
 
 /** How long each external wait may take before the next step: give back, and try another candidate. Milliseconds. */
 export interface Deadlines {

@@ -1,28 +1,23 @@
 import { type Catalog, prepare } from "../../engine/compile/catalog.ts";
-import { follow } from "../../engine/compile/changes.ts";
+import { applyChanges } from "../../engine/compile/changes.ts";
+import { replaySolver } from "../../engine/milp/record.ts";
 import type { Table, TableColumns } from "../../engine/kernel/query.ts";
 import type { Solver } from "../../engine/milp/solver.ts";
-import type { Capacity } from "../../engine/model/flavor.ts";
 import type { Intent } from "../../engine/model/intent.ts";
 import type { Plan, PlanOptions } from "../../engine/model/plan.ts";
 import type { Snapshot } from "../../engine/model/snapshot.ts";
-import { plan } from "../../engine/plan.ts";
+import { type PlanTools, plan } from "../../engine/plan.ts";
+import { type Change, changeHeld, type Held, offersOf, restOf } from "./change.ts";
+import { type PlanRecord, restore } from "./plan-log.ts";
 
-/** What changes from one plan to the next, on a catalog that stays. */
-export interface Moment extends Omit<Snapshot, "offers" | "skipped" | "warnings"> {
-  /** Capacities that differ from the catalog's, by offer. */
-  readonly capacity: Readonly<Record<string, Capacity>>;
-}
-
-/** One run of `plan()` as plain data: it can run in another thread, and run again from the log. */
+/** One run of `plan()` as plain data: it can run in another thread. */
 export interface PlanJob {
-  /** Names the catalog by its content. */
-  readonly catalogHash: string;
-  /** The catalog itself; absent where the runner was given it before. */
+  /** Where the state begins anew; absent: it goes on from where the runner's last job left it. */
   readonly catalog?: Snapshot;
-  /** On a catalog of its own that is not kept. */
+  /** What has happened to that state since. */
+  readonly change: Change;
+  /** The catalog is for this job alone: what the runner keeps stays as it is. */
   readonly isForeign?: true;
-  readonly moment: Moment;
   readonly intents: readonly Intent[];
   readonly options: PlanOptions;
 }
@@ -30,62 +25,75 @@ export interface PlanJob {
 /** Where plans are made. Jobs that are handed in together run one after another. */
 export interface PlanRunner {
   run(job: PlanJob): Promise<Plan>;
+  /** Makes a logged plan again, with other options than then where they are given. What the runner keeps stays. */
+  rerun(record: PlanRecord, options?: PlanOptions): Promise<Plan>;
+  /** Differs from the last time when the kept state was lost: the next job has to bring a catalog. */
+  epoch(): number;
   dispose(): Promise<void>;
 }
 
-/** The snapshot of a job: its catalog at its moment. */
-export function snapshotOf(catalog: Snapshot, { capacity, ...moment }: Moment): Snapshot {
-  const offers = catalog.offers.map((offer) =>
-    Object.hasOwn(capacity, offer.id) ? { ...offer, capacity: capacity[offer.id] ?? offer.capacity } : offer,
-  );
-  return { ...catalog, ...moment, offers };
+/** A catalogue and what is held, as the last job left them. */
+interface State {
+  readonly columns: Catalog;
+  readonly held: Held;
+}
+
+/** The state after a change; rows of the catalogue that do not change are kept. */
+function moved({ columns, held }: State, change: Change): State {
+  changeHeld(held, change);
+  const snapshot = restOf(change, held);
+  const offers = offersOf(columns.snapshot, change);
+  const removed = change.removed ?? [];
+  return { columns: applyChanges(columns, { offers, removed, snapshot }), held };
+}
+
+/** Plans over a catalog that is not kept. */
+async function runOnce(
+  catalog: Snapshot,
+  intents: readonly Intent[],
+  options: PlanOptions & PlanTools,
+): Promise<Plan> {
+  const columns = prepare(catalog);
+  try {
+    return await plan(columns, intents, options);
+  } finally {
+    columns.table.dispose();
+  }
 }
 
 /** Makes the tables of a catalog of so many offers. */
 export type MakeTables = (offers: number) => Promise<(columns: TableColumns) => Table>;
 
 /**
- * Makes plans in this thread, keeping the last catalog and its columns.
+ * Makes plans in this thread, keeping the state of the last job with its columns.
  *
  * @param tables makes what is kept over other threads; default this one
  */
 export function createPlanRunner(solver?: Solver, tables?: MakeTables): PlanRunner {
-  let known: { readonly hash: string; readonly catalog: Snapshot } | null = null;
-  let prepared: { readonly key: string; readonly columns: Catalog } | null = null;
-
-  /** Built once per catalog and spot history, then kept by changing rows. */
-  const columnsOf = (job: PlanJob, catalog: Snapshot, make?: (columns: TableColumns) => Table): Catalog => {
-    const now = snapshotOf(catalog, job.moment);
-    const key = `${job.catalogHash} ${JSON.stringify(now.spotHistory ?? [])}`;
-    if (prepared?.key === key) prepared = { key, columns: follow(prepared.columns, now) };
-    else {
-      prepared?.columns.table.dispose();
-      prepared = { key, columns: prepare(now, make) };
-    }
-    return prepared.columns;
-  };
+  let kept: State | null = null;
   const tools = solver === undefined ? {} : { solver };
-  const runForeign = async ({ catalog, moment, intents, options }: PlanJob): Promise<Plan> => {
-    if (catalog === undefined) throw new Error("a foreign job brings its catalog");
-    const columns = prepare(snapshotOf(catalog, moment));
-    try {
-      return await plan(columns, intents, { ...options, ...tools });
-    } finally {
-      columns.table.dispose();
-    }
-  };
   return {
-    async run(job) {
-      if (job.isForeign === true) return runForeign(job);
-      if (job.catalog !== undefined) known = { hash: job.catalogHash, catalog: job.catalog };
-      if (known?.hash !== job.catalogHash) throw new Error(`catalog ${job.catalogHash} was not handed over`);
-      const { catalog } = known;
-      const make = tables === undefined ? undefined : await tables(catalog.offers.length);
-      return plan(columnsOf(job, catalog, make), job.intents, { ...job.options, ...tools });
+    epoch: () => 0,
+    async run({ catalog, change, isForeign, intents, options }) {
+      if (catalog !== undefined && isForeign === true)
+        return runOnce(catalog, intents, { ...options, ...tools });
+      if (catalog !== undefined) {
+        const make = await tables?.(catalog.offers.length);
+        kept?.columns.table.dispose();
+        kept = { columns: prepare(catalog, make), held: { foreign: catalog.holdings, own: new Map() } };
+      }
+      if (kept === null) throw new Error("the first job brings a catalog");
+      kept = moved(kept, change);
+      return plan(kept.columns, intents, { ...options, ...tools });
+    },
+    async rerun(record, options = {}) {
+      const { snapshot, intents, answers, options: recorded } = restore(record);
+      const solver = answers.length === 0 ? {} : { solver: replaySolver(answers) };
+      return runOnce(snapshot, intents, { ...recorded, ...options, ...solver });
     },
     async dispose() {
-      prepared?.columns.table.dispose();
-      prepared = null;
+      kept?.columns.table.dispose();
+      kept = null;
       await solver?.dispose();
     },
   };

@@ -1,5 +1,6 @@
 import { AdapterError } from "../../adapters/port.ts";
-import type { Env } from "../env.ts";
+import type { Clock, Env } from "../env.ts";
+import type { Books } from "./books.ts";
 
 /** What a comparison of the federation with the store found. */
 export interface Discrepancies {
@@ -17,17 +18,19 @@ export interface Discrepancies {
  */
 export async function reconcile({
   federation,
-  store,
+  books,
   clock,
   log,
-}: Pick<Env, "federation" | "store" | "clock" | "log">): Promise<Discrepancies> {
-  // the federation first: every key was stored before it was sent, so what it shows is in the store by now or never
+}: Pick<Env, "federation" | "log"> & {
+  readonly books: Books;
+  readonly clock: Clock;
+}): Promise<Discrepancies> {
+  // the federation first: every key was stored before it was sent, so what it shows is in the books by then or never
   const observed = await federation.observe();
-  const held = await store.system.held();
-  const owned = new Set(held.map(({ id }) => id));
+  await books.refresh();
   let orphans = 0;
   for (const { key, intent } of observed) {
-    if (owned.has(key)) continue;
+    if (books.rows.has(key)) continue;
     log.warn({ key, intent }, "held by nobody: given back");
     try {
       await federation.release(key);
@@ -38,7 +41,7 @@ export async function reconcile({
   }
   const phases = new Map(observed.map(({ key, phase }) => [key, phase]));
   const troubled = new Set<string>();
-  for (const { id, intent_id, intent_phase, intent_due_ms } of held) {
+  for (const { id, intent_id, intent_phase, intent_due_ms } of books.rows.values()) {
     const isOverdue = intent_due_ms !== null && intent_due_ms <= clock.wallMs();
     if (intent_phase === "running" && (isOverdue || phases.get(id) !== "running")) troubled.add(intent_id);
   }

@@ -5,7 +5,8 @@ import { parseTime } from "../../engine/model/time.ts";
 import type { AllocationRow, IntentRow } from "../store/schema.ts";
 import type { ChangeIntent } from "../store/store.ts";
 import type { Deadlines, Step } from "./advance.ts";
-import { type Decided, showDecision } from "./planner.ts";
+import { showDecision } from "./documents.ts";
+import type { Decided } from "./planner.ts";
 
 /** Key in the federation: the intent, which try it is, which part of the placement. */
 const keyOf = (intent: IntentRow, index: number): string => `${intent.id}-${intent.attempt + 1}-${index}`;

@@ -5,6 +5,7 @@ import type { Act } from "../store/store.ts";
 import { type TenantId, trustTenant } from "../store/tenant.ts";
 import { MOST_BODY_BYTES } from "./body.ts";
 import { createCursors } from "./cursor.ts";
+import { createExplainer } from "./explainer.ts";
 import { authenticate, type Principal, tokenAuthenticator } from "./identity.ts";
 import { createJudge } from "./judge.ts";
 import { createMetrics } from "./metrics.ts";
@@ -263,6 +264,7 @@ export function createApp(service: Service): OpenAPIHono {
   const tools: Tools = {
     cursors: createCursors(env),
     judge: createJudge(planner, env.clock),
+    explainer: createExplainer(env.store.system, planner),
     metrics: createMetrics(service),
     document() {
       document ??= forgeDocument(app, BASE);

@@ -9,6 +9,7 @@ import type { Sso } from "../sso/issuers.ts";
 import type { Act, TenantStore } from "../store/store.ts";
 import type { TenantId } from "../store/tenant.ts";
 import type { Cursors } from "./cursor.ts";
+import type { Explainer } from "./explainer.ts";
 import type { Authenticator, Principal } from "./identity.ts";
 import type { Judge } from "./judge.ts";
 import type { Metrics } from "./metrics.ts";
@@ -48,6 +49,7 @@ export interface Service {
 export interface Tools {
   readonly cursors: Cursors;
   readonly judge: Judge;
+  readonly explainer: Explainer;
   readonly metrics: Metrics;
   /** The OpenAPI document, JSON text. */
   document(): string;

@@ -1,8 +1,8 @@
 import type { Batch } from "../../engine/model/intent.ts";
 import { formatMicro } from "../../engine/model/money.ts";
 import { formatTime } from "../../engine/model/time.ts";
+import { intentOf } from "../control/documents.ts";
 import { statusOf } from "../control/lifecycle.ts";
-import { intentOf } from "../control/planner.ts";
 import type { AllocationRow, IntentRow } from "../store/schema.ts";
 import type { IntentView } from "../store/store.ts";
 

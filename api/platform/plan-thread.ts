@@ -1,13 +1,20 @@
 import { parentPort } from "node:worker_threads";
 import { type KernelTables, openKernelTables } from "../../adapters/kernel-pool/tables.ts";
 import { createWorkerSolver } from "../../adapters/solver/worker-solver.ts";
-import type { Plan } from "../../engine/model/plan.ts";
+import type { Plan, PlanOptions } from "../../engine/model/plan.ts";
 import { createPlanRunner, type PlanJob } from "../control/plan-job.ts";
+import type { PlanRecord } from "../control/plan-log.ts";
 
-/** What the thread answers to each job, in their order. */
+/** What the thread is asked. */
+export type PlanTask =
+  | { readonly job: PlanJob }
+  | { readonly record: PlanRecord; readonly options: PlanOptions }
+  | "dispose";
+
+/** What the thread answers to each task but the last, in their order. */
 export type PlanAnswer = { readonly plan: Plan } | { readonly error: string };
 
-/** Thread entry: plans, one job after another, so that no plan keeps the service from answering. */
+/** Thread entry: plans, one task after another, so that no plan keeps the service from answering. */
 const port = parentPort;
 if (port === null) throw new Error("plan-thread runs as a worker thread only");
 
@@ -18,9 +25,9 @@ const runner = createPlanRunner(createWorkerSolver(), async (offers) => {
   return tables.make;
 });
 let last: Promise<void> = Promise.resolve();
-port.on("message", (job: PlanJob | "dispose") => {
+port.on("message", (task: PlanTask) => {
   last = last.then(async () => {
-    if (job === "dispose") {
+    if (task === "dispose") {
       await runner.dispose();
       await tables?.close();
       port.close();
@@ -28,7 +35,8 @@ port.on("message", (job: PlanJob | "dispose") => {
     }
     let answer: PlanAnswer;
     try {
-      answer = { plan: await runner.run(job) };
+      const plan = "job" in task ? await runner.run(task.job) : await runner.rerun(task.record, task.options);
+      answer = { plan };
     } catch (error) {
       answer = { error: String(error) };
     }

@@ -263,8 +263,10 @@ interface DeliveryTable {
 interface PlanTable {
   id: string;
   at_ms: number;
+  /** The run whose inputs these go on from; null: from the catalog. */
+  parent: string | null;
   catalog_hash: string;
-  /** JSON: intents, holdings, free capacity and options beyond the catalog. */
+  /** JSON: intents, options, and what had changed since the parent. */
   inputs: string;
   /** JSON: recorded answers of solvers. */
   answers: string;

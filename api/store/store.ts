@@ -101,9 +101,15 @@ export type AllocationChange = Partial<
 
 /** The log entry of one run of `plan()`. */
 export type NewPlan = PlanRow & {
-  /** Stored once per hash. */
-  readonly catalogDocument: string;
+  /** Stored once per hash; null where an entry before this one brought it. */
+  readonly catalogDocument: string | null;
 };
+
+/** A run of `plan()` and what follows from it. */
+export interface SettlePlan {
+  readonly plan: NewPlan;
+  readonly changes: readonly ChangeIntent[];
+}
 
 /**
  * One change of one intent, all or nothing. Nothing happens when the intent's version is no longer `version`: the
@@ -259,11 +265,13 @@ export interface SystemStore extends WebhookQueues, Sessions {
     readonly phases: readonly Phase[];
     readonly limit: number;
   }): Promise<readonly IntentRow[]>;
+  /** The ids alone. */
+  idsIn(input: { readonly phases: readonly Phase[]; readonly limit: number }): Promise<readonly string[]>;
   /** The intents of these ids, by id; unknown ids are left out. */
   intentsById(ids: readonly string[]): Promise<readonly IntentRow[]>;
   intentById(id: string): Promise<IntentView | null>;
-  /** Intents in any of the phases with what they hold or held, oldest first. */
-  views(input: { readonly phases: readonly Phase[]; readonly limit: number }): Promise<readonly IntentView[]>;
+  /** The intents of these ids with what they hold or held, oldest first; unknown ids are left out. */
+  viewsOf(ids: readonly string[]): Promise<readonly IntentView[]>;
   /** Waiting intents as a queue: higher priority first, then older. */
   waitingIds(): Promise<readonly string[]>;
   /** Intents that hold nothing and have part of their work done, by id. */
@@ -272,10 +280,20 @@ export interface SystemStore extends WebhookQueues, Sessions {
   heldStarts(): Promise<readonly HeldStartRow[]>;
   /** All allocations that are not released, by id, with what of their intents decides about them. */
   held(): Promise<readonly HeldRow[]>;
+  /** The same, of these intents. */
+  heldBy(intents: readonly string[]): Promise<readonly HeldRow[]>;
+  /** What events with a number above `after` are about, in order. */
+  changedSince(input: {
+    readonly after: number;
+    readonly limit: number;
+  }): Promise<readonly { readonly seq: number; readonly subject: string }[]>;
   /** Null: the version differs. */
   changeIntent(input: ChangeIntent & Fenced): Promise<IntentRow | null>;
-  /** Before anything acts on a plan. */
-  logPlan(plan: NewPlan & Fenced): Promise<void>;
+  /**
+   * Logs a plan and makes its changes, all or nothing but for changes of other versions: null each. The entry that it goes
+   * back to must be in the log.
+   */
+  settlePlan(input: SettlePlan & Fenced): Promise<readonly (IntentRow | null)[]>;
   /** The lease as it stands. */
   lease(): Promise<Lease>;
   /** Takes the lease, unless it is no longer as `seen`: the new epoch, or null. Recorded in the audit log. */
@@ -286,7 +304,9 @@ export interface SystemStore extends WebhookQueues, Sessions {
   renewLease(input: Fenced): Promise<boolean>;
   /** Gives the lease up, if it is still of this epoch. */
   releaseLease(input: Fenced): Promise<void>;
-  plan(id: string): Promise<{ readonly plan: PlanRow; readonly catalogDocument: string } | null>;
+  plan(id: string): Promise<PlanRow | null>;
+  /** The catalog of a hash that plans name. */
+  catalog(hash: string): Promise<string | null>;
   tenants(): Promise<readonly TenantRow[]>;
   /** Creates the tenant unless it exists. */
   ensureTenant(tenant: TenantRow): Promise<void>;

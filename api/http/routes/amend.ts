@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Intent } from "../../../engine/model/intent.ts";
 import { formatTime } from "../../../engine/model/time.ts";
-import { intentOf } from "../../control/planner.ts";
+import { intentOf } from "../../control/documents.ts";
 import type { IntentRow } from "../../store/schema.ts";
 import { readBody } from "../body.ts";
 import { checkMatch, tagOf } from "../condition.ts";

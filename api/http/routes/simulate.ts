@@ -3,7 +3,7 @@ import { isRecord } from "../../../adapters/json/notes.ts";
 import { readSnapshot } from "../../../adapters/json/snapshot.ts";
 import type { Intent } from "../../../engine/model/intent.ts";
 import type { Snapshot } from "../../../engine/model/snapshot.ts";
-import { showDecision } from "../../control/planner.ts";
+import { showDecision } from "../../control/documents.ts";
 import { readBody } from "../body.ts";
 import { costOf } from "../judge.ts";
 import { ApiError } from "../problem.ts";

@@ -236,6 +236,7 @@ export async function up(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
     t
       .addColumn("id", text, (c) => c.primaryKey())
       .addColumn("at_ms", integer, (c) => c.notNull())
+      .addColumn("parent", text)
       .addColumn("catalog_hash", text, (c) => c.notNull())
       .addColumn("inputs", text, (c) => c.notNull())
       .addColumn("answers", text, (c) => c.notNull())

@@ -1,5 +1,5 @@
 import { assert } from "../../../engine/model/errors.ts";
-import { assertLegal, isTerminal, type Phase } from "../../control/lifecycle.ts";
+import { assertLegal, isTerminal } from "../../control/lifecycle.ts";
 import { appendAudit, appendEvent, contentHash, type Tx } from "../chain.ts";
 import type { AllocationRow, IntentRow } from "../schema.ts";
 import {
@@ -10,6 +10,7 @@ import {
   type ChangeIntent,
   cancelPath,
   type Fenced,
+  type HeldRow,
   type IntentFilter,
   type IntentView,
   type KeptAnswer,
@@ -289,19 +290,14 @@ export async function intentPage(
   return query.orderBy("id", "desc").limit(filter.limit).execute();
 }
 
-/** See `SystemStore.views`. */
-export async function viewPage(
-  { db }: Pick<Tx, "db">,
-  { phases, limit }: { readonly phases: readonly Phase[]; readonly limit: number },
-): Promise<IntentView[]> {
-  const rows = await db
-    .selectFrom("intents")
-    .selectAll()
-    .where("terminal_ms", "is", null)
-    .where("phase", "in", phases)
-    .orderBy("id")
-    .limit(limit)
-    .execute();
+/** See `SystemStore.viewsOf`. */
+export async function viewsOf({ db }: Pick<Tx, "db">, ids: readonly string[]): Promise<IntentView[]> {
+  if (ids.length === 0) return [];
+  const rows = await db.selectFrom("intents").selectAll().where("id", "in", ids).orderBy("id").execute();
+  return withAllocations(db, rows);
+}
+
+async function withAllocations(db: Tx["db"], rows: readonly IntentRow[]): Promise<IntentView[]> {
   if (rows.length === 0) return [];
   const allocations = await db
     .selectFrom("allocations")
@@ -316,4 +312,25 @@ export async function viewPage(
     .execute();
   const byIntent = Map.groupBy(allocations, ({ intent_id }) => intent_id);
   return rows.map((intent) => ({ intent, allocations: byIntent.get(intent.id) ?? [] }));
+}
+
+/** See `SystemStore.held` and `SystemStore.heldBy`. */
+export async function held({ db }: Pick<Tx, "db">, intents?: readonly string[]): Promise<HeldRow[]> {
+  if (intents?.length === 0) return [];
+  let query = db
+    .selectFrom("allocations")
+    .innerJoin("intents", "intents.id", "allocations.intent_id")
+    .selectAll("allocations")
+    .select([
+      "intents.phase as intent_phase",
+      "intents.priority as intent_priority",
+      "intents.generation as intent_generation",
+      "intents.phase_ms as intent_phase_ms",
+      "intents.due_ms as intent_due_ms",
+      "intents.created_ms as intent_created_ms",
+      "intents.work_done_seconds as intent_work_done_seconds",
+    ])
+    .where("allocations.released_ms", "is", null);
+  if (intents !== undefined) query = query.where("allocations.intent_id", "in", intents);
+  return query.orderBy("allocations.id").execute();
 }

@@ -1,7 +1,9 @@
 import type { Tx } from "../chain.ts";
-import type { AuditRow, DecisionRow, EventRow, OutboxRow, PlanRow } from "../schema.ts";
-import type { Fenced, NewPlan } from "../store.ts";
+import { StoreError } from "../errors.ts";
+import type { AuditRow, DecisionRow, EventRow, IntentRow, OutboxRow, PlanRow } from "../schema.ts";
+import type { Fenced, SettlePlan } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
+import { decideIntent } from "./intents.ts";
 
 type Reader = Pick<Tx, "db">;
 
@@ -48,32 +50,40 @@ export function decisionPage(
     .execute();
 }
 
-/** See `SystemStore.logPlan`. */
-export async function logPlan(
-  { db }: Tx,
-  { catalogDocument, epoch: _epoch, ...plan }: NewPlan & Fenced,
-): Promise<void> {
-  await db
-    .insertInto("catalogs")
-    .values({ hash: plan.catalog_hash, document: catalogDocument })
-    .onConflict((conflict) => conflict.column("hash").doNothing())
-    .execute();
-  await db.insertInto("plans").values(plan).execute();
+/** See `SystemStore.settlePlan`. */
+export async function settlePlan(
+  tx: Tx,
+  { plan, changes, epoch }: SettlePlan & Fenced,
+): Promise<(IntentRow | null)[]> {
+  const { db } = tx;
+  const { catalogDocument, ...row } = plan;
+  if (catalogDocument !== null)
+    await db
+      .insertInto("catalogs")
+      .values({ hash: row.catalog_hash, document: catalogDocument })
+      .onConflict((conflict) => conflict.column("hash").doNothing())
+      .execute();
+  if (row.parent !== null && (await planById(tx, row.parent)) === null)
+    throw new StoreError("internal", `plan ${row.id} goes back to ${row.parent}, which was not logged`);
+  await db.insertInto("plans").values(row).execute();
+  const after: (IntentRow | null)[] = [];
+  for (const change of changes) after.push(await decideIntent(tx, { ...change, epoch }));
+  return after;
 }
 
 /** See `SystemStore.plan`. */
-export async function planById(
-  { db }: Reader,
-  id: string,
-): Promise<{ plan: PlanRow; catalogDocument: string } | null> {
-  const plan = await db.selectFrom("plans").selectAll().where("id", "=", id).executeTakeFirst();
-  if (plan === undefined) return null;
-  const catalog = await db
+export async function planById({ db }: Reader, id: string): Promise<PlanRow | null> {
+  return (await db.selectFrom("plans").selectAll().where("id", "=", id).executeTakeFirst()) ?? null;
+}
+
+/** See `SystemStore.catalog`. */
+export async function catalogByHash({ db }: Reader, hash: string): Promise<string | null> {
+  const found = await db
     .selectFrom("catalogs")
     .select("document")
-    .where("hash", "=", plan.catalog_hash)
-    .executeTakeFirstOrThrow();
-  return { plan, catalogDocument: catalog.document };
+    .where("hash", "=", hash)
+    .executeTakeFirst();
+  return found?.document ?? null;
 }
 
 /** See `SystemStore.claimOutbox`. */

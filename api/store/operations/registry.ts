@@ -85,6 +85,20 @@ export const systemOperations: {
         .limit(limit)
         .execute(),
   },
+  idsIn: {
+    mode: "read",
+    run: async ({ db }, { phases, limit }) =>
+      (
+        await db
+          .selectFrom("intents")
+          .select("id")
+          .where("terminal_ms", "is", null)
+          .where("phase", "in", phases)
+          .orderBy("id")
+          .limit(limit)
+          .execute()
+      ).map(({ id }) => id),
+  },
   intentsById: {
     mode: "read",
     run: async ({ db }, ids) =>
@@ -93,7 +107,7 @@ export const systemOperations: {
         : db.selectFrom("intents").selectAll().where("id", "in", ids).orderBy("id").execute(),
   },
   intentById: { mode: "read", run: (tx, id) => intents.intentView(tx, id, null) },
-  views: { mode: "read", run: intents.viewPage },
+  viewsOf: { mode: "read", run: intents.viewsOf },
   waitingIds: {
     mode: "read",
     run: async ({ db }) =>
@@ -133,33 +147,27 @@ export const systemOperations: {
         .$narrowType<{ held: NotNull }>()
         .execute(),
   },
-  held: {
+  held: { mode: "read", run: intents.held },
+  heldBy: { mode: "read", run: intents.held },
+  changedSince: {
     mode: "read",
-    run: ({ db }) =>
+    run: ({ db }, { after, limit }) =>
       db
-        .selectFrom("allocations")
-        .innerJoin("intents", "intents.id", "allocations.intent_id")
-        .selectAll("allocations")
-        .select([
-          "intents.phase as intent_phase",
-          "intents.priority as intent_priority",
-          "intents.generation as intent_generation",
-          "intents.phase_ms as intent_phase_ms",
-          "intents.due_ms as intent_due_ms",
-          "intents.created_ms as intent_created_ms",
-          "intents.work_done_seconds as intent_work_done_seconds",
-        ])
-        .where("allocations.released_ms", "is", null)
-        .orderBy("allocations.id")
+        .selectFrom("events")
+        .select(["seq", "subject_id as subject"])
+        .where("seq", ">", after)
+        .orderBy("seq")
+        .limit(limit)
         .execute(),
   },
   changeIntent: { mode: "write", run: fenced(intents.decideIntent) },
-  logPlan: { mode: "write", run: fenced(logs.logPlan) },
+  settlePlan: { mode: "write", run: fenced(logs.settlePlan) },
   lease: { mode: "read", run: lease },
   takeLease: { mode: "write", run: takeLease },
   renewLease: { mode: "write", run: renewLease },
   releaseLease: { mode: "write", run: releaseLease },
   plan: { mode: "read", run: logs.planById },
+  catalog: { mode: "read", run: logs.catalogByHash },
   tenants: { mode: "read", run: ({ db }) => db.selectFrom("tenants").selectAll().orderBy("id").execute() },
   ensureTenant: { mode: "write", run: identity.ensureTenant },
   tenant: { mode: "read", run: tenants.tenantById },

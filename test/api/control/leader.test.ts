@@ -116,8 +116,7 @@ test("a loop whose epoch is over moves nothing, and a later start moves everythi
   const second: Env = { ...env };
   const leadership = createSoleLeadership(second);
   expect(await leadership.hold()).toBe(2);
-  const id = (await env.store.system.views({ phases: ["reserved", "contracted", "peering"], limit: 9 }))[0]!
-    .intent.id;
+  const [id = ""] = await env.store.system.idsIn({ phases: ["reserved", "contracted", "peering"], limit: 9 });
   const before = (await env.store.system.intentById(id))!.intent;
   await service.run(60_000, 20);
   expect((await env.store.system.intentById(id))!.intent.version).toBe(before.version);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { AdapterError, type Federation } from "../../../adapters/port.ts";
+import { readRecord, restore } from "../../../api/control/plan-log.ts";
 import { createDrivenService, wish } from "../driven-env.ts";
 
 const kinds = async (
@@ -119,10 +120,9 @@ test("the plan is logged with everything it was made of before anything acts on 
   await service.run(1000);
   const { intent } = (await service.env.store.system.intentById(id))!;
   const [decision] = await service.env.store.forTenant(intent.tenant_id).decisions(id, 1);
-  const logged = await service.env.store.system.plan(decision!.plan_id);
-  const inputs = JSON.parse(logged!.plan.inputs) as { intents: { name: string }[] };
-  expect(inputs.intents.map(({ name }) => name)).toEqual([id]);
-  expect(JSON.parse(logged!.catalogDocument)).toMatchObject({
-    offers: [{ id: "one-by-one" }, { id: "whole-node" }],
+  const record = await readRecord(service.env.store.system, decision!.plan_id);
+  expect(restore(record!)).toMatchObject({
+    intents: [{ name: id }],
+    snapshot: { offers: [{ id: "one-by-one" }, { id: "whole-node" }] },
   });
 });

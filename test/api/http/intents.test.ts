@@ -243,8 +243,8 @@ test("the decision is there with its history, and administrators get what it was
   const admin = await service.token(["admin:*"]);
   const replay = await service.request(admin, "GET", `/intents/${id}/replay`);
   expect(replay.body).toMatchObject({
-    inputs: { intents: [{ name: id }] },
-    catalog: { offers: [{ id: "one-by-one" }, {}] },
+    intents: [{ name: id }],
+    snapshot: { offers: [{ id: "one-by-one" }, {}] },
   });
 });
 

@@ -1,0 +1,245 @@
+import type { Flavor } from "../../engine/model/flavor.ts";
+import { parseTime } from "../../engine/model/time.ts";
+import { spotSlotSeconds } from "../../engine/resilience/spot-runs.ts";
+import type { Clock, Env } from "../env.ts";
+import type { AllocationRow, IntentRow } from "../store/schema.ts";
+import type { ChangeIntent, Fenced } from "../store/store.ts";
+import type { Deadlines, Step } from "./advance.ts";
+import { intentOf } from "./documents.ts";
+import type { Decided, Planner, World } from "./planner.ts";
+import { allocationsOf, placedStep, type SettleContext, unplacedStep } from "./settle.ts";
+
+/** Arrivals that are decided one after another on one look at the federation. */
+const ARRIVALS = 32;
+/** Waiting intents are looked at again after this long even when nothing was freed: windows open, deadlines pass. */
+const LOOK_AGAIN_MS = 60_000;
+
+/** True when some offer is new, cheaper or dearer, or has more room than before. */
+function hasMoreRoom(before: readonly Flavor[], now: readonly Flavor[]): boolean {
+  if (before === now) return false;
+  if (before.length !== now.length) return true;
+  return now.some((offer, index) => {
+    const old = before[index];
+    if (old === offer) return false;
+    if (old === undefined || old.id !== offer.id || old.price !== offer.price) return true;
+    const { gpusFree, cpuMilliFree = 0, memoryMibFree = 0, podsFree = 0 } = offer.capacity;
+    return (
+      gpusFree > old.capacity.gpusFree ||
+      cpuMilliFree > (old.capacity.cpuMilliFree ?? cpuMilliFree) ||
+      memoryMibFree > (old.capacity.memoryMibFree ?? memoryMibFree) ||
+      podsFree > (old.capacity.podsFree ?? podsFree)
+    );
+  });
+}
+
+export interface DecideOptions {
+  readonly deadlines: Deadlines;
+  /** Intents decided together at most. */
+  readonly batch: number;
+  /** One step of an intent as a change to write. */
+  readonly changeOf: (intent: IntentRow, step: Exclude<Step, null>) => ChangeIntent & Fenced;
+  /** False when this process is to decide nothing more. */
+  readonly goesOn: () => boolean;
+  /** Something was decided and written. */
+  readonly moved: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Decides about what is new and what waits. */
+export interface Decide {
+  /** Decides what there is; true when there may be more. */
+  step(): Promise<boolean>;
+  /** What was seen says nothing any more: everything that waits is looked at again. */
+  forget(): void;
+  /** Writes of decisions under way. */
+  settling(): readonly Promise<unknown>[];
+}
+
+/**
+ * An arrival is decided alone and at once, on what is free. Where intents wait and something became free, all that wait
+ * and all that arrive are decided together instead, most urgent first: what was freed belongs to nobody yet.
+ */
+export function createDecide(
+  env: Pick<Env, "store"> & { readonly clock: Clock },
+  planner: Planner,
+  { deadlines, batch, changeOf, goesOn, moved, failed }: DecideOptions,
+): Decide {
+  const { store, clock } = env;
+  /** Offers at the last look, the waiting intents that were decided on since, and when that began. */
+  let seen: readonly Flavor[] = [];
+  let lookedAt = new Set<string>();
+  let lookedMs = 0;
+  /** When running work on spot capacity is decided about again. */
+  let spotMs = 0;
+  /** Intents whose decisions are being written. */
+  const deciding = new Set<string>();
+  const settling = new Set<Promise<unknown>>();
+
+  /** A running intent gives its place to another one and queues again. */
+  const makeWay = async (victim: string, by: string): Promise<(ChangeIntent & Fenced)[]> => {
+    const view = await store.system.intentById(victim);
+    if (view?.intent.phase !== "running") return [];
+    return [
+      changeOf(view.intent, {
+        to: "releasing",
+        set: { ending: "preempted", reason: "PREEMPTED", message: "Makes way for more urgent work" },
+        payload: { by },
+      }),
+    ];
+  };
+  /** Writes what follows from decisions together with their plan, so that nothing acts on a plan that is not logged. */
+  const settle = async (world: World, rows: readonly IntentRow[], decided: Decided): Promise<boolean> => {
+    const context: SettleContext = { decided, atMs: clock.wallMs(), deadlines };
+    const taken: AllocationRow[][] = [];
+    const steps = rows.map((row): Step => {
+      const decision = decided.decisions.get(row.id);
+      const intent = intentOf(row);
+      const allocations =
+        decision?.outcome === "placed"
+          ? allocationsOf(row, intent, decision, decided.currency, context.atMs)
+          : [];
+      taken.push(allocations);
+      if (decision === undefined) return null;
+      if (decision.outcome === "placed") {
+        world.take(allocations, intent);
+        return placedStep(row, decision, allocations, context);
+      }
+      world.hold(decision, intent);
+      return unplacedStep(row, decision, context);
+    });
+    const own = rows.flatMap((row, index) => {
+      const step = steps[index] ?? null;
+      return step === null ? [] : [{ index, change: changeOf(row, step) }];
+    });
+    try {
+      const ways = await Promise.all([...decided.evicted].map(([victim, by]) => makeWay(victim, by)));
+      const { epoch } = changeOf(rows[0]!, {});
+      const changes = [...ways.flat(), ...own.map(({ change }) => change)];
+      const after = (await store.system.settlePlan({ plan: decided.log, changes, epoch })).slice(
+        ways.flat().length,
+      );
+      for (const [at, { index }] of own.entries()) world.settled(taken[index] ?? [], after[at] !== null);
+      return after.some((row) => row !== null);
+    } catch (error) {
+      world.settled(taken.flat(), null);
+      throw error;
+    }
+  };
+
+  /** New intents, one after another by priority and age; what does not fit now waits. */
+  const decideArrivals = async (world: World, rows: readonly IntentRow[]): Promise<void> => {
+    for (const row of rows) {
+      if (!goesOn()) return;
+      const decided = await world.decide([intentOf(row)], { explain: false });
+      lookedAt.add(row.id);
+      deciding.add(row.id);
+      // the commit of this one and the plan of the next go on at the same time
+      const written = settle(world, [row], decided)
+        .then((isMoved) => {
+          if (isMoved) moved();
+        }, failed)
+        .finally(() => {
+          deciding.delete(row.id);
+          settling.delete(written);
+        });
+      settling.add(written);
+    }
+  };
+  /** Of the waiting intents, those that have not been looked at since something became free. */
+  const unseenOf = (world: World, waiting: readonly string[]): string[] => {
+    const now = clock.wallMs();
+    const offers = world.offers();
+    const isDue = world
+      .reservations()
+      .some(
+        ({ intent, start }) => intent !== undefined && lookedMs < parseTime(start) && parseTime(start) <= now,
+      );
+    if (hasMoreRoom(seen, offers) || isDue || now - lookedMs >= LOOK_AGAIN_MS) {
+      lookedAt = new Set();
+      lookedMs = now;
+    }
+    seen = offers;
+    return waiting.filter((id) => !lookedAt.has(id) && !deciding.has(id));
+  };
+  const newRows = async (): Promise<IntentRow[]> => {
+    const phases = ["queued", "preempted"] as const;
+    const found = await store.system.inPhases({ phases, limit: ARRIVALS + deciding.size });
+    const rows: IntentRow[] = [];
+    for (const row of found.filter(({ id }) => !deciding.has(id))) {
+      if (row.phase === "queued") rows.push(row);
+      else {
+        const step = { to: "queued", set: { message: "Queued again" } } as const;
+        const queued = await store.system.changeIntent(changeOf(row, step));
+        if (queued !== null) rows.push(queued);
+      }
+    }
+    return rows.sort((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1)).slice(0, ARRIVALS);
+  };
+  const decideTogether = async (
+    world: World,
+    arrived: readonly IntentRow[],
+    waiting: readonly string[],
+  ): Promise<void> => {
+    const wanted = waiting.slice(0, Math.max(1, batch - arrived.length));
+    const rows = [
+      ...arrived,
+      ...(await store.system.intentsById(wanted)).filter(({ phase }) => phase === "waiting"),
+    ];
+    for (const { id } of rows) lookedAt.add(id);
+    for (const id of wanted) lookedAt.add(id);
+    if (rows.length === 0) return;
+    if (await settle(world, rows, await world.decide(rows.map(intentOf), { explain: false }))) moved();
+  };
+
+  /** Running work with a deadline is asked for every slot: spot capacity, on demand, or a wait for either. */
+  const decideSpotRuns = async (world: World): Promise<boolean> => {
+    const now = clock.wallMs();
+    const ids = world.spotRuns();
+    if (ids.length === 0 || now < spotMs) return false;
+    spotMs = now + spotSlotSeconds * 1000;
+    const rows = (await store.system.intentsById(ids)).filter(({ phase }) => phase === "running");
+    if (rows.length === 0) return false;
+    const decided = await world.decide(rows.map(intentOf), { explain: false });
+    const changes = rows.flatMap((row) => {
+      const decision = decided.decisions.get(row.id);
+      if (decision?.spot === undefined || decision.reason === "RUNNING") return [];
+      const { message } = decision.spot;
+      const set = { ending: "queued", reason: "SPOT_POLICY", message } as const;
+      return [changeOf(row, { to: "releasing", set })];
+    });
+    const [first] = changes;
+    let isLogged = false;
+    try {
+      if (first !== undefined)
+        await store.system.settlePlan({ plan: decided.log, changes, epoch: first.epoch });
+      isLogged = first !== undefined;
+    } finally {
+      // a plan that changes nothing is not logged, and the next one must not lean on it
+      if (!isLogged) world.settled([], null);
+    }
+    if (isLogged) moved();
+    return isLogged;
+  };
+
+  return {
+    async step() {
+      const [arrived, waiting] = [await newRows(), await store.system.waitingIds()];
+      const isSpotTime = planner.books.spotRuns.size > 0 && clock.wallMs() >= spotMs;
+      if (arrived.length === 0 && waiting.length === 0 && !isSpotTime) return false;
+      const world = await planner.look();
+      const unseen = unseenOf(world, waiting);
+      if (unseen.length > 0) {
+        await Promise.all(settling);
+        await decideTogether(world, arrived, unseen);
+        return true;
+      }
+      if (arrived.length === 0) return decideSpotRuns(world);
+      await decideArrivals(world, arrived);
+      return true;
+    },
+    forget() {
+      lookedMs = 0;
+    },
+    settling: () => [...settling],
+  };
+}
