@@ -1,4 +1,3 @@
-import { offerIndexOf } from "../../engine/compile/catalog.ts";
 import { holdsOf } from "../../engine/explain/waiting.ts";
 import type { Decision } from "../../engine/model/decision.ts";
 import type { Flavor } from "../../engine/model/flavor.ts";

@@ -95,6 +95,17 @@ export function covers(outage: Outage, offer: Flavor): boolean {
   );
 }
 
+/** Indices of the offers that an outage or maintenance entry covers. */
+export function* coveredBy(outage: Outage, snapshot: Snapshot): Generator<number> {
+  const { offers } = snapshot;
+  if (outage.offer !== undefined) {
+    const index = offerIndexOf(snapshot, outage.offer);
+    if (index >= 0 && covers(outage, offers[index]!)) yield index;
+    return;
+  }
+  for (let index = 0; index < offers.length; index++) if (covers(outage, offers[index]!)) yield index;
+}
+
 const unlimited = Number.POSITIVE_INFINITY;
 
 function totalsOf({ capacity, divisible }: Flavor): Amounts {
@@ -249,14 +260,13 @@ function holdsOf(snapshot: Snapshot, atMs: number, indexOf: (id: string) => numb
 }
 
 /** Outages and maintenance that still matter, per offer. */
-function closedOf({ offers, outages, maintenance }: Snapshot, atMs: number): Map<number, Span[]> {
+function closedOf(snapshot: Snapshot, atMs: number): Map<number, Span[]> {
   const closed = new Map<number, Span[]>();
-  for (const outage of [...outages, ...maintenance]) {
+  for (const outage of [...snapshot.outages, ...snapshot.maintenance]) {
     const from = parseTime(outage.start);
     const to = outage.end === undefined ? unlimited : parseTime(outage.end);
     if (to <= Math.max(from, atMs)) continue;
-    for (const [index, offer] of offers.entries())
-      if (covers(outage, offer)) push(closed, index, { from: Math.max(from, atMs), to });
+    for (const index of coveredBy(outage, snapshot)) push(closed, index, { from: Math.max(from, atMs), to });
   }
   for (const spans of closed.values()) spans.sort((a, b) => a.from - b.from || a.to - b.to);
   return closed;

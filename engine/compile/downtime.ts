@@ -1,3 +1,4 @@
+import { coveredBy } from "../calendar/timeline.ts";
 import type { Outage, Snapshot } from "../model/snapshot.ts";
 import { parseTime } from "../model/time.ts";
 
@@ -19,14 +20,11 @@ export function downtimeOf(snapshot: Snapshot): Downtime {
   const active = (outage: Outage): boolean =>
     parseTime(outage.start) <= now && (outage.end === undefined || now < parseTime(outage.end));
   for (const outage of [...snapshot.outages, ...snapshot.maintenance].filter(active)) {
-    snapshot.offers.forEach((offer, index) => {
-      if (outage.offer !== undefined && outage.offer !== offer.id) return;
-      if (outage.provider !== undefined && outage.provider !== offer.provider) return;
-      if (outage.region !== undefined && outage.region !== offer.region) return;
+    for (const index of coveredBy(outage, snapshot)) {
       down.add(index);
       if (outage.end === undefined) downForGood.add(index);
       else backAtMs.set(index, Math.max(backAtMs.get(index) ?? 0, parseTime(outage.end)));
-    });
+    }
   }
   return { down, downForGood, backAtMs };
 }
