@@ -1,7 +1,7 @@
 import { type Catalog, prepare } from "../../engine/compile/catalog.ts";
 import { applyChanges } from "../../engine/compile/changes.ts";
-import { replaySolver } from "../../engine/milp/record.ts";
 import type { Table, TableColumns } from "../../engine/kernel/query.ts";
+import { replaySolver } from "../../engine/milp/record.ts";
 import type { Solver } from "../../engine/milp/solver.ts";
 import type { Intent } from "../../engine/model/intent.ts";
 import type { Plan, PlanOptions } from "../../engine/model/plan.ts";

@@ -3,7 +3,15 @@ import type { Decision } from "../../engine/model/decision.ts";
 import type { Flavor } from "../../engine/model/flavor.ts";
 import type { Intent } from "../../engine/model/intent.ts";
 import type { Plan, PlanOptions, ScarcityPrice } from "../../engine/model/plan.ts";
-import type { Outage, Progress, Quota, Reservation, Snapshot, Tenant } from "../../engine/model/snapshot.ts";
+import {
+  type Outage,
+  offerIndexOf,
+  type Progress,
+  type Quota,
+  type Reservation,
+  type Snapshot,
+  type Tenant,
+} from "../../engine/model/snapshot.ts";
 import { formatTime } from "../../engine/model/time.ts";
 import type { Env } from "../env.ts";
 import type { AllocationRow, ReservationRow, TenantRow } from "../store/schema.ts";
