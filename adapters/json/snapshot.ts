@@ -267,6 +267,12 @@ function toQuota(quota: z.output<typeof quotaSchema>, path: string, currency: st
 const tenantPath = (entry: unknown, index: number): string =>
   entryPath("tenants", index, "name", isRecord(entry) ? entry["name"] : null);
 
+/** Indices of offers by their ids: read in that order, they lie in memory in the order in which they will be looked at. */
+function readingOrder(entries: readonly unknown[]): number[] {
+  const ids = entries.map((entry) => (isRecord(entry) && typeof entry["id"] === "string" ? entry["id"] : ""));
+  return [...ids.keys()].sort((a, b) => byText(ids[a]!, ids[b]!) || a - b);
+}
+
 /** One entry of `tenants`: read, or kept with what is wrong about it, so that its intents are not taken for unlimited. */
 function readTenant(entry: unknown, path: string, currency: string, strict: boolean, notes: Notes): Tenant {
   const own = createNotes();
@@ -405,16 +411,12 @@ export function readSnapshot(document: unknown, options: SnapshotOptions = {}): 
   if (parsed === undefined) throw new Error("a snapshot without problems was not read");
   const currency = parsed.currency ?? "EUR";
   const skipped: SkippedOffer[] = [];
-  const flavors = parsed.offers
-    .map((entry, index) =>
-      readOffer(
-        entry,
-        entryPath("offers", index, "id", isRecord(entry) ? entry["id"] : null),
-        strict,
-        skipped,
-        notes.warnings,
-      ),
-    )
+  const flavors = readingOrder(parsed.offers)
+    .map((index) => {
+      const entry: unknown = parsed.offers[index];
+      const path = entryPath("offers", index, "id", isRecord(entry) ? entry["id"] : null);
+      return readOffer(entry, path, strict, skipped, notes.warnings);
+    })
     .filter((flavor) => flavor !== null);
   const at = parsed.at ?? options.at;
   if (at === undefined) notes.problems.push(problem("at", "missing_field", undefined, "a time in RFC 3339"));

@@ -2,7 +2,7 @@ import { type Catalog, flavorOf, rowRank } from "../compile/catalog.ts";
 import { totalMicro } from "../compile/constraints/cost.ts";
 import type { Scope } from "../compile/constraints/spec.ts";
 import { billedMicro, interruptionFactor, type Need } from "../compile/need.ts";
-import { criterionEntries, exactScore } from "../compile/score-columns.ts";
+import { criterionEntries, exactScore, logOf } from "../compile/score-columns.ts";
 import type { CriterionName } from "../model/decision.ts";
 import type { Weights } from "../model/intent.ts";
 import { ln } from "../score/numeric.ts";
@@ -28,15 +28,20 @@ export interface Ranking {
 /** An option outside the stated preferences counts as this much worse. */
 const UNPREFERRED = 1.1;
 
-/** Raw criteria of a row; NaN where the offer does not tell. Cost is per hour for services, to completion for batch. */
-export function rawCriteria(catalog: Catalog, need: Need, row: number): Record<CriterionName, number> {
+/** Expected cost of a row: per hour for services, to completion for batch, with what interruptions add. */
+function rawCost(catalog: Catalog, need: Need, row: number): number {
   const billed =
     need.runtime.source === "none"
       ? billedMicro(catalog, need, row, need.replicas)
       : totalMicro({ catalog, need }, row);
+  return billed * interruptionFactor(catalog, need, row);
+}
+
+/** Raw criteria of a row; NaN where the offer does not tell. */
+export function rawCriteria(catalog: Catalog, need: Need, row: number): Record<CriterionName, number> {
   const { slowness, latency, energy } = criterionEntries(catalog, need);
   return {
-    cost: billed * interruptionFactor(catalog, need, row),
+    cost: rawCost(catalog, need, row),
     slowness: slowness.at(row),
     latency: latency.at(row),
     energy: energy.at(row),
@@ -86,16 +91,25 @@ export function hasPreferences({ intent }: Need): boolean {
 }
 
 /** What `comparator` orders rows by first; NaN where a weighted criterion is unknown. */
-export function keysOf({ catalog, need }: Scope, ranking: Ranking, rows: Uint32Array): Float64Array {
+export function keysOf({ catalog, need }: Scope, ranking: Ranking, rows: ArrayLike<number>): Float64Array {
   const { weights } = ranking;
+  const entries = criterionEntries(catalog, need);
+  const read = (name: CriterionName): ((row: number) => number) =>
+    name === "cost" ? (row) => rawCost(catalog, need, row) : entries[name].at;
   const sole = soleCriterion(weights, need);
+  const names = criterionNames.filter((name) => weightOf(weights, name) > 0);
   const keys = new Float64Array(rows.length);
-  for (let index = 0; index < keys.length; index++) {
-    const row = rows[index]!;
-    const values = rawCriteria(catalog, need, row);
-    keys[index] =
-      sole === null ? exactScore(weights, values) + ln(preferenceFactor(catalog, need, row)) : values[sole];
+  for (const name of names) {
+    const at = read(name);
+    const weight = weightOf(weights, name);
+    for (let index = 0; index < keys.length; index++) {
+      const value = at(rows[index]!);
+      keys[index]! += sole === null ? weight * logOf(name, value) : value;
+    }
   }
+  if (hasPreferences(need))
+    for (let index = 0; index < keys.length; index++)
+      keys[index]! += ln(preferenceFactor(catalog, need, rows[index]!));
   return keys;
 }
 

@@ -143,11 +143,9 @@ function numberReader(rows: Rows, name: NumberName): NumberReader {
 }
 
 function carbonReader(rows: Rows): NumberReader {
-  const gpu = rows.block("gpu");
-  const energy = rows.block("energy");
   const at = (row: number): number => {
-    const { pue, carbonIntensity } = energy[row]!;
-    return carbonGrams(gpu[row]!.powerWatts, pue, carbonIntensity);
+    const { gpu, energy } = rows.flavor[row]!;
+    return carbonGrams(gpu.powerWatts, energy.pue, energy.carbonIntensity);
   };
   const read = (): Numbers => {
     const values = new Float64Array(rows.options.count);

@@ -57,26 +57,66 @@ export function withScore({ catalog, need }: Scope, weights: Weights, encoded: E
   return terms === null ? null : { ...encoded, query: { ...encoded.query, terms }, isScored: true };
 }
 
-/**
- * Which constraints each row of the universe fails, as sets of indices packed into two 32-bit words per row
- * (`words[2 * row]` holds constraints 0-31), built with one pass per constraint. For explanations, not for the hot
- * path. Rows outside the universe have all bits set.
- */
-export function failureSets(catalog: Catalog, encoded: Encoded): Uint32Array {
-  const words = new Uint32Array(catalog.options.count * 2);
-  const { query } = encoded;
-  const { skip: _, ...rest } = query;
-  query.constraints.forEach((constraint, index) => {
-    const bit = 1 << (index & 31);
-    for (let at = index >> 5; at < words.length; at += 2) words[at]! |= bit;
-    for (const row of catalog.table.feasible({ ...rest, constraints: [constraint], terms: [] }))
-      words[row * 2 + (index >> 5)]! &= ~bit;
-  });
-  const universe = catalog.table.feasible({ ...query, constraints: [], terms: [] });
-  let next = 0;
-  for (let row = 0; row < catalog.options.count; row++) {
-    if (row === universe[next]) next++;
-    else words.fill(0xffffffff, row * 2, row * 2 + 2);
+const allRows = { terms: [], k: 1, margin: 0 } as const;
+
+/** Sets or clears the bits of rows. */
+function setBits(bits: Uint32Array, rows: Uint32Array, isSet: boolean): void {
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows[index]!;
+    if (isSet) bits[row >> 5]! |= 1 << (row & 31);
+    else bits[row >> 5]! &= ~(1 << (row & 31));
   }
-  return words;
+}
+
+/** Bitmap of the rows of a catalogue that fail a constraint. */
+export function failingRows({ table, options }: Catalog, constraint: Constraint): Uint32Array {
+  const failing = new Uint32Array((options.count + 31) >> 5);
+  if (constraint.predicates.every((predicate) => predicate.kind === "bitmap")) {
+    for (const { failed } of constraint.predicates as readonly { readonly failed: Uint32Array }[])
+      for (let word = 0; word < failed.length; word++) failing[word]! |= failed[word]!;
+    return failing;
+  }
+  failing.fill(0xffffffff);
+  setBits(failing, table.feasible({ ...allRows, constraints: [constraint] }), false);
+  return failing;
+}
+
+/** Rows that fail just these constraints, by index of the constraint. */
+export interface Blocked {
+  readonly by: readonly number[];
+  readonly rows: number[];
+}
+
+/**
+ * The rows of a query's universe that fail one constraint or two, by which; in order of their first rows. Counted for 32
+ * rows at a time: bits of `once`, `twice` and `often` say that a row fails at least as many.
+ */
+export function blockedRows(catalog: Catalog, { query }: Encoded): Blocked[] {
+  const { constraints, terms: _, ...rest } = query;
+  const failing = constraints.map((constraint) => failingRows(catalog, constraint));
+  const universe = new Uint32Array((catalog.options.count + 31) >> 5);
+  setBits(universe, catalog.table.feasible({ ...rest, ...allRows, constraints: [] }), true);
+  const blocked = new Map<number, Blocked>();
+  for (let word = 0; word < universe.length; word++) {
+    let once = 0;
+    let twice = 0;
+    let often = 0;
+    for (const bits of failing) {
+      const fails = bits[word]!;
+      often |= twice & fails;
+      twice |= once & fails;
+      once |= fails;
+    }
+    for (let left = once & ~often & universe[word]!; left !== 0; left &= left - 1) {
+      const bit = 31 - Math.clz32(left & -left);
+      const by: number[] = [];
+      for (let index = 0; index < failing.length; index++)
+        if ((failing[index]![word]! >>> bit) & 1) by.push(index);
+      const key = by[0]! * constraints.length + (by[1] ?? by[0]!);
+      const known = blocked.get(key);
+      if (known === undefined) blocked.set(key, { by, rows: [word * 32 + bit] });
+      else known.rows.push(word * 32 + bit);
+    }
+  }
+  return [...blocked.values()];
 }

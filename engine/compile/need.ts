@@ -190,6 +190,7 @@ export function billedByGpu(catalog: Catalog, need: Need, row: number, replicas:
 export function billedMicro(catalog: Catalog, need: Need, row: number, replicas: number): number {
   const unit = catalog.options.unitMicro[row]!;
   if (!Number.isNaN(unit)) return billedByGpu(catalog, need, row, replicas);
+  if (replicas === 1) return catalog.options.wholeMicro[row]!;
   const slots = Math.max(1, slotsWhenFree(catalog, need, row));
   return catalog.options.wholeMicro[row]! * Math.ceil(replicas / slots);
 }

@@ -1,9 +1,17 @@
-import { type Candidate, candidateOf, comparator, type Range, rangeOf } from "../assign/rank.ts";
+import {
+  type Candidate,
+  candidateOf,
+  comparator,
+  keysOf,
+  type Range,
+  type Ranking,
+  rangeOf,
+} from "../assign/rank.ts";
 import { placeSingle, type SingleResult } from "../assign/single.ts";
 import { flavorOf } from "../compile/catalog.ts";
 import { changed } from "../compile/constraints/forms.ts";
 import type { Relaxation, Scope } from "../compile/constraints/spec.ts";
-import { failureSets } from "../compile/encode.ts";
+import { type Blocked, blockedRows, failingRows } from "../compile/encode.ts";
 import { needOf } from "../compile/need.ts";
 import type { Change, Counterfactual } from "../model/decision.ts";
 import { formatMicro } from "../model/money.ts";
@@ -46,32 +54,6 @@ function verify(scope: Scope, changes: readonly Change[], relaxed: Relaxation["i
   };
 }
 
-/** Rows by the exact set of constraints they fail, for sets of one or two. Keys are `a` or `a,b` with a < b. */
-function blockedRows(scope: Scope, result: SingleResult): Map<string, number[]> {
-  const words = failureSets(scope.catalog, result.encoded);
-  const blocked = new Map<string, number[]>();
-  for (let row = 0; row < scope.catalog.options.count; row++) {
-    let low = words[row * 2]!;
-    let high = words[row * 2 + 1]!;
-    const failing: number[] = [];
-    while ((low !== 0 || high !== 0) && failing.length < 3) {
-      if (low !== 0) {
-        failing.push(31 - Math.clz32(low & -low));
-        low &= low - 1;
-      } else {
-        failing.push(63 - Math.clz32(high & -high));
-        high &= high - 1;
-      }
-    }
-    if (failing.length === 0 || failing.length > 2) continue;
-    const key = failing.join(",");
-    const rows = blocked.get(key);
-    if (rows === undefined) blocked.set(key, [row]);
-    else rows.push(row);
-  }
-  return blocked;
-}
-
 /** The rows in order of the objective, as if they were feasible. */
 function byObjective(scope: Scope, rows: readonly number[]): number[] {
   const ranking = goalOf(scope.need.intent);
@@ -101,15 +83,8 @@ function relaxAll(
       const spec = result.encoded.specs[index]!;
       const predicates = spec.predicates(current);
       if (predicates !== null) {
-        const passing = new Set(
-          scope.catalog.table.feasible({
-            constraints: [{ name: spec.name, predicates }],
-            terms: [],
-            k: 1,
-            margin: 0,
-          }),
-        );
-        left = left.filter((row) => passing.has(row));
+        const failing = failingRows(scope.catalog, { name: spec.name, predicates });
+        left = left.filter((row) => ((failing[row >> 5]! >>> (row & 31)) & 1) === 0);
       }
       if (left.length === 0) return null;
     }
@@ -152,16 +127,10 @@ function jointRelaxations(scope: Scope, result: SingleResult): Relaxation[] {
  * intent only changes that beat the chosen option in its own objective are told.
  */
 export function counterfactualsOf(scope: Scope, result: SingleResult): Counterfactual[] {
+  const { ranking } = result;
   const chosen = result.shares[0]?.candidate;
-  const blocked = blockedRows(scope, result);
-  const compare = comparator(scope, result.ranking);
-  const { worst } =
-    chosen === undefined
-      ? { worst: { cost: NaN, slowness: NaN, latency: NaN, energy: NaN } }
-      : rangeOf(scope.catalog, scope.need, [chosen.row]);
-  const better = (row: number): boolean =>
-    chosen === undefined || compare(candidateOf(scope, result.ranking, row, worst), chosen) < 0;
-
+  const blocked = blockedRows(scope.catalog, result.encoded);
+  const compare = comparator(scope, ranking);
   const found: Found[] = [];
   const attempt = (steps: readonly Relaxation[] | null): void => {
     const last = steps?.[steps.length - 1];
@@ -174,27 +143,43 @@ export function counterfactualsOf(scope: Scope, result: SingleResult): Counterfa
     if (verified !== null && (chosen === undefined || compare(verified.best, chosen) < 0))
       found.push(verified);
   };
-  const tryKey = (key: string): void => {
-    const rows = blocked.get(key)!.filter(better);
-    if (rows.length === 0) return;
-    const ordered = rows.length <= RANKED_ROWS ? byObjective(scope, rows) : rows;
-    attempt(relaxAll(scope, result, key.split(",").map(Number), ordered));
+  const tryRows = ({ by, rows }: Blocked): void => {
+    const better = chosen === undefined ? rows : betterRows(scope, ranking, rows, chosen);
+    if (better.length === 0) return;
+    const ordered = better.length <= RANKED_ROWS ? byObjective(scope, better) : better;
+    attempt(relaxAll(scope, result, by, ordered));
   };
 
   for (const joint of jointRelaxations(scope, result)) attempt([joint]);
-  const keys = [...blocked.keys()];
-  for (const key of keys.filter((name) => !name.includes(","))) tryKey(key);
+  for (const one of blocked) if (one.by.length === 1) tryRows(one);
   const order = (a: Found, b: Found): number =>
     a.counterfactual.best.costMicro - b.counterfactual.best.costMicro ||
     (a.counterfactual.changes[0]!.path < b.counterfactual.changes[0]!.path ? -1 : 1);
   found.sort(order);
   const singles = found.splice(0, found.length);
   if (singles.length < MOST && chosen === undefined) {
-    const pairs = keys
-      .filter((name) => name.includes(","))
-      .sort((a, b) => blocked.get(b)!.length - blocked.get(a)!.length || (a < b ? -1 : 1));
-    for (const key of pairs.slice(0, PAIRS)) tryKey(key);
+    const textOf = ({ by }: Blocked): string => by.join(",");
+    const pairs = blocked
+      .filter(({ by }) => by.length === 2)
+      .sort((a, b) => b.rows.length - a.rows.length || (textOf(a) < textOf(b) ? -1 : 1));
+    for (const pair of pairs.slice(0, PAIRS)) tryRows(pair);
     found.sort(order);
   }
   return [...singles, ...found].slice(0, MOST).map(({ counterfactual }) => counterfactual);
+}
+
+/** Rows that the objective and its tie-breaks put before the chosen one; a criterion that a row does not tell is equal. */
+function betterRows(
+  scope: Scope,
+  ranking: Ranking,
+  rows: readonly number[],
+  chosen: Candidate,
+): readonly number[] {
+  const compare = comparator(scope, ranking);
+  const { worst } = rangeOf(scope.catalog, scope.need, [chosen.row]);
+  const [least = Number.NaN] = keysOf(scope, ranking, [chosen.row]);
+  const keys = keysOf(scope, ranking, rows);
+  return rows.filter(
+    (row, index) => !(keys[index]! > least) && compare(candidateOf(scope, ranking, row, worst), chosen) < 0,
+  );
 }
