@@ -67,7 +67,7 @@ export function documentRoute(app: OpenAPIHono, route: Route): void {
       operationId: `${method}${path.replaceAll(/[/{}_-]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
       summary,
       description: [description, isOpen ? "" : `Permission: \`${permission}\`.`].filter(Boolean).join(" "),
-      security: isOpen ? [] : permission === "loopback" ? [{}, { bearer: [] }] : [{ bearer: [] }],
+      security: isOpen ? [] : [...(permission === "loopback" ? [{}] : []), { bearer: [] }, { session: [] }],
       tags: [tagOf(path)],
       request: {
         ...(query === undefined ? {} : { query }),
@@ -126,7 +126,16 @@ export function forgeDocument(app: OpenAPIHono, base: string): string {
     components: {
       ...document.components,
       schemas: { ...document.components?.schemas, Intent: withLabels(intent), Snapshot: snapshot },
-      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer" },
+        session: {
+          type: "apiKey",
+          in: "cookie",
+          name: "__Host-flare-session",
+          description:
+            "A browser that signed in at /auth/login; changes need the header Flare-CSRF and our Origin.",
+        },
+      },
     },
   });
 }

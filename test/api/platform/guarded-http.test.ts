@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createAddressPolicy } from "../../../api/platform/addresses.ts";
 import { createGuardedHttp, parseTarget, RefusedTarget } from "../../../api/platform/guarded-http.ts";
+import { corpus, v4, v6 } from "./ssrf-corpus.ts";
 
 /** Every socket this process opens to somewhere, seen by the runtime itself. */
 const sockets: Socket[] = [];
@@ -45,94 +46,6 @@ const hook = (url: string) => ({
   timeoutMs: 2_000,
   maxBytes: 65_536,
 });
-
-const v4 = [
-  "0.0.0.0",
-  "0.1.2.3",
-  "10.0.0.1",
-  "10.255.255.255",
-  "100.64.0.1",
-  "100.127.255.254",
-  "127.0.0.1",
-  "127.255.0.1",
-  "169.254.169.254",
-  "169.254.170.2",
-  "172.16.0.1",
-  "172.31.255.255",
-  "192.0.0.1",
-  "192.0.0.192",
-  "192.0.2.1",
-  "192.88.99.1",
-  "192.168.1.1",
-  "198.18.0.1",
-  "198.19.255.255",
-  "198.51.100.1",
-  "203.0.113.1",
-  "224.0.0.1",
-  "239.255.255.250",
-  "240.0.0.1",
-  "255.255.255.255",
-];
-const v6 = [
-  "::",
-  "::1",
-  "::7f00:1",
-  "::ffff:127.0.0.1",
-  "::ffff:10.0.0.1",
-  "::ffff:169.254.169.254",
-  "::ffff:8.8.8.8",
-  "64:ff9b::7f00:1",
-  "64:ff9b::a9fe:a9fe",
-  "64:ff9b:1::1",
-  "100::1",
-  "2001::1",
-  "2001:db8::1",
-  "2002:7f00:1::1",
-  "2002:a9fe:a9fe::",
-  "3fff::1",
-  "fc00::1",
-  "fd00:ec2::254",
-  "fe80::1",
-  "fec0::1",
-  "ff02::1",
-];
-const odd = [
-  "https://127.1/",
-  "https://2130706433/",
-  "https://0x7f000001/",
-  "https://0x7f.1/",
-  "https://017700000001/",
-  "https://0177.0.0.1/",
-  "https://1０.0.0.1/",
-  "https://①⑦②.16.0.1/",
-  "https://169。254。169。254/",
-  "https://localhost/",
-  "https://LOCALHOST./",
-  "https://metadata/",
-  "https://internal.example./",
-  "https://user@example.org/",
-  "https://user:secret@example.org/",
-  "http://example.org/",
-  "ftp://example.org/",
-  "file:///etc/passwd",
-  "gopher://127.0.0.1:25/",
-  "javascript:alert(1)",
-  "data:text/plain,x",
-  "//example.org/",
-  "https://example.org:22/",
-  "https://example.org:80/",
-  "https://example.org:2375/",
-  "https://example.org:6443/",
-  "https://",
-  "https://[::1%25eth0]/",
-  "",
-  `https://example.org/${"a".repeat(2048)}`,
-];
-const corpus = [
-  ...v4.map((address) => `https://${address}/hook`),
-  ...v6.map((address) => `https://[${address}]/hook`),
-  ...odd,
-];
 
 test("the corpus is as large as promised", () => expect(corpus.length).toBeGreaterThanOrEqual(60));
 
