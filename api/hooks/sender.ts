@@ -27,6 +27,16 @@ const shown = (text: string): string =>
     .slice(0, MOST_SHOWN)
     .toWellFormed();
 
+/** Codes of names that lead nowhere. */
+const unresolved: ReadonlySet<string> = new Set([
+  "ENOTFOUND",
+  "ENODATA",
+  "EAI_AGAIN",
+  "ETIMEOUT",
+  "ESERVFAIL",
+  "EREFUSED",
+]);
+
 /** What went wrong, in words of ours: errors of the network can name hosts and addresses inside. */
 function reasonOf(error: unknown): string {
   const { name, code, cause } = error as { name?: string; code?: string; cause?: { code?: string } };
@@ -35,7 +45,7 @@ function reasonOf(error: unknown): string {
     return "no answer in time";
   const known = code ?? cause?.code ?? "";
   if (/^(CERT_|ERR_TLS|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|ERR_SSL)/.test(known)) return "TLS failed";
-  return known === "ENOTFOUND" || known === "EAI_AGAIN" ? "host not found" : "connection failed";
+  return unresolved.has(known) ? "host not found" : "connection failed";
 }
 
 /** The secrets that sign now, newest first; empty when none opens. */

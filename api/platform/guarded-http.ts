@@ -1,14 +1,44 @@
-import { lookup as systemLookup } from "node:dns/promises";
+import { Resolver, lookup as systemLookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { Agent, buildConnector, request as send } from "undici";
 import type { OutgoingHttp } from "../env.ts";
 import type { AddressPolicy } from "./addresses.ts";
+
+/** How long one name server may take, of two tries. */
+const RESOLVE_MS = 2000;
 
 /** All addresses of a host name, in the order to try them. */
 export type Resolve = (host: string) => Promise<readonly string[]>;
 
 const resolveBySystem: Resolve = async (host) =>
   (await systemLookup(host, { all: true, verbatim: true })).map(({ address }) => address);
+
+const isUnknown = (error: unknown): boolean =>
+  ["ENOTFOUND", "ENODATA", "ECONNREFUSED"].includes((error as { code?: string }).code ?? "");
+
+/**
+ * Resolves by asking name servers. The system's own call waits in one of four threads that file access shares: a few
+ * names whose servers keep silent would hold up everything. It is asked only for what no server knows: names of the hosts
+ * file.
+ *
+ * @param servers addresses, port included where it is not 53; default the system's
+ */
+export function resolveByServers(
+  servers?: readonly string[],
+  timeoutMs: number = RESOLVE_MS,
+  otherwise: Resolve = resolveBySystem,
+): Resolve {
+  const resolver = new Resolver({ timeout: timeoutMs, tries: 2 });
+  if (servers !== undefined) resolver.setServers(servers);
+  return async (host) => {
+    const answers = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
+    const found = answers.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
+    if (found.length > 0) return found;
+    const errors = answers.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
+    if (errors.every(isUnknown)) return otherwise(host);
+    throw errors.find((error) => !isUnknown(error));
+  };
+}
 
 export interface GuardOptions {
   readonly addresses: AddressPolicy;
@@ -64,7 +94,7 @@ const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, "$1
  * @param mostBytes largest answer; without it the caller cuts
  */
 export function createGuardedAgent(
-  { addresses, resolve = resolveBySystem }: GuardOptions,
+  { addresses, resolve = resolveByServers() }: GuardOptions,
   mostBytes?: number,
 ): Agent {
   const connect = buildConnector({ timeout: 10_000 });

@@ -125,7 +125,7 @@ export interface WebhookQueues {
     readonly after: number;
     readonly nowMs: number;
   }): Promise<{ readonly last: number; readonly webhooks: readonly WebhookRow[] }>;
-  /** The webhook as it is now, with the first of its queue; null when it is gone. */
+  /** The webhook as it is now, with the first of its queue; null when it is gone, or its tenant suspended. */
   webhookQueue(
     id: string,
   ): Promise<{ readonly webhook: WebhookRow; readonly first: QueuedDelivery | null } | null>;

@@ -55,7 +55,13 @@ export async function webhookQueue(
   id: string,
 ): Promise<{ webhook: WebhookRow; first: QueuedDelivery | null } | null> {
   const { db } = reader;
-  const webhook = await db.selectFrom("webhooks").selectAll().where("id", "=", id).executeTakeFirst();
+  const webhook = await db
+    .selectFrom("webhooks")
+    .innerJoin("tenants", "tenants.id", "webhooks.tenant_id")
+    .selectAll("webhooks")
+    .where("webhooks.id", "=", id)
+    .where("tenants.status", "=", "active")
+    .executeTakeFirst();
   if (webhook === undefined) return null;
   const delivery = await firstOf(reader, id);
   if (delivery === undefined) return { webhook, first: null };

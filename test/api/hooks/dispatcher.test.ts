@@ -149,6 +149,20 @@ test("a webhook at which nothing arrives for five days is disabled, with an even
   ]);
 });
 
+test("a suspended tenant is told nothing, and everything once it is back", async () => {
+  const world = await createReceivers();
+  await world.hook(a);
+  const admin = await world.service.token(["admin:*"]);
+  const set = (status: string) => world.service.request(admin, "PATCH", "/admin/tenants/acme", { status });
+  await world.twoEvents();
+  await set("suspended");
+  await world.pass(60_000, 10_000);
+  expect(world.at(a)).toEqual([]);
+  await set("active");
+  await world.pass(10_000);
+  expect(world.at(a)).toHaveLength(2);
+});
+
 test("410 disables at once", async () => {
   const world = await createReceivers({ [a]: () => 410 });
   const { id } = await world.hook(a);

@@ -3,7 +3,14 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createAddressPolicy } from "../../../api/platform/addresses.ts";
-import { createGuardedHttp, parseTarget, RefusedTarget } from "../../../api/platform/guarded-http.ts";
+import {
+  createGuardedHttp,
+  parseTarget,
+  RefusedTarget,
+  type Resolve,
+  resolveByServers,
+} from "../../../api/platform/guarded-http.ts";
+import { type NameAnswer, startNameServer } from "./name-server.ts";
 import { corpus, v4, v6 } from "./ssrf-corpus.ts";
 
 /** Every socket this process opens to somewhere, seen by the runtime itself. */
@@ -70,7 +77,7 @@ test.for([...v4, ...v6])(
 );
 
 const open = () => createAddressPolicy([], ["127.0.0.0/8"]);
-const local = (addresses = open(), resolve?: () => Promise<readonly string[]>) =>
+const local = (addresses = open(), resolve?: Resolve) =>
   createGuardedHttp({
     addresses,
     ports: [port],
@@ -106,6 +113,48 @@ test("the peer is checked again once connected", async () => {
     local(flips, async () => ["127.0.0.1"]).send(hook(`http://hooks.example.org:${port}/ok`)),
   ).rejects.toThrow("changed its mind");
   expect(requests).toEqual([]);
+});
+
+test("names are asked of name servers, both families; silence is an error, and what no server knows the system may", async () => {
+  const says: Record<string, NameAnswer> = {
+    "hooks.example.org A": ["127.0.0.1"],
+    "hooks.example.org AAAA": ["2606:4700:0:0:0:0:0:1"],
+    "inside.example.org A": ["93.184.215.14", "10.0.0.1"],
+    "mute.example.org A": "silence",
+    "mute.example.org AAAA": "silence",
+  };
+  const names = await startNameServer((name, type) => says[`${name} ${type}`] ?? "unknown");
+  try {
+    const resolve = resolveByServers([names.address], 50, async (host) => [`system knows ${host}`]);
+    expect(await resolve("hooks.example.org")).toEqual(["127.0.0.1", "2606:4700::1"]);
+    expect(await resolve("printer.local")).toEqual(["system knows printer.local"]);
+    await expect(resolve("mute.example.org")).rejects.toMatchObject({ code: "ETIMEOUT" });
+    const guarded = createGuardedHttp({ addresses: createAddressPolicy(), resolve });
+    const before = sockets.length;
+    await expect(guarded.send(hook("https://inside.example.org/"))).rejects.toThrow("10.0.0.1");
+    expect(sockets.length).toBe(before);
+  } finally {
+    names.close();
+  }
+});
+
+test("a name server that changes its answer between two requests gains nothing", async () => {
+  let answers = 0;
+  const names = await startNameServer((_, type) =>
+    type === "AAAA" ? [] : ++answers === 1 ? ["127.0.0.1"] : ["169.254.169.254"],
+  );
+  try {
+    const guarded = local(open(), resolveByServers([names.address], 1000));
+    const before = sockets.length;
+    expect(await guarded.send(hook(`http://hooks.example.org:${port}/ok`))).toMatchObject({ status: 200 });
+    expect([names.asked.filter((one) => one.endsWith(" A")).length, sockets.length - before]).toEqual([1, 1]);
+    await expect(guarded.send(hook(`http://hooks.example.org:${port}/ok`))).rejects.toThrow(
+      "169.254.169.254",
+    );
+    expect(sockets.length - before).toBe(1);
+  } finally {
+    names.close();
+  }
 });
 
 test("a redirect is an answer and is not followed", async () => {
