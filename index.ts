@@ -8,6 +8,8 @@ export { type IntentOptions, readIntent } from "./adapters/json/intent.ts";
 export { readSnapshot, type SnapshotOptions } from "./adapters/json/snapshot.ts";
 export { type ForgeOptions, forgeObjects } from "./adapters/kubernetes/forge-objects.ts";
 export type { KubernetesObject } from "./adapters/kubernetes/object.ts";
+export { openCatalog } from "./adapters/saved-catalog/open.ts";
+export { saveCatalog } from "./adapters/saved-catalog/save.ts";
 export {
   createWorkerSolver,
   type WorkerSolver,

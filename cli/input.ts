@@ -8,7 +8,10 @@ import { isFluidosDocument, readFluidos } from "../adapters/fluidos/read.ts";
 import { readIntent } from "../adapters/json/intent.ts";
 import { type OfferBatch, readSnapshot } from "../adapters/json/snapshot.ts";
 import { readLabeledNodes, splitCluster } from "../adapters/labels/annotate.ts";
+import { openCatalog } from "../adapters/saved-catalog/open.ts";
+import { isSavedTable } from "../engine/kernel/binary.ts";
 import { EngineError } from "../engine/model/errors.ts";
+import type { Flavor } from "../engine/model/flavor.ts";
 import type { Intent } from "../engine/model/intent.ts";
 import type { Rates } from "../engine/model/money.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
@@ -80,14 +83,19 @@ function parseYaml(name: string, text: string): unknown {
   return { apiVersion: "v1", kind: "List", items };
 }
 
-/** Reads a JSON or YAML file, or standard input for `-`. Several YAML documents become one list. */
+/**
+ * Reads a JSON or YAML file, or one that `flare compile` wrote; `-` is standard input. Several YAML documents become one
+ * list.
+ */
 export function readSource(name: string): Source {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readFileSync(name === "-" ? 0 : name, "utf8");
+    bytes = readFileSync(name === "-" ? 0 : name);
   } catch (error) {
     throw unreadable(name, error);
   }
+  if (isSavedTable(bytes)) return { name, document: new CompiledDocument(bytes) };
+  const text = bytes.toString("utf8");
   // JSON has its own reader, whose messages are better; anything that does not start like it is taken for YAML.
   if (/\.ya?ml$/i.test(name) || !/^\s*[{["]|^\s*$/.test(text))
     return { name, document: parseYaml(name, text) };
@@ -135,14 +143,38 @@ export interface ScopedFlavors {
   readonly document: unknown;
 }
 
+/** A compiled catalogue; in a saved run its bytes are text. */
+export class CompiledDocument {
+  readonly format = "compiled";
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  toJSON(): { readonly format: "compiled"; readonly base64: string } {
+    return { format: "compiled", base64: Buffer.from(this.bytes).toString("base64") };
+  }
+}
+
+/** The snapshot of a compiled catalogue, given as bytes or out of a saved run. */
+function readCompiled(document: CompiledDocument | { readonly base64?: unknown }, at?: string): Snapshot {
+  const bytes =
+    document instanceof CompiledDocument ? document.bytes : Buffer.from(String(document.base64), "base64");
+  const snapshot = openCatalog(bytes);
+  return at === undefined ? snapshot : { ...snapshot, at };
+}
+
 const hasFormat = (document: unknown, format: string): boolean =>
   typeof document === "object" && document !== null && "format" in document && document.format === format;
 
 /**
- * One part of a federation: our snapshot format, cluster nodes, FLUIDOS flavors or candidates, a price list, or a
- * generated one.
+ * One part of a federation: our snapshot format, cluster nodes, FLUIDOS flavors or candidates, a price list, a compiled
+ * catalogue, or a generated one.
  */
 function readPart({ name, document }: Source, { strict, at }: SnapshotChoices): Snapshot | OfferBatch {
+  if (hasFormat(document, "compiled"))
+    return blame(name, () => readCompiled(document as CompiledDocument, at));
   if (isPriceTable(document)) return blame(name, () => readPrices(document));
   if (hasFormat(document, "generated")) {
     const { count, seed } = document as GeneratedDocument;
@@ -188,6 +220,13 @@ function bareSnapshot(at: string, currency: string): Snapshot {
   };
 }
 
+/** All offers, sorted by id; those of a single snapshot are and stay the same list, which may have columns. */
+function offersOf(parts: readonly (Snapshot | OfferBatch)[]): readonly Flavor[] {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined && isSnapshot(only)) return only.offers;
+  return parts.flatMap(({ offers }) => offers).sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
 /**
  * One snapshot from all sources: the first that has a time, currency and hub gives them; offers and everything else add
  * up. An offer id may appear once only.
@@ -224,7 +263,7 @@ export function readSnapshots(sources: readonly Source[], choices: SnapshotChoic
       ...[...snapshots].reverse().map((part) => part.rates),
       ...rates,
     ) as Snapshot["rates"],
-    offers: parts.flatMap(({ part }) => part.offers).sort((a, b) => (a.id < b.id ? -1 : 1)),
+    offers: offersOf(parts.map(({ part }) => part)),
     tenants: all("tenants"),
     holdings: all("holdings"),
     reservations: all("reservations"),

@@ -6,6 +6,7 @@ import { version } from "../engine/version.ts";
 import { type AdviseFlags, adviseCommand } from "./advise.ts";
 import { type AnnotateFlags, annotate } from "./annotate.ts";
 import { type AssertFlags, assertIntent } from "./assert.ts";
+import { type CompileFlags, compile } from "./compile.ts";
 import { backupCommand, type DataFlags, restoreCommand, verifyCommand } from "./data.ts";
 import { type DrillFlags, drill } from "./drill.ts";
 import { InputError } from "./exit.ts";
@@ -49,7 +50,7 @@ function federation(command: Command): Command {
     .addOption(
       new Option(
         "--fixture <file>",
-        "a federation: a snapshot, kubectl get nodes -o json, FLUIDOS flavors (JSON or YAML), a price list (.csv) or generate:COUNT?seed=N; repeatable, - is standard input",
+        "a federation: a snapshot, a file of flare compile, kubectl get nodes -o json, FLUIDOS flavors (JSON or YAML), a price list (.csv) or generate:COUNT?seed=N; repeatable, - is standard input",
       )
         .argParser(collect as (value: string, previous: unknown) => unknown)
         .default([]),
@@ -194,6 +195,13 @@ export function createProgram(done: (code: number) => void): Command {
     .action((flags: PlaceFlags & ServerFlags) =>
       run(() => (flags.server === undefined ? offers(flags) : serverOffers(flags))),
     );
+  federation(
+    program
+      .command("compile")
+      .description("read and check a federation once; the file that is written is a fixture that opens fast"),
+  )
+    .requiredOption("--out <file>", "where to write it")
+    .action((flags: CompileFlags) => run(() => compile(flags)));
   program
     .command("replay <plan>")
     .description("run a saved plan again and compare the bytes")
