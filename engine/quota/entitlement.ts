@@ -54,23 +54,42 @@ const fullOf = ({ held, demands }: Claimant): number =>
 /** What a claimant's row asks for in one LP. */
 type Goal = { readonly kind: "level" } | { readonly kind: "fixed"; readonly value: number };
 
-/** The LP of one round: the shape never changes, so that one basis starts the next. */
+/** One way of one demand as a column: shares of the demand against shares of what they limit, so that all is about 1. */
+type Column = readonly (readonly [row: number, coefficient: number])[];
+
+/** The LPs of all rounds: rows never change, columns are added where they are worth it, and one basis starts the next. */
 interface Template {
   /** Value per weight of a level of 1. */
   readonly levelScale: number;
-  build(goals: readonly Goal[]): LinearModel;
   /** Row of a claimant. */
   readonly rowOf: readonly number[];
+  /** Per demand: the columns of its ways. */
+  readonly ways: readonly (readonly Column[])[];
+  build(goals: readonly Goal[], columns: readonly Column[]): LinearModel;
 }
 
 function templateOf({ capacity, claimants }: ShareProblem): Template {
   const fulls = claimants.map((claimant) => Math.max(1, fullOf(claimant)));
   const most = Math.max(...claimants.map(({ weight }, index) => fulls[index]! / weight));
   const firstClaimant = capacity.length;
+  let rows = firstClaimant + claimants.length;
+  const ways = claimants.flatMap(({ demands }, index) =>
+    demands.map(({ units, ways: list }): Column[] => {
+      const cap = list.length > 1 ? rows++ : -1;
+      return list.map(
+        ({ value, uses }): Column => [
+          [firstClaimant + index, (value * units) / fulls[index]!],
+          ...(cap < 0 ? [] : [[cap, 1] as const]),
+          ...uses.map(([use, amount]) => [use, (amount * units) / Math.max(capacity[use]!, 1e-9)] as const),
+        ],
+      );
+    }),
+  );
   return {
     levelScale: most,
     rowOf: claimants.map((_, index) => firstClaimant + index),
-    build(goals) {
+    ways,
+    build(goals, columns) {
       const builder = createModelBuilder();
       const level = builder.addColumn(-1, 0, 1);
       for (const _ of capacity) builder.addRow(-Infinity, 1);
@@ -78,26 +97,21 @@ function templateOf({ capacity, claimants }: ShareProblem): Template {
         const goal = goals[index]!;
         builder.addRow((goal.kind === "level" ? -held : goal.value - held) / fulls[index]!, Infinity);
       }
-      for (const [index, { weight, demands }] of claimants.entries()) {
-        const row = firstClaimant + index;
-        const full = fulls[index]!;
-        if (goals[index]!.kind === "level") builder.put(row, level, (-weight * most) / full);
-        for (const { units, ways } of demands) {
-          const cap = ways.length > 1 ? builder.addRow(-Infinity, 1) : -1;
-          for (const { value, uses } of ways) {
-            // columns are shares of the demand, rows shares of what they limit: everything is about 1
-            const column = builder.addColumn(0, 0, 1);
-            builder.put(row, column, (value * units) / full);
-            if (cap >= 0) builder.put(cap, column, 1);
-            for (const [use, amount] of uses)
-              builder.put(use, column, (amount * units) / Math.max(capacity[use]!, 1e-9));
-          }
-        }
+      for (let row = firstClaimant + claimants.length; row < rows; row++) builder.addRow(-Infinity, 1);
+      for (const [index, { weight }] of claimants.entries())
+        if (goals[index]!.kind === "level")
+          builder.put(firstClaimant + index, level, (-weight * most) / fulls[index]!);
+      for (const entries of columns) {
+        const column = builder.addColumn(0, 0, 1);
+        for (const [row, coefficient] of entries) builder.put(row, column, coefficient);
       }
       return builder.build();
     },
   };
 }
+
+/** Ways of each demand that the LPs begin with: those that filling without a solver uses most. Two to five are as good. */
+const firstWays = 3;
 
 interface Level {
   /** Value per weight that every claimant with a `level` goal reaches. */
@@ -106,32 +120,70 @@ interface Level {
   readonly isBinding: readonly boolean[];
 }
 
-/** Solves rounds of one problem, each from the basis of the one before. */
-function createRounds(problem: ShareProblem, solver: Solver) {
+/** What a column would gain at these duals; above 0 it is worth adding. */
+const gainOf = (column: Column, duals: Float64Array): number =>
+  column.reduce((sum, [row, coefficient]) => sum + coefficient * duals[row]!, 0);
+
+/** A basis for a model with more columns: the new ones are not in it. */
+function extended(basis: Basis, columns: number): Basis {
+  const status = new Int32Array(columns);
+  status.set(basis.columns);
+  return { columns: status, rows: basis.rows };
+}
+
+/**
+ * Solves rounds of one problem, each from the basis of the one before and over the ways that are of use: others are priced
+ * by the duals and added until none would gain, which is as exact as all of them.
+ *
+ * @param isUsed the ways to begin with, by demand and way
+ */
+function createRounds(
+  problem: ShareProblem,
+  solver: Solver,
+  isUsed: (demand: number, way: number) => boolean,
+) {
   const template = templateOf(problem);
+  const waiting = template.ways.map((list, demand) => list.filter((_, way) => !isUsed(demand, way)));
+  const columns = template.ways.flatMap((list, demand) => list.filter((_, way) => isUsed(demand, way)));
   let basis: Basis | null = null;
+  /** Adds the best way of each demand that would gain; true when there was any. */
+  const price = (duals: Float64Array): boolean => {
+    const before = columns.length;
+    for (const list of waiting) {
+      let best = -1;
+      let most = tolerance;
+      for (const [index, column] of list.entries()) {
+        const gain = gainOf(column, duals);
+        if (gain > most) [best, most] = [index, gain];
+      }
+      if (best >= 0) columns.push(...list.splice(best, 1));
+    }
+    return columns.length > before;
+  };
   const rounds = {
     solves: 0,
-    /** Null when the goals cannot be met; throws nothing. `undefined` when the solver failed. */
+    /** Null when the goals cannot be met by the ways so far; throws nothing. `undefined` when the solver failed. */
     async solve(goals: readonly Goal[]): Promise<Level | null | undefined> {
-      rounds.solves++;
-      const answer = await solveVerified(solver, {
-        model: template.build(goals),
-        ...(basis === null ? {} : { basis }),
-      });
-      if (answer.status === "infeasible") return null;
-      if (answer.status !== "optimal" || answer.values === null || answer.rowDuals === null) return undefined;
-      basis = answer.basis;
-      return {
-        level: answer.values[0]! * template.levelScale,
-        isBinding: template.rowOf.map((row) => Math.abs(answer.rowDuals![row]!) > tolerance),
-      };
+      for (;;) {
+        rounds.solves++;
+        const answer = await solveVerified(solver, {
+          model: template.build(goals, columns),
+          ...(basis === null ? {} : { basis: extended(basis, columns.length + 1) }),
+        });
+        if (answer.status === "infeasible") return null;
+        const { values, rowDuals } = answer;
+        if (answer.status !== "optimal" || values === null || rowDuals === null) return undefined;
+        basis = answer.basis;
+        if (price(rowDuals)) continue;
+        return {
+          level: values[0]! * template.levelScale,
+          isBinding: template.rowOf.map((row) => Math.abs(rowDuals[row]!) > tolerance),
+        };
+      }
     },
   };
   return rounds;
 }
-
-type Rounds = ReturnType<typeof createRounds>;
 
 /** Everybody's goals: decided ones stay, `full` ones get all they ask for, the others share the level. */
 const goalsOf = (
@@ -154,7 +206,12 @@ const goalsOf = (
  */
 async function fillByLp(problem: ShareProblem, solver: Solver): Promise<Entitlements | null> {
   const { claimants } = problem;
-  const rounds = createRounds(problem, solver);
+  const filled = fillGreedily(problem);
+  const rounds = createRounds(problem, solver, (demand, way) => {
+    const units = filled.used[demand]!;
+    const before = units.filter((more, other) => more > units[way]! || (more === units[way] && other < way));
+    return before.length < firstWays;
+  });
   const levels = claimants.map((claimant) => fullOf(claimant) / claimant.weight);
   const decided: (number | null)[] = claimants.map((claimant) =>
     fullOf(claimant) <= claimant.held ? claimant.held : null,
@@ -163,7 +220,7 @@ async function fillByLp(problem: ShareProblem, solver: Solver): Promise<Entitlem
     decided
       .flatMap((value, index) => (value === null ? [index] : []))
       .sort((a, b) => levels[a]! - levels[b]! || a - b);
-  const guess = fillGreedily(problem).values;
+  const guess = filled.values;
   const order = openInOrder();
   const firstShort = order.findIndex((index) => guess[index]! < fullOf(claimants[index]!) * (1 - 1e-6));
   let full = firstShort < 0 ? order : order.slice(0, firstShort);
@@ -194,12 +251,21 @@ async function fillByLp(problem: ShareProblem, solver: Solver): Promise<Entitlem
   return { values: decided.map((value) => value!), from: "lp", solves: rounds.solves };
 }
 
+/** Shares that filling without a solver gives, and the units by each way of each demand, in order. */
+interface Filled extends Entitlements {
+  readonly used: readonly Float64Array[];
+}
+
 /** Steps of the filling without a solver, per claimant. */
 const fillingSteps = 64;
 
 /** Gives the one with the least share a little more, on the way with most room left, until nobody can have more. */
-function fillGreedily({ capacity, claimants }: ShareProblem): Entitlements {
+function fillGreedily({ capacity, claimants }: ShareProblem): Filled {
   const left = [...capacity];
+  const firstDemand = claimants.map(() => 0);
+  for (const [index, { demands }] of claimants.entries())
+    if (index + 1 < claimants.length) firstDemand[index + 1] = firstDemand[index]! + demands.length;
+  const used = claimants.flatMap(({ demands }) => demands.map(({ ways }) => new Float64Array(ways.length)));
   const values = claimants.map(({ held }) => held);
   const rest = claimants.map(({ demands }) => demands.map(({ units }) => units));
   const open = new Set(claimants.keys());
@@ -213,6 +279,7 @@ function fillGreedily({ capacity, claimants }: ShareProblem): Entitlements {
       const best = ways.reduce((a, b) => (room(b) > room(a) ? b : a));
       const count = Math.min(rest[index]![at]!, units / fillingSteps, room(best));
       if (count <= units * tolerance) continue;
+      used[firstDemand[index]! + at]![ways.indexOf(best)]! += count;
       for (const [row, amount] of best.uses) left[row]! -= amount * count;
       rest[index]![at]! -= count;
       values[index]! += best.value * count;
@@ -230,7 +297,7 @@ function fillGreedily({ capacity, claimants }: ShareProblem): Entitlements {
         lowest = index;
     if (!step(lowest)) open.delete(lowest);
   }
-  return { values, from: "filling", solves: 0 };
+  return { values, from: "filling", solves: 0, used };
 }
 
 /**
@@ -242,5 +309,7 @@ function fillGreedily({ capacity, claimants }: ShareProblem): Entitlements {
 export async function entitlements(problem: ShareProblem, solver?: Solver): Promise<Entitlements> {
   if (problem.claimants.length === 0) return { values: [], from: "lp", solves: 0 };
   const exact = solver?.limits.duals === true ? await fillByLp(problem, solver) : null;
-  return exact ?? fillGreedily(problem);
+  if (exact !== null) return exact;
+  const { values, from, solves } = fillGreedily(problem);
+  return { values, from, solves };
 }
