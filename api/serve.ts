@@ -161,7 +161,7 @@ async function openEnv(options: ServeOptions): Promise<{ env: Env; elect: Storag
 }
 
 /** A control loop that does nothing. */
-const holding: ControlLoop = { wake() {}, round: async () => {}, stop: async () => {} };
+const holding: ControlLoop = { wake() {}, leads: () => true, round: async () => {}, stop: async () => {} };
 
 /** The control loop, which waits for its election where replicas share the store. */
 function startControl(env: Env, planner: Planner, elect: Storage["elect"]): ControlLoop {
@@ -218,18 +218,19 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     const { webhooks = {}, secretKeyFile = join(data, SECRET_KEY_FILE) } = options;
     const key = readSecretKey(secretKeyFile, env.random, options.secretKeyFile === undefined);
     const hooks = { box: createSecretBox(key, env.random), ...createHookHttp(webhooks) };
-    const dispatcher = createHookDispatcher(env, hooks);
     const sso =
       options.sso === undefined ? null : { config: options.sso, issuers: createIssuers(options.sso, env) };
     if (sso !== null) ends.push(() => sso.issuers.close());
+    const planner = createPlanner(env);
+    const control = options.hold === true ? holding : startControl(env, planner, elect);
+    // of several replicas one sends: others would send the same again
+    const dispatcher = createHookDispatcher(env, hooks, { mayDeliver: control.leads });
     ends.push(
       keepTidy(env),
       () => hooks.http.close(),
+      () => control.stop(),
       () => dispatcher.stop(),
     );
-    const planner = createPlanner(env);
-    const control = options.hold === true ? holding : startControl(env, planner, elect);
-    ends.push(() => control.stop());
     const stop = new AbortController();
     const notReady = (): string | null => (stop.signal.aborted ? "the service is stopping" : null);
     const page = readPageFiles();

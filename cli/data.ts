@@ -1,24 +1,43 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { lockFolder } from "../api/platform/lock.ts";
+import { systemClock, systemTimers } from "../api/platform/node-env.ts";
+import { describeUrl, type PostgresOptions } from "../api/store/postgres.ts";
 import {
   ANCHOR_FILE,
   backupFolder,
   DATABASE_FILE,
+  type Manifest,
   readAnchors,
   restoreFolder,
   verifyFile,
 } from "../api/store/sqlite-backup.ts";
+import { backupPostgres, restorePostgres, verifyPostgres } from "../api/store/sqlite-transfer.ts";
 import { exitCodes, InputError } from "./exit.ts";
 import { toText } from "./place.ts";
+import { readStore, type StoreFlags } from "./store.ts";
 
-/** Flags of the commands on a data folder. */
-export interface DataFlags {
-  readonly data: string;
+/** Flags of the commands on a data folder or a shared database. */
+export interface DataFlags extends StoreFlags {
+  readonly data?: string;
   readonly json?: boolean;
   readonly to?: string;
   readonly force?: boolean;
   readonly anchors?: string;
+}
+
+/** Where the database is, when nothing is said. */
+const FOLDER = ".flare";
+
+/** The folder that is meant, or the database: a named folder wins over a variable. */
+function placeOf(flags: DataFlags): { readonly folder: string } | { readonly postgres: PostgresOptions } {
+  const isNamed = flags.store !== undefined || flags.storeFile !== undefined;
+  if (flags.data !== undefined && isNamed)
+    throw new InputError(["--data and --store: accepted: one of them"]);
+  const url = flags.data === undefined ? readStore(flags) : null;
+  if (url === null) return { folder: flags.data ?? FOLDER };
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  return { postgres: { url, idleMs: 60_000, clock: systemClock, timers: systemTimers, log } };
 }
 
 /** What went wrong with a file, as a line instead of a stack. */
@@ -39,10 +58,13 @@ const requireDatabase = (folder: string): string => {
 
 /** `flare verify`: exit 0 when everything agrees, else 4. */
 export async function verifyCommand(flags: DataFlags): Promise<number> {
-  const path = requireDatabase(flags.data);
-  const verdict = await blamed(() =>
-    verifyFile(path, readAnchors(flags.anchors ?? join(flags.data, ANCHOR_FILE))),
-  );
+  const place = placeOf(flags);
+  const verdict = await blamed(async () => {
+    if ("postgres" in place)
+      return verifyPostgres(place.postgres, flags.anchors === undefined ? [] : readAnchors(flags.anchors));
+    const path = requireDatabase(place.folder);
+    return verifyFile(path, readAnchors(flags.anchors ?? join(place.folder, ANCHOR_FILE)));
+  });
   if (flags.json === true) process.stdout.write(toText(verdict));
   else {
     const { events, audit, intents, anchors, findings } = verdict;
@@ -56,8 +78,12 @@ export async function verifyCommand(flags: DataFlags): Promise<number> {
 
 /** `flare backup`: a checked copy, also of a running service. */
 export async function backupCommand(flags: DataFlags & { readonly to: string }): Promise<number> {
-  requireDatabase(flags.data);
-  const manifest = await blamed(() => backupFolder(flags.data, flags.to));
+  const place = placeOf(flags);
+  const manifest = await blamed(async () => {
+    if ("postgres" in place) return backupPostgres(place.postgres, flags.to, []);
+    requireDatabase(place.folder);
+    return backupFolder(place.folder, flags.to);
+  });
   process.stdout.write(
     flags.json === true
       ? toText(manifest)
@@ -66,21 +92,32 @@ export async function backupCommand(flags: DataFlags & { readonly to: string }):
   return exitCodes.ok;
 }
 
-/** `flare restore`: puts a backup into a folder that no service uses. */
+async function restoreToFolder(source: string, folder: string, force: boolean): Promise<Manifest> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const unlock = lockFolder(folder);
+  try {
+    return await restoreFolder(source, folder, force);
+  } finally {
+    unlock();
+  }
+}
+
+/** `flare restore`: puts a backup into a folder that no service uses, or into an empty database. */
 export async function restoreCommand(source: string, flags: DataFlags): Promise<number> {
   if (!existsSync(source) || !existsSync(`${source}.json`))
     throw new InputError([`${source}: accepted: a file written by flare backup, with its .json beside it`]);
-  const manifest = await blamed(async () => {
-    mkdirSync(flags.data, { recursive: true, mode: 0o700 });
-    const unlock = lockFolder(flags.data);
-    try {
-      return await restoreFolder(source, flags.data, flags.force === true);
-    } finally {
-      unlock();
-    }
-  });
+  const place = placeOf(flags);
+  const isShared = "postgres" in place;
+  if (isShared && flags.force === true)
+    throw new InputError(["--force: accepted: with --data; a shared database has to be empty"]);
+  const manifest = await blamed(() =>
+    isShared
+      ? restorePostgres(source, place.postgres)
+      : restoreToFolder(source, place.folder, flags.force === true),
+  );
+  const name = isShared ? describeUrl(place.postgres.url) : place.folder;
   process.stdout.write(
-    flags.json === true ? toText(manifest) : `${flags.data}: restored to event ${manifest.events.seq}\n`,
+    flags.json === true ? toText(manifest) : `${name}: restored to event ${manifest.events.seq}\n`,
   );
   return exitCodes.ok;
 }

@@ -78,6 +78,8 @@ function federation(command: Command): Command {
 const STORE =
   "PostgreSQL database that replicas share, postgres://user@host/database without a password (default: $FLARE_STORE, else SQLite)";
 
+const STORE_FILE = "file that holds the address of the store, for one with a password";
+
 const examples = `
 Examples:
   flare place fixtures/intents/inference-eu.json --fixture fixtures/clusters/europe.json
@@ -96,7 +98,9 @@ function dataCommands(
 ): void {
   const data = (command: Command): Command =>
     command
-      .option("--data <folder>", "where the database is kept", ".flare")
+      .option("--data <folder>", "where the database is kept (default: .flare)")
+      .option("--store <url>", STORE)
+      .option("--store-file <file>", STORE_FILE)
       .option("--json", "print JSON alone on standard output");
   data(
     program.command("verify").description("check the database: hash chains, state against events, anchors"),
@@ -253,7 +257,7 @@ export function createProgram(done: (code: number) => void): Command {
     .option("--port <number>", "port to listen on, 0 for any", "8080")
     .option("--data <folder>", "where the database is kept, or what a replica keeps for itself", ".flare")
     .option("--store <url>", STORE)
-    .option("--store-file <file>", "file that holds the address of the store, for one with a password")
+    .option("--store-file <file>", STORE_FILE)
     .option(
       "--lease <ms>",
       "with a shared store: a leader that shows no sign for this long is replaced",

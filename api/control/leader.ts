@@ -7,6 +7,8 @@ export interface Leadership {
   readonly actor: string;
   /** The epoch in which this process decides; null: another one does. */
   hold(): Promise<number | null>;
+  /** Whether this process decides, as far as it knows now. */
+  leads(): boolean;
   /** True while nothing says that the epoch is over. The store has the last word. */
   holds(epoch: number): boolean;
   /** The store refused a write of that epoch. */
@@ -38,6 +40,7 @@ export function createSoleLeadership(env: LeaderEnv): Leadership {
         epoch = await take(env, env.ids.next("replica"), await env.store.system.lease());
       return isOver ? null : epoch;
     },
+    leads: () => !isOver,
     holds: (of) => !isOver && epoch === of,
     lost(of) {
       if (epoch === of) isOver = true;
@@ -123,6 +126,7 @@ export function createElection(
   return {
     actor: `control:${holder}`,
     hold: async () => (epoch !== null && holds(epoch) ? epoch : null),
+    leads: () => epoch !== null && holds(epoch),
     holds,
     lost(of) {
       if (epoch === of) yieldEpoch("the store refused a decision");

@@ -25,6 +25,8 @@ export interface LoopOptions {
 export interface ControlLoop {
   /** Something may have changed: look soon. Cheap, any number of times. */
   wake(): void;
+  /** Whether this process decides; what is to be done by one process alone goes by it. */
+  leads(): boolean;
   /** Everything that there is to do now, after what is under way; for tests and driven clocks. */
   round(): Promise<void>;
   /** Ends after what is under way. Everything that was not done is done after the next start. */
@@ -161,6 +163,7 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
 
   return {
     wake,
+    leads: leadership.leads,
     async round() {
       await settled();
       drive.sweep();

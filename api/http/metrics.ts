@@ -11,7 +11,7 @@ export interface Metrics {
 }
 
 /** Metrics of one application. */
-export function createMetrics({ env, registry = new Registry(), notReady }: Service): Metrics {
+export function createMetrics({ env, registry = new Registry(), notReady, control }: Service): Metrics {
   const registers = [registry];
   const duration = new Histogram({
     name: "flare_http_request_duration_seconds",
@@ -22,6 +22,11 @@ export function createMetrics({ env, registry = new Registry(), notReady }: Serv
   });
   const streams = new Gauge({ name: "flare_http_streams", help: "Open event streams.", registers });
   const ready = new Gauge({ name: "flare_ready", help: "1 when requests are taken.", registers });
+  const leader = new Gauge({
+    name: "flare_leader",
+    help: "1 at the replica that decides, 0 at the others.",
+    registers,
+  });
   const intents = new Gauge({
     name: "flare_intents",
     help: "Intents that have not ended, by phase.",
@@ -54,6 +59,7 @@ export function createMetrics({ env, registry = new Registry(), notReady }: Serv
       }
       waiting.set(stats.waiting);
       ready.set(notReady() === null ? 1 : 0);
+      leader.set(control.leads() ? 1 : 0);
       intents.reset();
       for (const { phase, count } of await env.store.system.phaseCounts())
         intents.set({ phase, status: statusOf(phase) }, count);

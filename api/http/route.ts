@@ -26,7 +26,7 @@ export interface PageFiles {
 export interface Service {
   readonly env: Env;
   readonly planner: Planner;
-  readonly control: Pick<ControlLoop, "wake">;
+  readonly control: Pick<ControlLoop, "wake" | "leads">;
   /** Aborted when the service stops: streams end themselves, so that the server can close. */
   readonly stopping: AbortSignal;
   /** Null when ready, else why not. */

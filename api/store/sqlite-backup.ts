@@ -80,25 +80,16 @@ function syncWithFolder(path: string): void {
 }
 
 /**
- * Copies the database of a data folder to `target`, also while a service runs on it, checks the copy in full, and
- * gives it its name only then. Its manifest lies beside it, `<target>.json`.
+ * Checks a finished copy in full, writes its manifest, and gives it its name only then.
  *
- * @throws {Error} when the copy does not verify, or `target` exists
+ * @throws {Error} when the copy does not verify
  */
-export async function backupFolder(folder: string, target: string): Promise<Manifest> {
-  if (existsSync(target)) throw new Error(`${target} exists; accepted: a new name`);
-  const partial = `${target}.partial`;
-  rmSync(partial, { force: true });
-  const source = openSqlite({ path: join(folder, DATABASE_FILE), readOnly: true });
-  try {
-    await backup(source.raw, partial);
-  } finally {
-    source.close();
-  }
-  // out of the journal mode that would leave two more files beside every copy
-  const copy = openSqlite({ path: partial, journal: "delete" });
-  copy.close();
-  const verdict = await verifyFile(partial, readAnchors(join(folder, ANCHOR_FILE)));
+export async function nameBackup(
+  partial: string,
+  target: string,
+  anchors: readonly Anchor[],
+): Promise<Manifest> {
+  const verdict = await verifyFile(partial, anchors);
   if (verdict.findings.length > 0)
     throw new Error(`the copy does not verify: ${verdict.findings.slice(0, 3).join("; ")}`);
   const { events, audit, intents } = verdict;
@@ -119,6 +110,56 @@ export async function backupFolder(folder: string, target: string): Promise<Mani
 }
 
 /**
+ * A file beside `target` that a copy is written to; what an earlier try left there is gone.
+ *
+ * @throws {Error} when `target` exists
+ */
+export function partialOf(target: string): string {
+  if (existsSync(target)) throw new Error(`${target} exists; accepted: a new name`);
+  const partial = `${target}.partial`;
+  rmSync(partial, { force: true });
+  return partial;
+}
+
+/**
+ * Copies the database of a data folder to `target`, also while a service runs on it. Its manifest lies beside it,
+ * `<target>.json`.
+ *
+ * @throws {Error} when the copy does not verify, or `target` exists
+ */
+export async function backupFolder(folder: string, target: string): Promise<Manifest> {
+  const partial = partialOf(target);
+  const source = openSqlite({ path: join(folder, DATABASE_FILE), readOnly: true });
+  try {
+    await backup(source.raw, partial);
+  } finally {
+    source.close();
+  }
+  // out of the journal mode that would leave two more files beside every copy
+  const copy = openSqlite({ path: partial, journal: "delete" });
+  copy.close();
+  return nameBackup(partial, target, readAnchors(join(folder, ANCHOR_FILE)));
+}
+
+/**
+ * The manifest of a backup.
+ *
+ * @throws {Error} when the backup is not what its manifest says
+ */
+export async function readManifest(source: string): Promise<Manifest> {
+  const manifest = JSON.parse(readFileSync(`${source}.json`, "utf8")) as Manifest;
+  if ((await sha256Of(source)) !== manifest.sha256)
+    throw new Error(`${source} is not the file of its manifest`);
+  return manifest;
+}
+
+/** The heads of a backup's logs, as claims to verify it against. */
+export const anchorsOf = ({ events, audit }: Manifest): readonly Anchor[] => [
+  { log: "events", ...events },
+  { log: "audit", ...audit },
+];
+
+/**
  * Puts a backup into a data folder, after checking it against its manifest. The folder must not be in use; the caller
  * holds its lock.
  *
@@ -128,16 +169,11 @@ export async function restoreFolder(source: string, folder: string, force: boole
   const target = join(folder, DATABASE_FILE);
   if (existsSync(target) && !force)
     throw new Error(`${target} exists; accepted: an empty folder, or --force to replace it`);
-  const manifest = JSON.parse(readFileSync(`${source}.json`, "utf8")) as Manifest;
-  if ((await sha256Of(source)) !== manifest.sha256)
-    throw new Error(`${source} is not the file of its manifest`);
+  const manifest = await readManifest(source);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const partial = `${target}.partial`;
   copyFileSync(source, partial);
-  const { findings } = await verifyFile(partial, [
-    { log: "events", ...manifest.events },
-    { log: "audit", ...manifest.audit },
-  ]);
+  const { findings } = await verifyFile(partial, anchorsOf(manifest));
   if (findings.length > 0) {
     rmSync(partial);
     throw new Error(`${source} does not verify: ${findings.slice(0, 3).join("; ")}`);

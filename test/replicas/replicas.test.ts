@@ -11,7 +11,7 @@ import { startLoad } from "./load.ts";
 /** Leaders that are paused or killed in this run: few in every test run, 10 in the pipeline, 100 at night. */
 const rounds = Number(process.env["FLARE_REPLICA_ROUNDS"] ?? 2);
 const seed = Number(process.env["FLARE_SEED"] ?? 1);
-const LEASE_MS = 1500;
+const LEASE_MS = 2000;
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 describe.skipIf(noPostgres !== null)("three replicas on one PostgreSQL", () => {
