@@ -53,8 +53,11 @@ export function createDrive(
   const due = new Set<string>();
   let isSweep = true;
   books.subscribe((intents) => {
-    if (intents === null) isSweep = true;
-    else for (const id of intents) due.add(id);
+    // a replica that does not decide hears of everything and drives nothing: it begins with a look at all
+    if (intents === null || due.size > SWEPT) {
+      isSweep = true;
+      due.clear();
+    } else for (const id of intents) due.add(id);
   });
 
   const driveOne = async (context: StepContext, view: IntentView): Promise<boolean> => {

@@ -66,6 +66,8 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
     ...step,
   });
   const goesOn = (): boolean => !isStopped && leadership.holds(epoch);
+  /** Steps that began and have not ended. */
+  let working = 0;
   let leading: Promise<boolean> | null = null;
   /** True when this process decides. What it remembers from an epoch before, another has changed since. */
   const lead = (): Promise<boolean> => {
@@ -73,6 +75,8 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
       const held = isStopped ? null : await leadership.hold();
       if (held === null) return false;
       if (held !== epoch) {
+        // what began in an epoch before must end in it, refused: its writes would pass for ones of this epoch
+        if (working > 0 || decide.settling().length > 0) return false;
         epoch = held;
         planner.forget();
         drive.sweep();
@@ -113,8 +117,17 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
     moved: () => driving.poke(),
     failed,
   });
-  const driving = createLane(async () => (await lead()) && (await drive.step()), failed);
-  const deciding = createLane(async () => (await lead()) && (await decide.step()), failed);
+  const whileLeading = (step: () => Promise<boolean>) => async (): Promise<boolean> => {
+    if (!(await lead())) return false;
+    working++;
+    try {
+      return await step();
+    } finally {
+      working--;
+    }
+  };
+  const driving = createLane(whileLeading(drive.step), failed);
+  const deciding = createLane(whileLeading(decide.step), failed);
 
   /** Looks at everything after this long, and from then on every `pollMs`. */
   const schedule = (delayMs: number): void => {

@@ -1,8 +1,10 @@
 import { afterEach, expect, test } from "vitest";
 import { createElection, createSoleLeadership, type Leadership } from "../../../api/control/leader.ts";
 import { createControlLoop } from "../../../api/control/loop.ts";
+import { createPlanRunner } from "../../../api/control/plan-job.ts";
 import { createPlanner } from "../../../api/control/planner.ts";
 import type { Env } from "../../../api/env.ts";
+import { trustTenant } from "../../../api/store/tenant.ts";
 import { createDrivenService, createDrivenTime, type DrivenTime, wish } from "../driven-env.ts";
 
 const LEASE_MS = 1000;
@@ -127,4 +129,67 @@ test("a loop whose epoch is over moves nothing, and a later start moves everythi
   }
   expect((await env.store.system.intentById(id))!.intent.phase).toBe("running");
   await loop.stop();
+});
+
+test("what was decided in an epoch before is refused, also when the same process leads again meanwhile", async () => {
+  const { env, time, request, token, control } = await createDrivenService();
+  await control.stop();
+  const { system } = env.store;
+  const act = { actor: "x", atMs: 1, requestId: "r" };
+  const take = async () => system.takeLease({ ...act, holder: "h", seen: await system.lease() });
+  let now = await take();
+  const leadership: Leadership = {
+    actor: "control",
+    hold: async () => now,
+    holds: (of) => of === now,
+    leads: () => true,
+    lost() {},
+    stop: async () => {},
+  };
+  const runner = createPlanRunner();
+  const planned = Promise.withResolvers<void>();
+  let isPlanning = false;
+  const plans: typeof runner = {
+    ...runner,
+    async run(job) {
+      isPlanning = true;
+      await planned.promise;
+      return runner.run(job);
+    },
+  };
+  const refused: number[] = [];
+  const watched: typeof system = {
+    ...system,
+    async settlePlan(input) {
+      try {
+        return await system.settlePlan(input);
+      } catch (error) {
+        refused.push(input.epoch);
+        throw error;
+      }
+    },
+  };
+  const gated: Env = { ...env, plans, store: { ...env.store, system: watched } };
+  const loop = createControlLoop(gated, createPlanner(gated), { leadership });
+  ends.push(() => loop.stop());
+  await request(await token(["admin:*"]), "POST", "/intents", wish("web", 1));
+  loop.wake();
+  await pass(100, time);
+  expect(isPlanning).toBe(true);
+  const first = now;
+  // another process led in between
+  await take();
+  now = await take();
+  loop.wake();
+  await pass(100, time);
+  planned.resolve();
+  await pass(3000, time);
+  const [intent] = await env.store.forTenant(trustTenant("default")).intents({ limit: 1 });
+  expect(intent?.phase).toBe("running");
+  const events = await env.store.forTenant(trustTenant("default")).events({ after: 0, limit: 50 });
+  const epochs = events.map(({ payload }) => (JSON.parse(payload) as { epoch?: number }).epoch);
+  expect(first).toBeLessThan(now ?? 0);
+  expect(epochs.filter((epoch) => epoch !== undefined && epoch !== now)).toEqual([]);
+  // decided anew in this epoch, not with what was found in the one before
+  expect(refused).toEqual([first]);
 });

@@ -38,9 +38,13 @@ describe.skipIf(noPostgres !== null)("backups of PostgreSQL", () => {
     for (const id of ["a", "b", "c"]) await one.acceptIntent(acceptance(id, { labels: { team: "x" } }));
     await store.system.takeLease({ ...act, holder: "h", seen: { epoch: 0, renewals: 0 } });
     const plan = { id: "p", at_ms: 1, catalog_hash: "h", inputs: "{}", answers: "[]", engine: "1" };
-    await store.system.logPlan({ ...plan, catalogDocument: "{}", epoch: 1 });
     const decision = { plan_id: "p", at_ms: 1, outcome: "waiting", reason: "CAPACITY", document: "{}" };
-    await store.system.changeIntent({ ...act, id: "a", version: 1, epoch: 1, to: "waiting", decision });
+    const moved = { ...act, id: "a", version: 1, to: "waiting", decision } as const;
+    await store.system.settlePlan({
+      plan: { ...plan, parent: null, catalogDocument: "{}" },
+      changes: [moved],
+      epoch: 1,
+    });
     await one.cancelIntent({ ...act, id: "b" });
     await one.amendIntent({
       ...act,
