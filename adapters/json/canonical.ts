@@ -120,9 +120,8 @@ function sameValue(a: unknown, b: unknown): boolean {
 }
 
 /** The canonical value of a leaf; `stateNothing` where "any" was written. */
-function canonicalValue(value: unknown, path: string, notes: Notes): unknown {
+function canonicalValue(value: unknown, path: string, at: string, notes: Notes): unknown {
   if (typeof value !== "string") return value;
-  const at = fieldPath(path);
   if (anyFields.has(at) && value.trim().toLowerCase() === "any") return stateNothing;
   const choice = intentChoices[at];
   let canonical: string | null | undefined;
@@ -207,41 +206,64 @@ function conflict(path: string, key: string, value: unknown, other: unknown, not
   });
 }
 
-function walk(schema: z.ZodType, value: unknown, path: string, notes: Notes): unknown {
-  const at = fieldPath(path);
+/** @param at the path as a field, see `fieldPath` */
+function walk(schema: z.ZodType, value: unknown, path: string, at: string, notes: Notes): unknown {
   const element = elementOf(schema);
   if (element !== null) {
     let list = value;
     if (typeof value === "string" && listFields.has(at)) list = [value];
     if (!Array.isArray(list)) return list;
     const kept = list
-      .map((entry, index) => walk(element, entry, joinPath(path, index), notes))
+      .map((entry, index) => walk(element, entry, joinPath(path, index), `${at}[]`, notes))
       .filter((entry) => entry !== stateNothing);
     return kept.length === 0 && list.length > 0 ? stateNothing : kept;
   }
   const fields = fieldsOf(schema) ?? (isRecord(value) ? leafFields[at] : undefined) ?? null;
-  if (fields === null) return canonicalValue(environmentText(value, at), path, notes);
+  if (fields === null) return canonicalValue(environmentText(value, at), path, at, notes);
   if (!isRecord(value)) return value;
-  const entries: Entries = new Map();
-  const aliased: [string, unknown, Alias][] = [];
   const type =
     at === "intent.workload"
-      ? canonicalValue(value["type"], "intent.workload.type", createNotes())
+      ? canonicalValue(value["type"], "intent.workload.type", "intent.workload.type", createNotes())
       : undefined;
-  for (const [key, member] of Object.entries(value)) {
-    if (member === null) continue; // states nothing
-    const alias = aliasOf(fields, path, key, type);
-    if (alias === null) entries.set(key, member);
-    else aliased.push([key, member, alias]);
+  const aliased: [string, Alias][] = [];
+  for (const key of Object.keys(value)) {
+    const alias = value[key] === null ? null : aliasOf(fields, path, key, type);
+    if (alias !== null) aliased.push([key, alias]);
   }
-  for (const [key, member, alias] of aliased) place(entries, alias, member, path, key, notes);
-  const canonical: [string, unknown][] = [];
+  const entries = aliased.length === 0 ? Object.entries(value) : [...resolved(value, aliased, path, notes)];
+  const canonical: Record<string, unknown> = {};
   for (const [key, member] of entries) {
+    if (member === null) continue; // states nothing
     const field = Object.hasOwn(fields, key) ? fields[key] : undefined;
-    const read = field === undefined ? member : walk(field, member, joinPath(path, key), notes);
-    if (read !== stateNothing) canonical.push([key, read]);
+    const read =
+      field === undefined
+        ? member
+        : walk(field, member, joinPath(path, key), at === "" ? key : `${at}.${key}`, notes);
+    if (read !== stateNothing) setOwn(canonical, key, read);
   }
-  return Object.fromEntries(canonical);
+  return canonical;
+}
+
+/** Sets a member of a document's object, whatever its name: `__proto__` is one like any other. */
+function setOwn(target: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === "__proto__")
+    Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
+  else target[key] = value;
+}
+
+/** The members of an object, those with another spelling at their canonical places. */
+function resolved(
+  value: Readonly<Record<string, unknown>>,
+  aliased: readonly (readonly [string, Alias])[],
+  path: string,
+  notes: Notes,
+): Entries {
+  const spelled = new Set(aliased.map(([key]) => key));
+  const entries: Entries = new Map(
+    Object.entries(value).filter(([key, member]) => member !== null && !spelled.has(key)),
+  );
+  for (const [key, alias] of aliased) place(entries, alias, value[key], path, key, notes);
+  return entries;
 }
 
 /** `{name, value}` of an environment entry as `NAME=value`. */
@@ -274,5 +296,5 @@ export function canonicalizeIntent(document: unknown, notes: Notes): unknown {
     notes.spelled.set("intent", "");
     body = { intent: body };
   }
-  return walk(intentSchema, body, "", notes);
+  return walk(intentSchema, body, "", "", notes);
 }

@@ -19,9 +19,9 @@ export function whole(): z.ZodInt {
 
 /** The object without its undefined members, so that only stated values are present. */
 export function stated<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
+  const kept: Partial<T> = {};
+  for (const key of Object.keys(value) as (keyof T)[]) if (value[key] !== undefined) kept[key] = value[key];
+  return kept as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
 /** Text order by code unit, the same everywhere. */

@@ -288,21 +288,34 @@ interface Shaped {
 
 const definition = (schema: z.ZodType): Shaped => schema._zod.def as unknown as Shaped;
 
-/** The schema without optional, default and transform wrappers. */
-function bare(schema: z.ZodType): z.ZodType {
-  const inner = definition(schema).innerType ?? definition(schema).in;
-  return inner === undefined ? schema : bare(inner);
+/** What a schema is without optional, default and transform wrappers. */
+interface Form {
+  readonly fields: Readonly<Record<string, z.ZodType>> | null;
+  readonly element: z.ZodType | null;
+}
+
+/** Asked for every value of every document, and the same for ever. */
+const forms = new WeakMap<z.ZodType, Form>();
+
+function formOf(schema: z.ZodType): Form {
+  const known = forms.get(schema);
+  if (known !== undefined) return known;
+  let bare = definition(schema);
+  for (let inner = bare.innerType ?? bare.in; inner !== undefined; inner = bare.innerType ?? bare.in)
+    bare = definition(inner);
+  const form = { fields: bare.shape ?? null, element: bare.type === "array" ? (bare.element ?? null) : null };
+  forms.set(schema, form);
+  return form;
 }
 
 /** The fields of an object schema, or null for any other schema. */
 export function fieldsOf(schema: z.ZodType): Readonly<Record<string, z.ZodType>> | null {
-  return definition(bare(schema)).shape ?? null;
+  return formOf(schema).fields;
 }
 
 /** The element of an array schema, or null for any other schema. */
 export function elementOf(schema: z.ZodType): z.ZodType | null {
-  const shape = definition(bare(schema));
-  return shape.type === "array" ? (shape.element ?? null) : null;
+  return formOf(schema).element;
 }
 
 /**

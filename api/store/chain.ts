@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Kysely } from "kysely";
 import type { AuditRow, Database, EventRow, IntentRow } from "./schema.ts";
+import { insertRow } from "./statement.ts";
 
 /** The two append-only logs. */
 export type ChainName = "events" | "audit";
@@ -75,10 +76,7 @@ export async function appendEvent(tx: Tx, event: NewEvent): Promise<number> {
   const head = await headOf(tx, "events");
   const row = { ...event, seq: head.seq + 1, prev_hash: head.hash };
   const hash = hashEvent(row);
-  await tx.db
-    .insertInto("events")
-    .values({ ...row, hash })
-    .execute();
+  await insertRow(tx.db, "events", { ...row, hash });
   if (tx.hasOutbox)
     await tx.db
       .insertInto("outbox")
@@ -96,9 +94,6 @@ export async function appendAudit(tx: Tx, entry: NewAudit): Promise<void> {
   const head = await headOf(tx, "audit");
   const row = { ...entry, seq: head.seq + 1, prev_hash: head.hash };
   const hash = hashAudit(row);
-  await tx.db
-    .insertInto("audit")
-    .values({ ...row, hash })
-    .execute();
+  await insertRow(tx.db, "audit", { ...row, hash });
   tx.heads.set("audit", { seq: row.seq, hash });
 }

@@ -2,6 +2,7 @@ import { assert } from "../../../engine/model/errors.ts";
 import { assertLegal, isTerminal } from "../../control/lifecycle.ts";
 import { appendAudit, appendEvent, contentHash, type Tx } from "../chain.ts";
 import type { AllocationRow, IntentRow } from "../schema.ts";
+import { insertRow, run } from "../statement.ts";
 import {
   type Accepted,
   type AcceptIntent,
@@ -13,81 +14,55 @@ import {
   type HeldRow,
   type IntentFilter,
   type IntentView,
-  type KeptAnswer,
 } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
-
-/** See `TenantStore.keptAnswer`. */
-export async function keptAnswer(
-  { db }: Pick<Tx, "db">,
-  tenant: TenantId,
-  { key, atMs }: { readonly key: string; readonly atMs: number },
-): Promise<(KeptAnswer & { requestHash: string }) | null> {
-  const row = await db
-    .selectFrom("idempotency")
-    .selectAll()
-    .where("tenant_id", "=", tenant)
-    .where("key", "=", key)
-    .where("expires_ms", ">", atMs)
-    .executeTakeFirst();
-  return row === undefined
-    ? null
-    : { status: row.status, response: row.response, requestHash: row.request_hash };
-}
+import { answeredBefore, keepAnswer } from "./idempotency.ts";
 
 /** See `TenantStore.acceptIntent`. */
 export async function acceptIntent(tx: Tx, tenant: TenantId, input: AcceptIntent): Promise<Accepted> {
   const { db } = tx;
   const { idempotency, atMs } = input;
-  if (idempotency !== undefined) {
-    const kept = await db
-      .selectFrom("idempotency")
-      .selectAll()
-      .where("tenant_id", "=", tenant)
-      .where("key", "=", idempotency.key)
-      .executeTakeFirst();
-    if (kept !== undefined && kept.expires_ms > atMs)
-      return kept.request_hash === idempotency.requestHash
-        ? { kind: "replayed", status: kept.status, response: kept.response }
-        : { kind: "mismatch" };
-  }
-  const namesake = await db
-    .selectFrom("intents")
-    .select("id")
-    .where("tenant_id", "=", tenant)
-    .where("name", "=", input.name)
-    .where("terminal_ms", "is", null)
-    .executeTakeFirst();
+  const before = await answeredBefore(tx, tenant, idempotency, atMs);
+  if (before !== null) return before;
+  const [namesake] = await run(
+    db,
+    "living intent by name",
+    () =>
+      db
+        .selectFrom("intents")
+        .select("id")
+        .where("tenant_id", "=", tenant)
+        .where("name", "=", "")
+        .where("terminal_ms", "is", null),
+    [tenant, input.name],
+  );
   if (namesake !== undefined) return { kind: "name_taken", id: namesake.id };
-  await db
-    .insertInto("intents")
-    .values({
-      id: input.id,
-      tenant_id: tenant,
-      name: input.name,
-      kind: input.kind,
-      phase: "queued",
-      version: 1,
-      generation: 1,
-      priority: input.priority,
-      document: input.document,
-      spec: input.spec,
-      reason: null,
-      message: input.message,
-      ending: null,
-      attempt: 0,
-      failures: 0,
-      created_ms: atMs,
-      updated_ms: atMs,
-      phase_ms: atMs,
-      due_ms: null,
-      expected_start_ms: null,
-      held: null,
-      work_done_seconds: 0,
-      started_ms: null,
-      terminal_ms: null,
-    })
-    .execute();
+  await insertRow(db, "intents", {
+    id: input.id,
+    tenant_id: tenant,
+    name: input.name,
+    kind: input.kind,
+    phase: "queued",
+    version: 1,
+    generation: 1,
+    priority: input.priority,
+    document: input.document,
+    spec: input.spec,
+    reason: null,
+    message: input.message,
+    ending: null,
+    attempt: 0,
+    failures: 0,
+    created_ms: atMs,
+    updated_ms: atMs,
+    phase_ms: atMs,
+    due_ms: null,
+    expected_start_ms: null,
+    held: null,
+    work_done_seconds: 0,
+    started_ms: null,
+    terminal_ms: null,
+  });
   const labels = Object.entries(input.labels ?? {});
   if (labels.length > 0)
     await db
@@ -99,26 +74,7 @@ export async function acceptIntent(tx: Tx, tenant: TenantId, input: AcceptIntent
     action: "intent.create",
     payload: { phase: "queued", version: 1, message: input.message, content: contentHash(input) },
   });
-  if (idempotency !== undefined)
-    await db
-      .insertInto("idempotency")
-      .values({
-        tenant_id: tenant,
-        key: idempotency.key,
-        request_hash: idempotency.requestHash,
-        status: input.answer.status,
-        response: input.answer.response,
-        expires_ms: idempotency.expiresMs,
-      })
-      .onConflict((conflict) =>
-        conflict.columns(["tenant_id", "key"]).doUpdateSet({
-          request_hash: idempotency.requestHash,
-          status: input.answer.status,
-          response: input.answer.response,
-          expires_ms: idempotency.expiresMs,
-        }),
-      )
-      .execute();
+  await keepAnswer(tx, tenant, idempotency, input.answer);
   return { kind: "accepted" };
 }
 
@@ -160,7 +116,12 @@ const showAllocation = ({ id, offer, provider, gpus, spot }: AllocationRow): obj
 /** The only place that moves an intent. */
 export async function changeIntent(tx: Tx, input: ChangeIntent): Promise<IntentRow | null> {
   const { db } = tx;
-  const before = await db.selectFrom("intents").selectAll().where("id", "=", input.id).executeTakeFirst();
+  const [before] = await run(
+    db,
+    "intent by id",
+    () => db.selectFrom("intents").selectAll().where("id", "=", ""),
+    [input.id],
+  );
   if (before === undefined || before.version !== input.version) return null;
   const to = input.to ?? before.phase;
   if (input.to !== undefined) assertLegal(before.phase, input.to);
@@ -175,15 +136,22 @@ export async function changeIntent(tx: Tx, input: ChangeIntent): Promise<IntentR
     terminal_ms: isTerminal(to) ? input.atMs : null,
   };
   const { id, tenant_id, created_ms, name, kind, ...columns } = after;
-  await db.updateTable("intents").set(columns).where("id", "=", id).execute();
-  for (const row of input.newAllocations ?? []) await db.insertInto("allocations").values(row).execute();
+  await run(
+    db,
+    `update intent ${Object.keys(columns).join()}`,
+    () => db.updateTable("intents").set(columns).where("id", "=", id),
+    [...Object.values(columns), id],
+  );
+  for (const row of input.newAllocations ?? []) await insertRow(db, "allocations", row);
   for (const { id: key, set } of input.allocations ?? [])
-    await db.updateTable("allocations").set(set).where("id", "=", key).where("intent_id", "=", id).execute();
+    await run(
+      db,
+      `update allocation ${Object.keys(set).join()}`,
+      () => db.updateTable("allocations").set(set).where("id", "=", key).where("intent_id", "=", id),
+      [...Object.values(set), key, id],
+    );
   if (input.decision !== undefined)
-    await db
-      .insertInto("decisions")
-      .values({ ...input.decision, intent_id: id, tenant_id })
-      .execute();
+    await insertRow(db, "decisions", { ...input.decision, intent_id: id, tenant_id });
   const { document, spec, priority } = input.set ?? {};
   const isAmended = document !== undefined || spec !== undefined || priority !== undefined;
   const event = input.event ?? (moved ? `intent.${to}` : null);

@@ -3,6 +3,7 @@ import { appendAudit, readHead, type Tx } from "../chain.ts";
 import type { SystemStore, TenantStore } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
 import { amendIntent } from "./amend.ts";
+import { keptAnswer } from "./idempotency.ts";
 import * as identity from "./identity.ts";
 import * as intents from "./intents.ts";
 import { fenced, lease, releaseLease, renewLease, takeLease } from "./lease.ts";
@@ -30,7 +31,7 @@ export const tenantOperations: {
   intent: { mode: "read", run: (tx, tenant, id) => intents.intentView(tx, id, tenant) },
   intents: { mode: "read", run: intents.intentPage },
   decisions: { mode: "read", run: logs.decisionPage },
-  keptAnswer: { mode: "read", run: intents.keptAnswer },
+  keptAnswer: { mode: "read", run: keptAnswer },
   account: { mode: "read", run: tenants.account },
   events: { mode: "read", run: logs.eventPage },
   audit: { mode: "read", run: logs.auditPage },
