@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Intent } from "../../engine/model/intent.ts";
 import type { PlanOptions, RecordedAnswer } from "../../engine/model/plan.ts";
 import type { Holding, Snapshot } from "../../engine/model/snapshot.ts";
@@ -52,7 +52,7 @@ interface Base {
 function createBase({ source, offers }: Scene): Base {
   const { currency, rates, hub } = source;
   const document = JSON.stringify({ currency, rates, hub, offers });
-  return { hash: createHash("sha256").update(document).digest("hex"), document, offers };
+  return { hash: hash("sha256", document, "hex"), document, offers };
 }
 
 /** Makes the entries of the log, each from the one before. */

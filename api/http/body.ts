@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Context } from "hono";
 import { ApiError } from "./problem.ts";
 
@@ -115,6 +115,6 @@ export async function readBody(http: Context): Promise<Body> {
   return {
     text,
     document: parseJson(text),
-    hash: () => createHash("sha256").update(bytes).digest("hex"),
+    hash: () => hash("sha256", bytes, "hex"),
   };
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Kysely } from "kysely";
 import type { AuditRow, Database, EventRow, IntentRow } from "./schema.ts";
 import { insertRow } from "./statement.ts";
@@ -18,8 +18,7 @@ export type Heads = Map<ChainName, Head>;
 /** The head of an empty log. */
 export const genesis: Head = { seq: 0, hash: "0".repeat(64) };
 
-const digest = (fields: readonly unknown[]): string =>
-  createHash("sha256").update(JSON.stringify(fields)).digest("hex");
+const digest = (fields: readonly unknown[]): string => hash("sha256", JSON.stringify(fields), "hex");
 
 /** Hash of an event over all its other columns, the hash before it included. */
 export function hashEvent(row: Omit<EventRow, "hash">): string {
