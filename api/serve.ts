@@ -11,7 +11,7 @@ import { createPlanner, type Planner } from "./control/planner.ts";
 import { keepTidy } from "./control/purge.ts";
 import type { Env } from "./env.ts";
 import { createHookDispatcher } from "./hooks/dispatcher.ts";
-import { createSecretBox } from "./hooks/secret-box.ts";
+import { compareKey, createSecretBox } from "./hooks/secret-box.ts";
 import { createApp } from "./http/app.ts";
 import { tokenAuthenticator } from "./http/identity.ts";
 import type { Rates } from "./http/rate.ts";
@@ -218,6 +218,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     const { webhooks = {}, secretKeyFile = join(data, SECRET_KEY_FILE) } = options;
     const key = readSecretKey(secretKeyFile, env.random, options.secretKeyFile === undefined);
     const hooks = { box: createSecretBox(key, env.random), ...createHookHttp(webhooks) };
+    await compareKey(env, hooks.box);
     const sso =
       options.sso === undefined ? null : { config: options.sso, issuers: createIssuers(options.sso, env) };
     if (sso !== null) ends.push(() => sso.issuers.close());

@@ -1,8 +1,10 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac } from "node:crypto";
-import type { Random } from "../env.ts";
+import type { Env, Random } from "../env.ts";
 
 /** Keeps secrets that have to be read again: sealed in the database, opened with a key that is not in it. */
 export interface SecretBox {
+  /** Names the key and tells nothing of it. */
+  readonly keyId: string;
   /** `context` is where the text belongs; it opens nowhere else. */
   seal(text: string, context: string): string;
   /** Null: sealed with another key, for another context, or changed. */
@@ -26,6 +28,7 @@ export function createSecretBox(key: Uint8Array, random: Random): SecretBox {
   const own = createHmac("sha256", key).update("flare secret box").digest();
   const keyId = createHash("sha256").update(own).digest("hex").slice(0, 8);
   return {
+    keyId,
     seal(text, context) {
       const nonce = random.bytes(NONCE_BYTES);
       const cipher = createCipheriv("aes-256-gcm", own, nonce);
@@ -49,4 +52,20 @@ export function createSecretBox(key: Uint8Array, random: Random): SecretBox {
       }
     },
   };
+}
+
+/**
+ * Notes the first key that a database is used with, and says so when it is another one: after a restore without its key
+ * file, or at a replica with a key of its own.
+ */
+export async function compareKey(
+  { store, log }: Pick<Env, "store" | "log">,
+  { keyId }: SecretBox,
+): Promise<void> {
+  const first = await store.system.secret({ name: "box", fresh: keyId });
+  if (first !== keyId)
+    log.error(
+      { key: keyId, expected: first },
+      "the secret key is not the one that this database began with: webhooks are not sent until they are rotated",
+    );
 }

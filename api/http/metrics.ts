@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { statusOf } from "../control/lifecycle.ts";
+import type { Env } from "../env.ts";
 import type { Service } from "./route.ts";
 
 /** What is counted. Labels are names of routes, methods and codes: never tenants, tokens or ids. */
@@ -8,6 +9,26 @@ export interface Metrics {
   streamOpened(): () => void;
   /** Prometheus text, and its content type. */
   text(): Promise<{ readonly type: string; readonly body: string }>;
+}
+
+/** Gauges of webhooks; call to set them. */
+function createWebhookGauges({ store }: Pick<Env, "store">, registers: Registry[]): () => Promise<void> {
+  const webhooks = new Gauge({
+    name: "flare_webhooks",
+    help: "Webhooks: healthy, failing since some time, disabled.",
+    labelNames: ["state"] as const,
+    registers,
+  });
+  const queued = new Gauge({
+    name: "flare_webhook_messages_waiting",
+    help: "Messages in queues.",
+    registers,
+  });
+  return async () => {
+    const { waiting, ...states } = await store.system.webhookCounts();
+    for (const [state, count] of Object.entries(states)) webhooks.set({ state }, count);
+    queued.set(waiting);
+  };
 }
 
 /** Metrics of one application. */
@@ -43,6 +64,7 @@ export function createMetrics({ env, registry = new Registry(), notReady, contro
     writes: new Counter({ name: "flare_store_writes_total", help: "Writes in them.", registers }),
   };
   const seen = { commits: 0, writes: 0 };
+  const lookAtWebhooks = createWebhookGauges(env, registers);
   return {
     answered(route, method, status, seconds) {
       duration.observe({ route, method, status: String(status) }, seconds);
@@ -63,6 +85,7 @@ export function createMetrics({ env, registry = new Registry(), notReady, contro
       intents.reset();
       for (const { phase, count } of await env.store.system.phaseCounts())
         intents.set({ phase, status: statusOf(phase) }, count);
+      await lookAtWebhooks();
       return { type: registry.contentType, body: await registry.metrics() };
     },
   };

@@ -27,6 +27,16 @@ export interface QueuedDelivery {
   readonly event: EventRow;
 }
 
+/** What webhooks are at, over all tenants. */
+export interface WebhookCounts {
+  /** The last try arrived, or there was none. */
+  readonly healthy: number;
+  readonly failing: number;
+  readonly disabled: number;
+  /** Messages that are queued, those of disabled webhooks included. */
+  readonly waiting: number;
+}
+
 /** Webhooks of one tenant. */
 export interface TenantWebhooks {
   /** Null when the tenant has `most` already. It gets the events that follow. */
@@ -125,6 +135,8 @@ export interface WebhookQueues {
     readonly after: number;
     readonly nowMs: number;
   }): Promise<{ readonly last: number; readonly webhooks: readonly WebhookRow[] }>;
+  /** How many webhooks there are, by what they are at, and messages that wait. */
+  webhookCounts(): Promise<WebhookCounts>;
   /** The webhook as it is now, with the first of its queue; null when it is gone, or its tenant suspended. */
   webhookQueue(
     id: string,

@@ -2,7 +2,7 @@ import type { Kysely } from "kysely";
 import { appendAudit, appendEvent, readHead, type Tx } from "../chain.ts";
 import type { Database, DeliveryRow, WebhookRow } from "../schema.ts";
 import type { SystemStore } from "../store.ts";
-import type { QueuedDelivery } from "../webhooks.ts";
+import type { QueuedDelivery, WebhookCounts } from "../webhooks.ts";
 import { deliveryRows } from "./webhooks.ts";
 
 type Reader = Pick<Tx, "db">;
@@ -37,6 +37,32 @@ export async function webhookWork(
     .orderBy("webhooks.id")
     .execute();
   return { last, webhooks };
+}
+
+/** See `WebhookQueues.webhookCounts`. */
+export async function webhookCounts({ db }: Reader): Promise<WebhookCounts> {
+  const rows = await db
+    .selectFrom("webhooks")
+    .select(({ fn, eb }) => [
+      "status",
+      eb("failing_ms", "is", null).as("healthy"),
+      fn.countAll<number>().as("count"),
+    ])
+    .groupBy(["status", (builder) => builder.eb("failing_ms", "is", null)])
+    .execute();
+  const { count } = await db
+    .selectFrom("deliveries")
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .where("state", "=", "pending")
+    .executeTakeFirstOrThrow();
+  const sum = (wanted: (row: (typeof rows)[number]) => boolean): number =>
+    rows.reduce((total, row) => total + (wanted(row) ? Number(row.count) : 0), 0);
+  return {
+    healthy: sum(({ status, healthy }) => status === "active" && Boolean(healthy)),
+    failing: sum(({ status, healthy }) => status === "active" && !healthy),
+    disabled: sum(({ status }) => status !== "active"),
+    waiting: Number(count),
+  };
 }
 
 const firstOf = ({ db }: Reader, webhook: string): Promise<DeliveryRow | undefined> =>

@@ -217,6 +217,7 @@ export const systemOperations: {
   finishOutbox: { mode: "write", run: logs.finishOutbox },
   retryOutbox: { mode: "write", run: logs.retryOutbox },
   webhookWork: { mode: "read", run: queues.webhookWork },
+  webhookCounts: { mode: "read", run: queues.webhookCounts },
   webhookQueue: { mode: "read", run: queues.webhookQueue },
   queueDeliveries: { mode: "write", run: queues.queueDeliveries },
   recordAttempt: { mode: "write", run: queues.recordAttempt },

@@ -68,6 +68,9 @@ test("a message is tried again on schedule under one id and with the same bytes;
     expect(wait).toBeLessThanOrEqual(retryWaitsMs[index]! * 1.1 + 60_000);
   });
   expect(await world.webhook(id)).toMatchObject({ status: "active", failing_since: "2026-03-01T00:00:00Z" });
+  const metrics = await world.service.request(null, "GET", "/metrics");
+  for (const line of ['flare_webhooks{state="failing"} 1', "flare_webhook_messages_waiting 2"])
+    expect(metrics.text).toContain(line);
   world.behaviours[a] = () => 200;
   await world.pass(12 * HOUR);
   expect(world.at(a).slice(-2)).toEqual(["evt-1 intent.queued", "evt-2 intent.cancelled"]);

@@ -2,8 +2,8 @@ import { createHmac } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { makeSigningSecret, signatureHeaders } from "../../../api/hooks/message.ts";
-import { createSecretBox } from "../../../api/hooks/secret-box.ts";
-import { seededBytes } from "../driven-env.ts";
+import { compareKey, createSecretBox } from "../../../api/hooks/secret-box.ts";
+import { createDrivenService, seededBytes } from "../driven-env.ts";
 
 const random = { bytes: seededBytes(3) };
 
@@ -55,4 +55,15 @@ test("a sealed secret opens with its key in its place alone, and says nothing", 
     if (index < bytes.length - 1) expect(box.open(changed, "whk-1"), String(index)).toBeNull();
   }
   expect(() => createSecretBox(random.bytes(31), random)).toThrow(RangeError);
+});
+
+test("another key than the one that a database began with is noticed", async () => {
+  const lines: object[] = [];
+  const silent = { debug() {}, info() {}, warn() {}, error: (fields: object) => void lines.push(fields) };
+  const { env } = await createDrivenService({ log: silent });
+  const [first, second] = [1, 2].map(() => createSecretBox(random.bytes(32), random));
+  for (const box of [first!, first!]) await compareKey(env, box);
+  expect(lines).toEqual([]);
+  await compareKey(env, second!);
+  expect(lines).toEqual([{ key: second!.keyId, expected: first!.keyId }]);
 });

@@ -342,6 +342,8 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await system.recordAttempt({ ...attempt, attempts: 0, retryMs: 1500 })).toBe(true);
         expect(await system.recordAttempt({ ...attempt, attempts: 0, retryMs: 9999 })).toBe(false);
         expect(await tenant.webhook("w")).toMatchObject({ due_ms: 1500, failing_ms: 1100, status: "active" });
+        const counts = { healthy: 0, failing: 1, disabled: 0, waiting: 1 };
+        expect(await system.webhookCounts()).toEqual(counts);
         const over = { ...attempt, attempts: 1, atMs: 6100, retryMs: null };
         expect(await system.recordAttempt(over)).toBe(true);
         expect(await tenant.webhook("w")).toMatchObject({
@@ -349,6 +351,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
           reason: "failing",
           due_ms: null,
         });
+        expect(await system.webhookCounts()).toEqual({ ...counts, failing: 0, disabled: 1, waiting: 0 });
         expect((await tenant.events({ after: 3, limit: 10 })).map(({ kind }) => kind)).toEqual([
           "webhook.disabled",
         ]);
