@@ -116,12 +116,18 @@ function repriced(offer: Flavor, factor: number): Flavor {
   };
 }
 
+/** A federation inside this process, to which things can be made to happen. */
+export interface InProcessFederation extends Federation {
+  /** Lets an event of a scenario happen now: `at_ms` says when that is, counted from the start as all its times. */
+  happen(event: ScenarioEvent): void;
+}
+
 /**
  * A federation inside this process with the manners of REAR: reserve, purchase, peering that takes time, deployment
  * that takes time. Where a key stands follows from the clock alone, so a restart or a jump of a simulated clock needs
  * no catching up. A scenario adds refusals, lost answers, price changes, rivals, interruptions and outages.
  */
-export function createInProcessFederation(options: InProcessOptions): Federation {
+export function createInProcessFederation(options: InProcessOptions): InProcessFederation {
   const { snapshot, clock, timers, journal = forgetful, shared, scenario = calm } = options;
   const given = options.delays ?? defaultDelays;
   const delays: Delays = {
@@ -450,6 +456,7 @@ export function createInProcessFederation(options: InProcessOptions): Federation
   const offerOf = (key: string): string => held.get(key)?.request.offer ?? "";
 
   return {
+    happen,
     catalog: () =>
       look(() => {
         catchUp();

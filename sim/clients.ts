@@ -1,0 +1,76 @@
+import type { Shape, SwarmTenant } from "./swarm.ts";
+
+/** One wish of a client, and what the client was told about it. */
+export interface Submission {
+  readonly tenant: string;
+  readonly name: string;
+  readonly key: string;
+  /** Body as sent. */
+  readonly text: string;
+  readonly shape: Shape;
+  /** Text of the first 202; null: not accepted as far as the client knows. */
+  answer: string | null;
+  id: string | null;
+  /** Highest version that the client has been shown. */
+  seenVersion: number;
+  /** Number of the last event when a cancellation was acknowledged. */
+  cancelledAtSeq: number | null;
+  isEnded: boolean;
+}
+
+/** A stream of events that a client reads. */
+export interface Stream {
+  readonly tenant: string;
+  /** Token it was opened with. */
+  readonly token: string;
+  /** Intent that it is about; null: the whole tenant. */
+  readonly subject: string | null;
+  /** It tells of events after this one. */
+  readonly after: number;
+  readonly seqs: number[];
+  readonly reader: { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>; cancel(): Promise<void> };
+  isReading: boolean;
+  isOver: boolean;
+  /** Text that is not a whole frame yet. */
+  rest: string;
+}
+
+/** A token that a client was given. */
+export interface ClientToken {
+  readonly tenant: string;
+  readonly id: string;
+  readonly text: string;
+  /** Set once its revocation was acknowledged. */
+  isRevoked: boolean;
+}
+
+/** A reservation that was acknowledged. */
+export interface ClientReservation {
+  readonly tenant: string;
+  readonly id: string;
+  isCancelled: boolean;
+}
+
+/** A client of one tenant. */
+export interface Client {
+  readonly tenant: SwarmTenant;
+  /** May do everything that tenants may. */
+  readonly token: string;
+  /** False after a suspension was acknowledged, null while it is unknown. */
+  isActive: boolean | null;
+}
+
+/** Everything that clients were told: what the service is held to. */
+export interface Clients {
+  readonly list: readonly Client[];
+  readonly admin: string;
+  readonly submissions: Submission[];
+  readonly byId: Map<string, Submission>;
+  readonly streams: Stream[];
+  readonly tokens: ClientToken[];
+  readonly reservations: ClientReservation[];
+}
+
+/** Where acknowledged intents are that clients still care about. */
+export const acknowledged = ({ submissions }: Pick<Clients, "submissions">): Submission[] =>
+  submissions.filter(({ id }) => id !== null);

@@ -1,0 +1,205 @@
+import { readSnapshot } from "../adapters/json/snapshot.ts";
+import type { Snapshot } from "../engine/model/snapshot.ts";
+import { createRng, mix, type Rng } from "./random.ts";
+
+/** Everything that a step may do. */
+export const operationNames = [
+  "submit",
+  "retry",
+  "reuseKey",
+  "submitBad",
+  "cancel",
+  "amend",
+  "read",
+  "list",
+  "pry",
+  "page",
+  "openStream",
+  "readStream",
+  "dryRun",
+  "reserve",
+  "unreserve",
+  "token",
+  "revoke",
+  "quota",
+  "suspend",
+  "wait",
+  "price",
+  "interrupt",
+  "fail",
+  "outage",
+  "rival",
+  "crash",
+  "restart",
+  "jump",
+  "commitFault",
+] as const;
+export type OperationName = (typeof operationNames)[number];
+
+/** What is on in a run, drawn from its seed: no run has everything, so that rare pairs meet often. */
+export interface Swarm {
+  /** Weight of each operation, 0 where it is off. */
+  readonly weights: Readonly<Record<OperationName, number>>;
+  readonly tenants: readonly SwarmTenant[];
+  readonly snapshot: Snapshot;
+  readonly shapes: readonly Shape[];
+  /** Intents that have not ended, at most, before one is cancelled instead of another submitted. */
+  readonly mostAlive: number;
+  /** Longest usual step of time, milliseconds. */
+  readonly paceMs: number;
+  /** Probability that a message waits, by its kind. */
+  readonly held: Readonly<Record<"store" | "federation" | "plan" | "http", number>>;
+  /** Probability that one more waiting message goes on. */
+  readonly eagerness: number;
+  readonly lateMs: number;
+  readonly shuffles: boolean;
+  /** Largest error of a machine's clock. */
+  readonly skewMs: number;
+  readonly faults: SwarmFaults;
+}
+
+/** Probabilities of faults, per message. */
+export interface SwarmFaults {
+  /** The federation is not reached; its answer is lost; the call arrives again later; it refuses. */
+  readonly unreached: number;
+  readonly answerLost: number;
+  readonly repeated: number;
+  readonly refused: number;
+  /** A receiver is not reached, loses its answer, or answers with an error. */
+  readonly http: number;
+  /** The planning thread dies. */
+  readonly planner: number;
+  /** The solver does not answer, answers wrongly, fails. */
+  readonly solver: number;
+}
+
+export interface SwarmTenant {
+  readonly name: string;
+  readonly weight: number;
+  readonly cohort: string | null;
+  /** GPUs of all kinds; null: no quota. */
+  readonly quota: { readonly nominal: number; readonly borrowing?: number; readonly lending?: number } | null;
+}
+
+/** One kind of wish; few per run, as in life. */
+export interface Shape {
+  readonly gpus: number;
+  readonly replicas: number;
+  readonly priority: number;
+  readonly kind: "service" | "batch";
+  readonly runtimeSeconds: number;
+  readonly spot: boolean;
+  readonly evictable: boolean;
+  readonly model: string | null;
+  readonly cap: number | null;
+  readonly fallback: "queue" | "spot" | null;
+}
+
+const models = ["nvidia-a100", "nvidia-h100", "nvidia-t4"] as const;
+const regions = ["eu-central-1", "eu-west-1", "us-east-1"] as const;
+
+function drawSnapshot(rng: Rng): Snapshot {
+  const offers = Array.from({ length: rng.between(2, 5) }, (_, index) => {
+    const gpus = rng.pick([1, 2, 4, 4, 8]);
+    const isSpot = rng.chance(0.25);
+    return {
+      id: `offer-${index + 1}`,
+      provider: `provider-${rng.between(1, 3)}`,
+      region: rng.pick(regions),
+      gpus,
+      traits: {
+        gpu: { model: rng.pick(models) },
+        cost: {
+          hourly_rate: `${rng.between(1, 4)} EUR`,
+          ...(rng.chance(0.7) ? { basis: "gpu" } : {}),
+          ...(!isSpot && rng.chance(0.3) ? { spot_rate: "0.5 EUR" } : {}),
+        },
+        ...(isSpot ? { provider: { preemptible: true } } : {}),
+      },
+      capacity: { cpu: "64", memory: "256Gi", pods: rng.pick([4, 110]) },
+    };
+  });
+  return readSnapshot({ version: "sim", at: "2026-03-01T00:00:00Z", offers });
+}
+
+const drawShape = (rng: Rng): Shape => ({
+  gpus: rng.pick([1, 1, 2, 4]),
+  replicas: rng.chance(0.8) ? 1 : 2,
+  priority: rng.pick([100, 500, 500, 700, 900]),
+  kind: rng.chance(0.6) ? "service" : "batch",
+  runtimeSeconds: rng.pick([5, 30, 120, 600]),
+  spot: rng.chance(0.4),
+  evictable: rng.chance(0.8),
+  model: rng.chance(0.2) ? rng.pick(models) : null,
+  cap: rng.chance(0.15) ? rng.between(2, 12) : null,
+  fallback: rng.chance(0.7) ? "queue" : rng.chance(0.5) ? "spot" : null,
+});
+
+function drawTenants(rng: Rng): SwarmTenant[] {
+  const hasCohort = rng.chance(0.5);
+  return ["red", "green", "blue"].slice(0, rng.between(2, 3)).map((name) => ({
+    name,
+    weight: rng.between(1, 3),
+    cohort: hasCohort ? "family" : null,
+    quota: rng.chance(0.6)
+      ? {
+          nominal: rng.between(1, 6),
+          ...(hasCohort && rng.chance(0.6) ? { borrowing: rng.between(0, 4) } : {}),
+          ...(hasCohort && rng.chance(0.3) ? { lending: rng.between(0, 3) } : {}),
+        }
+      : null,
+  }));
+}
+
+/** Operations without which nothing happens. */
+const always: ReadonlySet<OperationName> = new Set(["submit", "read"]);
+/** Operations that make everything before them cheap to forget: rare. */
+const rare: Readonly<Partial<Record<OperationName, number>>> = {
+  crash: 2,
+  restart: 1,
+  suspend: 1,
+  quota: 2,
+  outage: 2,
+  jump: 1,
+  commitFault: 2,
+  dryRun: 2,
+  wait: 4,
+};
+
+function drawWeights(rng: Rng): Record<OperationName, number> {
+  const entries = operationNames.map((name) => {
+    const most = rare[name] ?? 12;
+    const isOn = always.has(name) || rng.chance(0.5);
+    const weight = rng.between(1, most);
+    return [name, isOn ? (always.has(name) ? weight + 8 : weight) : 0] as const;
+  });
+  return Object.fromEntries(entries) as Record<OperationName, number>;
+}
+
+/** What is on in the run of a seed. */
+export function drawSwarm(seed: number): Swarm {
+  const rng = createRng(mix(seed, 0x5eed));
+  const maybe = (most: number): number => (rng.chance(0.5) ? rng.next() * most : 0);
+  return {
+    weights: drawWeights(rng),
+    tenants: drawTenants(rng),
+    snapshot: drawSnapshot(rng),
+    shapes: Array.from({ length: rng.between(2, 6) }, () => drawShape(rng)),
+    mostAlive: rng.pick([4, 8, 16]),
+    paceMs: rng.pick([50, 300, 300, 1500]),
+    held: { store: maybe(1), federation: maybe(1), plan: maybe(0.8), http: maybe(1) },
+    eagerness: rng.pick([0.3, 0.6, 0.85, 0.95]),
+    lateMs: rng.chance(0.3) ? rng.pick([50, 2000]) : 0,
+    shuffles: rng.chance(0.5),
+    skewMs: rng.chance(0.3) ? rng.pick([500, 30_000]) : 0,
+    faults: {
+      unreached: maybe(0.2),
+      answerLost: maybe(0.2),
+      repeated: maybe(0.1),
+      refused: maybe(0.15),
+      http: maybe(0.5),
+      planner: rng.chance(0.3) ? 0.03 : 0,
+      solver: maybe(0.5),
+    },
+  };
+}

@@ -1,0 +1,272 @@
+import type { Log } from "../api/env.ts";
+import { type Permission, permissions } from "../api/http/permissions.ts";
+import { hashSecret, makeToken } from "../api/http/token.ts";
+import { trustTenant } from "../api/store/tenant.ts";
+import { createBooks, type Books } from "./books.ts";
+import type { Clients } from "./clients.ts";
+import { openSimDatabase, type SimDatabase } from "./database.ts";
+import { createProviders, type Providers } from "./federation.ts";
+import { createGates, type Gates, settle } from "./gates.ts";
+import { createMailbox, type Mailbox } from "./mailbox.ts";
+import { createNetwork } from "./network.ts";
+import { type Planting, type SimProcess, startProcess, type Surroundings } from "./process.ts";
+import { createRng, mix, type Rng } from "./random.ts";
+import { drawSwarm, type Swarm, type SwarmFaults } from "./swarm.ts";
+import { createSimTime, type SimTime, START_MS } from "./time.ts";
+import { Trace } from "./trace.ts";
+
+/** What came back from one request. */
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: Headers;
+  readonly response: Response;
+  /** The JSON of the body; empty where it is none. */
+  body(): Record<string, unknown>;
+}
+
+export interface RequestOptions {
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Leaves the body unread: a stream. */
+  readonly isStream?: boolean;
+}
+
+/** A whole simulated world: providers, network, database, processes, clients. */
+export interface World {
+  readonly seed: number;
+  readonly swarm: Swarm;
+  readonly time: SimTime;
+  readonly gates: Gates;
+  readonly database: SimDatabase;
+  readonly providers: Providers;
+  readonly mailbox: Mailbox;
+  readonly clients: Clients;
+  readonly books: Books;
+  readonly trace: Trace;
+  /** True when nothing was injected that excuses an error of the service. */
+  isCalm: boolean;
+  /** Draws of the present step. */
+  rng(): Rng;
+  /** Begins a step: its draws follow from the seed and the step alone. */
+  begin(step: number): void;
+  process(): SimProcess;
+  /** Ends the process at once and starts another on what was committed. */
+  crash(): Promise<void>;
+  restart(): Promise<void>;
+  /** Sends a request to the service; `then` is called with the answer, and never when the process died before. */
+  request(
+    token: string | null,
+    method: string,
+    path: string,
+    options: RequestOptions,
+    then: (answer: Answer) => void,
+  ): void;
+  /** Time passes; what falls due happens in its order. */
+  pass(ms: number): Promise<void>;
+  /** No more faults: messages arrive at once, providers and receivers are well. */
+  calmDown(): void;
+  close(): void;
+}
+
+const noFaults: SwarmFaults = {
+  unreached: 0,
+  answerLost: 0,
+  repeated: 0,
+  refused: 0,
+  http: 0,
+  planner: 0,
+  solver: 0,
+};
+
+const YEAR_MS = 366 * 86_400_000;
+
+/** Tenants and their tokens, stored before anything happens. */
+async function enroll(process: SimProcess, swarm: Swarm): Promise<Pick<Clients, "list" | "admin">> {
+  const { store, random } = process.env;
+  const join = async (name: string, granted: readonly Permission[], more: object): Promise<string> => {
+    const tenant = trustTenant(name);
+    const row = { weight: 1, status: "active", quotas: "[]", cohort: null, ...more };
+    await store.system.ensureTenant({ id: tenant, created_ms: START_MS, ...row });
+    const { id, secret, text } = makeToken(random);
+    await store.forTenant(tenant).createToken({
+      actor: "simulation",
+      atMs: START_MS,
+      requestId: "enroll",
+      token: {
+        id,
+        hash: hashSecret(secret),
+        permissions: JSON.stringify(granted),
+        name,
+        created_by: "simulation",
+        created_ms: START_MS,
+        expires_ms: START_MS + YEAR_MS,
+        revoked_ms: null,
+        last_used_ms: null,
+      },
+    });
+    return text;
+  };
+  const own = permissions.filter((permission) => permission !== "admin:*");
+  const list = [];
+  for (const tenant of swarm.tenants) {
+    const { name, weight, cohort, quota } = tenant;
+    const quotas = JSON.stringify(quota === null ? [] : [{ gpuClass: "*", ...quota }]);
+    list.push({ tenant, token: await join(name, own, { weight, cohort, quotas }), isActive: true });
+  }
+  return { list, admin: await join("default", ["admin:*"], {}) };
+}
+
+async function readAnswer(response: Response, isStream: boolean): Promise<Answer> {
+  const text = isStream && response.status === 200 ? "" : await response.text();
+  return {
+    status: response.status,
+    text,
+    headers: response.headers,
+    response,
+    body: () => (text.startsWith("{") ? (JSON.parse(text) as Record<string, unknown>) : {}),
+  };
+}
+
+/** Builds the world of a seed and starts its service. */
+export async function createWorld(seed: number, planting: Planting = {}): Promise<World> {
+  const swarm = drawSwarm(seed);
+  let rng = createRng(mix(seed, 0xb007));
+  let faults = swarm.faults;
+  const current = (): Rng => rng;
+  const timeFaults = { lateMs: swarm.lateMs, shuffles: swarm.shuffles };
+  const time = createSimTime(current, timeFaults);
+  const gates = createGates((label) => {
+    const kind = label.startsWith("store")
+      ? swarm.held.store
+      : label.startsWith("plan")
+        ? swarm.held.plan
+        : label.startsWith("http")
+          ? swarm.held.http
+          : swarm.held.federation;
+    return rng.chance(kind);
+  });
+  const trace = new Trace();
+  const database = await openSimDatabase(planting);
+  const providers = createProviders({ snapshot: swarm.snapshot, time, gates, rng: current, faults: () => faults });
+  const books = createBooks(database, trace);
+  const mailbox = createMailbox(database, trace);
+  const network = createNetwork({ gates, rng: current, faults: () => faults.http, onReceived: mailbox.receive });
+  const log: Log = {
+    debug() {},
+    info() {},
+    warn: (fields, message) => trace.log("warn", fields, message),
+    error: (fields, message) => trace.log("error", fields, message),
+  };
+  const surroundings: Surroundings = {
+    time,
+    gates,
+    rng: current,
+    database,
+    providers,
+    network,
+    faults: () => faults,
+    planting,
+    log,
+  };
+  const skew = (): number => (swarm.skewMs === 0 ? 0 : rng.between(-swarm.skewMs, swarm.skewMs));
+  const start = async (): Promise<SimProcess> => {
+    const started = startProcess(surroundings, skew());
+    let result: SimProcess | null = null;
+    started.then((made) => {
+      result = made;
+    });
+    while (result === null) {
+      await settle();
+      if (result === null && gates.openOne(rng) === null) time.step(time.nowMs() + 1);
+    }
+    return started;
+  };
+  let running = await start();
+  const enrolled = enroll(running, swarm);
+  let members: Pick<Clients, "list" | "admin"> | null = null;
+  enrolled.then((made) => {
+    members = made;
+  });
+  while (members === null) {
+    await settle();
+    if (members === null) gates.openOne(rng);
+  }
+  const clients: Clients = {
+    ...(await enrolled),
+    submissions: [],
+    byId: new Map(),
+    streams: [],
+    tokens: [],
+    reservations: [],
+  };
+
+  const world: World = {
+    seed,
+    swarm,
+    time,
+    gates,
+    database,
+    providers,
+    mailbox,
+    clients,
+    books,
+    trace,
+    isCalm: Object.values(swarm.faults).every((probability) => probability === 0),
+    rng: current,
+    begin(step) {
+      rng = createRng(mix(seed, step));
+    },
+    process: () => running,
+    async crash() {
+      running.kill();
+      for (const stream of clients.streams) stream.isOver = true;
+      running = await start();
+    },
+    async restart() {
+      let isDone = false;
+      running.stop().finally(() => {
+        isDone = true;
+      });
+      for (let turn = 0; !isDone && turn < 2000; turn++) {
+        await settle();
+        if (!isDone && gates.openOne(rng) === null) time.step(time.nowMs() + 10);
+      }
+      if (!isDone) running.kill();
+      for (const stream of clients.streams) stream.isOver = true;
+      running = await start();
+    },
+    request(token, method, path, { body, headers = {}, isStream = false }, then) {
+      const to = running;
+      const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
+      const answered = async (): Promise<void> => {
+        const response = await to.app.request(`/api/v1${path}`, {
+          method,
+          headers: {
+            ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+            ...(body === undefined ? {} : { "content-type": "application/json", ...length }),
+            ...headers,
+          },
+          ...(body === undefined ? {} : { body }),
+        });
+        const answer = await readAnswer(response, isStream);
+        if (!to.isAlive()) return;
+        trace.add(`${method} ${path} -> ${answer.status}`);
+        then(answer);
+      };
+      answered().catch(trace.fail);
+    },
+    async pass(ms) {
+      const endMs = time.nowMs() + ms;
+      while (time.step(endMs)) await settle();
+    },
+    calmDown() {
+      faults = noFaults;
+      timeFaults.lateMs = 0;
+      database.failNextCommit(null);
+      gates.openAll();
+    },
+    close: () => database.close(),
+  };
+  return world;
+}
