@@ -28,7 +28,10 @@ export interface Stream {
   /** It tells of events after this one. */
   readonly after: number;
   readonly seqs: number[];
-  readonly reader: { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>; cancel(): Promise<void> };
+  readonly reader: {
+    read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+    cancel(): Promise<void>;
+  };
   isReading: boolean;
   isOver: boolean;
   /** Text that is not a whole frame yet. */
@@ -58,6 +61,10 @@ export interface Client {
   readonly token: string;
   /** False after a suspension was acknowledged, null while it is unknown. */
   isActive: boolean | null;
+  /** Since when that is known, true time. */
+  sinceMs: number;
+  /** The process that was asked to change it and has not answered. */
+  asked: object | null;
 }
 
 /** Everything that clients were told: what the service is held to. */

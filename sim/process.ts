@@ -10,7 +10,7 @@ import { createIds } from "../api/platform/node-env.ts";
 import { openLocalStore } from "../api/store/sqlite-store.ts";
 import type { Store } from "../api/store/store.ts";
 import type { GroupResult } from "../api/store/writer.ts";
-import { type SimDatabase, type Tampering } from "./database.ts";
+import type { SimDatabase, Tampering } from "./database.ts";
 import type { Providers } from "./federation.ts";
 import type { Gates } from "./gates.ts";
 import type { Network } from "./network.ts";
@@ -53,6 +53,8 @@ export interface Surroundings {
 
 /** One running service without sockets, threads or real time. */
 export interface SimProcess {
+  /** Whose timers and messages its are. */
+  readonly owner: object;
   readonly app: ReturnType<typeof createApp>;
   readonly env: Env;
   readonly clock: MachineTime;
@@ -113,6 +115,7 @@ export async function startProcess(world: Surroundings, skewMs: number): Promise
   control.wake();
   outbox.wake();
   return {
+    owner,
     app,
     env,
     clock,

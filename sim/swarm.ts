@@ -110,16 +110,17 @@ function drawSnapshot(rng: Rng): Snapshot {
       traits: {
         gpu: { model: rng.pick(models) },
         cost: {
-          hourly_rate: `${rng.between(1, 4)} EUR`,
+          ...(isSpot ? {} : { hourly_rate: `${rng.between(1, 4)} EUR` }),
           ...(rng.chance(0.7) ? { basis: "gpu" } : {}),
-          ...(!isSpot && rng.chance(0.3) ? { spot_rate: "0.5 EUR" } : {}),
+          ...(isSpot || rng.chance(0.3) ? { spot_rate: "0.5 EUR" } : {}),
         },
-        ...(isSpot ? { provider: { preemptible: true } } : {}),
       },
       capacity: { cpu: "64", memory: "256Gi", pods: rng.pick([4, 110]) },
     };
   });
-  return readSnapshot({ version: "sim", at: "2026-03-01T00:00:00Z", offers });
+  const snapshot = readSnapshot({ version: "sim", at: "2026-03-01T00:00:00Z", offers });
+  if (snapshot.skipped.length > 0) throw new Error(JSON.stringify(snapshot.skipped));
+  return snapshot;
 }
 
 const drawShape = (rng: Rng): Shape => ({

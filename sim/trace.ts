@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** Lines kept for a report. */
-const MOST_LINES = 400;
+const MOST_LINES = 4000;
 
 /** What happened, as a hash and as the last lines of it. */
 export class Trace {
@@ -31,6 +31,17 @@ export class Trace {
   readonly fail = (error: unknown): void => {
     this.#failure ??= error;
   };
+
+  /** Runs a check where an exception would be swallowed by the service: it is kept for `raise`. */
+  guard<T>(run: (input: T) => void): (input: T) => void {
+    return (input) => {
+      try {
+        run(input);
+      } catch (error) {
+        this.fail(error);
+      }
+    };
+  }
 
   raise(): void {
     if (this.#failure !== null) throw this.#failure;

@@ -2,14 +2,14 @@ import type { Log } from "../api/env.ts";
 import { type Permission, permissions } from "../api/http/permissions.ts";
 import { hashSecret, makeToken } from "../api/http/token.ts";
 import { trustTenant } from "../api/store/tenant.ts";
-import { createBooks, type Books } from "./books.ts";
+import { type Books, createBooks } from "./books.ts";
 import type { Clients } from "./clients.ts";
 import { openSimDatabase, type SimDatabase } from "./database.ts";
 import { createProviders, type Providers } from "./federation.ts";
 import { createGates, type Gates, settle } from "./gates.ts";
 import { createMailbox, type Mailbox } from "./mailbox.ts";
 import { createNetwork } from "./network.ts";
-import { type Planting, type SimProcess, startProcess, type Surroundings } from "./process.ts";
+import { type Planting, type SimProcess, type Surroundings, startProcess } from "./process.ts";
 import { createRng, mix, type Rng } from "./random.ts";
 import { drawSwarm, type Swarm, type SwarmFaults } from "./swarm.ts";
 import { createSimTime, type SimTime, START_MS } from "./time.ts";
@@ -21,6 +21,8 @@ export interface Answer {
   readonly text: string;
   readonly headers: Headers;
   readonly response: Response;
+  /** True time at which the request was sent. */
+  readonly sentMs: number;
   /** The JSON of the body; empty where it is none. */
   body(): Record<string, unknown>;
 }
@@ -62,6 +64,16 @@ export interface World {
     options: RequestOptions,
     then: (answer: Answer) => void,
   ): void;
+  /** Starts the process again when it has ended by itself. */
+  revive(): Promise<void>;
+  /** Timers of the process. */
+  timers(): number;
+  /** All tables as one text. */
+  dump(): string;
+  /** Lets everything go on that waits for nothing outside, and clients take the answers they got. */
+  settle(): Promise<void>;
+  /** Does something where clients do: with no transaction open. */
+  later(run: () => void): void;
   /** Time passes; what falls due happens in its order. */
   pass(ms: number): Promise<void>;
   /** No more faults: messages arrive at once, providers and receivers are well. */
@@ -112,18 +124,25 @@ async function enroll(process: SimProcess, swarm: Swarm): Promise<Pick<Clients, 
   for (const tenant of swarm.tenants) {
     const { name, weight, cohort, quota } = tenant;
     const quotas = JSON.stringify(quota === null ? [] : [{ gpuClass: "*", ...quota }]);
-    list.push({ tenant, token: await join(name, own, { weight, cohort, quotas }), isActive: true });
+    list.push({
+      tenant,
+      token: await join(name, own, { weight, cohort, quotas }),
+      isActive: true,
+      sinceMs: 0,
+      asked: null,
+    });
   }
   return { list, admin: await join("default", ["admin:*"], {}) };
 }
 
-async function readAnswer(response: Response, isStream: boolean): Promise<Answer> {
+async function readAnswer(response: Response, isStream: boolean, sentMs: number): Promise<Answer> {
   const text = isStream && response.status === 200 ? "" : await response.text();
   return {
     status: response.status,
     text,
     headers: response.headers,
     response,
+    sentMs,
     body: () => (text.startsWith("{") ? (JSON.parse(text) as Record<string, unknown>) : {}),
   };
 }
@@ -148,10 +167,21 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
   });
   const trace = new Trace();
   const database = await openSimDatabase(planting);
-  const providers = createProviders({ snapshot: swarm.snapshot, time, gates, rng: current, faults: () => faults });
+  const providers = createProviders({
+    snapshot: swarm.snapshot,
+    time,
+    gates,
+    rng: current,
+    faults: () => faults,
+  });
   const books = createBooks(database, trace);
   const mailbox = createMailbox(database, trace);
-  const network = createNetwork({ gates, rng: current, faults: () => faults.http, onReceived: mailbox.receive });
+  const network = createNetwork({
+    gates,
+    rng: current,
+    faults: () => faults.http,
+    onReceived: trace.guard(mailbox.receive),
+  });
   const log: Log = {
     debug() {},
     info() {},
@@ -201,6 +231,7 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
     reservations: [],
   };
 
+  const inbox: (() => void)[] = [];
   const world: World = {
     seed,
     swarm,
@@ -238,6 +269,7 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
     },
     request(token, method, path, { body, headers = {}, isStream = false }, then) {
       const to = running;
+      const sentMs = time.nowMs();
       const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
       const answered = async (): Promise<void> => {
         const response = await to.app.request(`/api/v1${path}`, {
@@ -249,21 +281,46 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
           },
           ...(body === undefined ? {} : { body }),
         });
-        const answer = await readAnswer(response, isStream);
+        const answer = await readAnswer(response, isStream, sentMs);
         if (!to.isAlive()) return;
-        trace.add(`${method} ${path} -> ${answer.status}`);
-        then(answer);
+        world.later(() => {
+          trace.add(`${method} ${path} -> ${answer.status}`);
+          then(answer);
+        });
       };
       answered().catch(trace.fail);
     },
+    async revive() {
+      if (running.isAlive()) return;
+      trace.mark("the process ended by itself");
+      await world.crash();
+    },
+    timers: () => time.waiting(running.owner),
+    dump() {
+      const tables = database.rows<{ name: string }>(
+        "select name from sqlite_schema where type = 'table' and name not like 'sqlite%' order by name",
+      );
+      return tables
+        .map(({ name }) => JSON.stringify([name, database.rows(`select * from "${name}" order by 1, 2`)]))
+        .join("\n");
+    },
+    later: (run) => void inbox.push(run),
+    async settle() {
+      await settle();
+      while (inbox.length > 0) {
+        for (const run of inbox.splice(0)) run();
+        await settle();
+      }
+    },
     async pass(ms) {
       const endMs = time.nowMs() + ms;
-      while (time.step(endMs)) await settle();
+      while (time.step(endMs)) await world.settle();
     },
     calmDown() {
       faults = noFaults;
       timeFaults.lateMs = 0;
       database.failNextCommit(null);
+      world.isCalm = true;
       gates.openAll();
     },
     close: () => database.close(),

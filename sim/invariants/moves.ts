@@ -1,0 +1,107 @@
+import type { AllocationRow, IntentRow, PlanRow, TenantRow } from "../../api/store/schema.ts";
+import type { Intent } from "../../engine/model/intent.ts";
+import { type Entry, isActive } from "../books.ts";
+import { check } from "../violation.ts";
+import type { World } from "../world.ts";
+
+/** Evictions of one intent within `WINDOW_MS` at most: more is thrash. */
+const MOST_EVICTIONS = 8;
+const WINDOW_MS = 600_000;
+
+/** What was cancelled for a client never runs again. */
+function checkCancelled({ clients }: World, { row, payload }: Entry): void {
+  const submission = clients.byId.get(row.subject_id);
+  const cancelledAt = submission?.cancelledAtSeq ?? null;
+  const isBack = cancelledAt !== null && row.seq > cancelledAt && isActive(payload.phase ?? "");
+  check(
+    !isBack,
+    "terminal",
+    () => `${row.subject_id} was cancelled at ${cancelledAt} and is ${payload.phase}`,
+  );
+}
+
+/** What is placed is what is wanted: as many GPUs, in the version that was decided on. */
+function checkPlacement({ database }: World, { row, payload }: Entry): void {
+  const wanted = database.rows<IntentRow>("select * from intents where id = ?", row.subject_id)[0];
+  // a later change in the same commit is decided again
+  if (wanted === undefined || wanted.version !== payload.version) return;
+  const { workload } = JSON.parse(wanted.spec) as Intent;
+  const replicas = workload.batch?.parallelTasks ?? workload.scaling?.minReplicas ?? 1;
+  const gpus = (workload.resources.gpu?.count ?? 0) * replicas;
+  const placed = (payload.allocations ?? []).reduce((sum, one) => sum + one.gpus, 0);
+  // offers that are sold whole give more than was asked for
+  check(
+    placed >= gpus || workload.type === "batch",
+    "lost",
+    () => `${row.subject_id} wants ${gpus} GPUs, is given ${placed}`,
+  );
+  const keys = database.rows<AllocationRow>(
+    "select * from allocations where intent_id = ? and released_ms is null",
+    row.subject_id,
+  );
+  check(
+    keys.length === (payload.allocations ?? []).length,
+    "orphan",
+    () =>
+      `${row.subject_id} is placed on ${payload.allocations?.length} keys and holds ${keys.map(({ id }) => id)}`,
+  );
+}
+
+/** Who makes way makes way for higher priority, or gives back what its tenant borrowed. */
+function checkEviction({ database }: World, { row, payload }: Entry): void {
+  const both = database.rows<IntentRow>(
+    "select * from intents where id in (?, ?)",
+    row.subject_id,
+    payload.by ?? "",
+  );
+  const victim = both.find(({ id }) => id === row.subject_id);
+  const by = both.find(({ id }) => id === payload.by);
+  if (victim === undefined || by === undefined || by.priority > victim.priority) return;
+  const owners = database.rows<TenantRow>(
+    "select * from tenants where id in (?, ?)",
+    victim.tenant_id,
+    by.tenant_id,
+  );
+  const isReclaim =
+    owners.length === 2 && owners[0]?.cohort !== null && owners[0]?.cohort === owners[1]?.cohort;
+  check(
+    isReclaim,
+    "fairness",
+    () => `${victim.id} of priority ${victim.priority} makes way for ${by.id} of priority ${by.priority}`,
+  );
+}
+
+/** Checks of single events, and of how often the same thing happens. */
+export function createMoveChecks(): (world: World, fresh: readonly Entry[]) => void {
+  const evictions = new Map<string, number[]>();
+  return (world, fresh) => {
+    for (const entry of fresh) {
+      const { row, payload } = entry;
+      checkCancelled(world, entry);
+      if (row.kind === "intent.placing") checkPlacement(world, entry);
+      if (payload.by === undefined) continue;
+      checkEviction(world, entry);
+      const now = world.time.nowMs();
+      const recent = (evictions.get(row.subject_id) ?? []).filter((at) => at > now - WINDOW_MS);
+      recent.push(now);
+      evictions.set(row.subject_id, recent);
+      check(
+        recent.length <= MOST_EVICTIONS,
+        "fairness",
+        () => `${row.subject_id} made way ${recent.length} times`,
+      );
+    }
+  };
+}
+
+/** A decision is logged before anything acts on it. */
+export function checkPlansLogged({ database }: World, fresh: readonly Entry[]): void {
+  for (const { row } of fresh) {
+    if (row.kind !== "intent.placing") continue;
+    const [plan] = database.rows<PlanRow>(
+      `select p.* from decisions d join plans p on p.id = d.plan_id where d.intent_id = ? order by d.seq desc limit 1`,
+      row.subject_id,
+    );
+    check(plan !== undefined, "event-log", () => `${row.subject_id} was placed by a plan that is not logged`);
+  }
+}

@@ -1,0 +1,151 @@
+import type { IntentRow } from "../api/store/schema.ts";
+import { verifyDatabase } from "../api/store/verify.ts";
+import type { Intent } from "../engine/model/intent.ts";
+import { checkCapacity, checkNoOrphans } from "./invariants/capacity.ts";
+import { setActive } from "./operations/access.ts";
+import { isExcused } from "./operations/intents.ts";
+import { checkStreams } from "./operations/streams.ts";
+import { check } from "./violation.ts";
+import type { World } from "./world.ts";
+
+const SECOND_MS = 1000;
+/** Without faults everything that is on its way comes to rest within this simulated time. */
+const BOUND_MS = 15 * 60 * SECOND_MS;
+/** Waiting work is looked at again after a minute, an offer that let down is left out for a quarter of one. */
+const LOOK_AGAIN_MS = 80 * SECOND_MS;
+/** Timers that a process at rest may have. */
+const MOST_TIMERS = 12;
+
+const atRest = "('waiting', 'running')";
+
+/** What still moves, or has to be sent. */
+function restless({ database }: World): string[] {
+  return [
+    ...database
+      .rows<{ id: string; phase: string }>(
+        `select id, phase from intents where terminal_ms is null and phase not in ${atRest}`,
+      )
+      .map(({ id, phase }) => `${id} is ${phase}`),
+    ...database
+      .rows<{ n: number }>("select count(*) as n from outbox")
+      .flatMap(({ n }) => (n > 0 ? [`${n} events are not delivered`] : [])),
+  ];
+}
+
+async function tick(world: World, ms: number, look: () => Promise<void>): Promise<void> {
+  await world.pass(ms);
+  await world.settle();
+  world.trace.raise();
+  await look();
+}
+
+/** Lets time pass until nothing moves for a while. */
+async function comeToRest(world: World, look: () => Promise<void>, quietMs: number): Promise<void> {
+  const { time } = world;
+  const endMs = time.nowMs() + BOUND_MS;
+  let sinceMs = time.nowMs();
+  let head = world.books.events.length;
+  for (;;) {
+    await tick(world, SECOND_MS, look);
+    const moving = restless(world);
+    if (moving.length > 0 || world.books.events.length !== head) sinceMs = time.nowMs();
+    head = world.books.events.length;
+    if (time.nowMs() - sinceMs >= quietMs) return;
+    check(
+      time.nowMs() < endMs,
+      "liveness",
+      () => `after ${BOUND_MS} ms without faults ${moving.join(", ") || "events go on"}`,
+    );
+  }
+}
+
+/** Nobody waits for what is free: decided now, every waiting intent would wait. */
+async function checkNoStarvation({ database, process }: World): Promise<void> {
+  const rows = database.rows<IntentRow>(
+    "select * from intents where phase = 'waiting' order by priority desc, id",
+  );
+  // the first in the queue alone: what the others could have is kept for it
+  for (const { id, spec } of rows.slice(0, 1)) {
+    const { decisions } = await process().planner.consider([JSON.parse(spec) as Intent]);
+    const [decision] = decisions;
+    check(
+      decision?.outcome !== "placed",
+      "fairness",
+      () => `${id} waits though ${decision?.placements.map(({ offer }) => offer)} would take it`,
+    );
+  }
+}
+
+async function reactivate(world: World, look: () => Promise<void>): Promise<void> {
+  for (const client of world.clients.list) setActive(world, client, true);
+  await tick(world, 100, look);
+}
+
+/** Everything that was acknowledged is there, for its owner. */
+async function checkNothingLost(world: World, look: () => Promise<void>): Promise<void> {
+  for (const { id, tenant, answer } of world.clients.submissions) {
+    if (id === null) continue;
+    const told = world.books.intents.get(id);
+    check(told?.tenant === tenant, "lost", () => `${id} was acknowledged with ${answer} and is gone`);
+  }
+  for (const client of world.clients.list) {
+    const own = world.clients.submissions.findLast(
+      ({ tenant, id }) => tenant === client.tenant.name && id !== null,
+    );
+    if (own === undefined) continue;
+    world.request(client.token, "GET", `/intents/${own.id}`, {}, (answer) => {
+      if (!isExcused(world, answer, client))
+        check(answer.status === 200, "lost", () => `${own.id} is not found: ${answer.text}`);
+    });
+  }
+  await tick(world, 10, look);
+}
+
+async function cancelAll(world: World, look: () => Promise<void>): Promise<void> {
+  const alive = world.database.rows<IntentRow>("select * from intents where terminal_ms is null");
+  for (const { id, tenant_id } of alive) {
+    const client = world.clients.list.find(({ tenant }) => tenant.name === tenant_id);
+    world.request(client?.token ?? null, "DELETE", `/intents/${id}`, {}, (answer) => {
+      check(
+        answer.status === 202,
+        "answer",
+        () => `without faults ${id} cannot be cancelled: ${answer.text}`,
+      );
+    });
+  }
+  await comeToRest(world, look, 3 * SECOND_MS);
+  const left = world.database.rows<IntentRow>("select * from intents where terminal_ms is null");
+  check(
+    left.length === 0,
+    "terminal",
+    () => `${left.map(({ id, phase }) => `${id} is ${phase}`)} after its end was asked for`,
+  );
+}
+
+/**
+ * The second phase of a run: nothing goes wrong any more. Everything accepted comes to run, to wait for what is really
+ * not there, or to its end; then everything is cancelled, and nothing may be left anywhere.
+ */
+export async function converge(world: World, look: () => Promise<void>): Promise<void> {
+  world.calmDown();
+  await world.settle();
+  await tick(world, 10, look);
+  await reactivate(world, look);
+  await comeToRest(world, look, LOOK_AGAIN_MS);
+  await checkNoStarvation(world);
+  await checkCapacity(world);
+  await checkNoOrphans(world);
+  await checkNothingLost(world, look);
+  await checkStreams(world, () => tick(world, 10, look));
+  await cancelAll(world, look);
+  await checkNoOrphans(world);
+  world.books.compareAll();
+  for (const { seq } of world.books.events)
+    check(world.mailbox.arrived.has(seq), "outbox", () => `event ${seq} never arrived`);
+  const { findings } = await verifyDatabase(world.database.reader.db);
+  check(findings.length === 0, "event-log", () => findings.join("; "));
+  const waiting = world.gates.waiting();
+  check(waiting.length === 0, "liveness", () => `messages still wait: ${waiting}`);
+  const timers = world.timers();
+  check(timers <= MOST_TIMERS, "liveness", () => `${timers} timers are left`);
+}

@@ -1,0 +1,140 @@
+import type { Client, ClientReservation, ClientToken } from "../clients.ts";
+import type { Rng } from "../random.ts";
+import { check } from "../violation.ts";
+import type { World } from "../world.ts";
+import { checkUnchanged, isExcused } from "./intents.ts";
+
+const MOST_TOKENS = 6;
+
+/** A new token of a tenant, or a look with one that exists: it works until its revocation is acknowledged. */
+export function token(world: World, rng: Rng): void {
+  const { clients } = world;
+  const client = rng.pick(clients.list);
+  const own = clients.tokens.filter((one) => one.tenant === client.tenant.name);
+  if (own.length > 0 && (own.length >= MOST_TOKENS || rng.chance(0.6)))
+    return useToken(world, client, rng.pick(own));
+  const body = JSON.stringify({ name: "spare", permissions: ["intents:read"] });
+  world.request(client.token, "POST", "/auth/tokens", { body }, (answer) => {
+    checkUnchanged(world, answer);
+    if (isExcused(world, answer, client)) return;
+    check(answer.status === 201, "answer", () => `a token: ${answer.text}`);
+    const { token_id: id, token: text } = answer.body();
+    clients.tokens.push({ tenant: client.tenant.name, id: String(id), text: String(text), isRevoked: false });
+  });
+}
+
+function useToken(world: World, client: Client, own: ClientToken): void {
+  const { isRevoked } = own;
+  world.request(own.text, "GET", "/auth/verify", {}, (answer) => {
+    const { status, text } = answer;
+    if (status === 401) {
+      if (!asked.has(own)) isExcused(world, answer, client);
+      return;
+    }
+    check(!isRevoked, "tenant", () => `the revoked token ${own.id} was answered ${status}: ${text}`);
+    if (isExcused(world, answer, client)) return;
+    check(status === 200 && answer.body()["tenant"] === own.tenant, "tenant", () => `${own.id} is ${text}`);
+  });
+}
+
+/** Tokens whose revocation was asked for, acknowledged or not. */
+const asked = new WeakSet<ClientToken>();
+
+/** Revokes a token. */
+export function revoke(world: World, rng: Rng): void {
+  const good = world.clients.tokens.filter(({ isRevoked }) => !isRevoked);
+  if (good.length === 0) return;
+  const own = rng.pick(good);
+  const client = world.clients.list.find(({ tenant }) => tenant.name === own.tenant);
+  if (client === undefined) return;
+  asked.add(own);
+  world.request(client.token, "DELETE", `/auth/tokens/${own.id}`, {}, (answer) => {
+    checkUnchanged(world, answer);
+    if (isExcused(world, answer, client)) return;
+    check(answer.status === 200, "answer", () => `revoking ${own.id}: ${answer.text}`);
+    own.isRevoked = true;
+  });
+}
+
+/** Capacity held for a window. */
+export function reserve(world: World, rng: Rng): void {
+  const client = rng.pick(world.clients.list);
+  const offer = rng.pick(world.swarm.snapshot.offers);
+  const startMs = world.time.nowMs() + rng.between(1, 20) * 60_000;
+  const window = { start: startMs, end: startMs + rng.between(1, 30) * 60_000 };
+  const gpus = offer.divisible ? rng.between(1, offer.capacity.gpus) : offer.capacity.gpus;
+  const body = JSON.stringify({
+    offer: offer.id,
+    gpus,
+    start: new Date(window.start).toISOString(),
+    end: new Date(window.end).toISOString(),
+  });
+  world.request(client.token, "POST", "/resources/reservations", { body }, (answer) => {
+    checkUnchanged(world, answer);
+    if (isExcused(world, answer, client)) return;
+    check([201, 400, 409, 429].includes(answer.status), "answer", () => `reserving: ${answer.text}`);
+    if (answer.status !== 201) return;
+    const id = String(answer.body()["reservation_id"]);
+    world.clients.reservations.push({ tenant: client.tenant.name, id, isCancelled: false });
+  });
+}
+
+/** Gives a reservation back, or tries to give back another tenant's. */
+export function unreserve(world: World, rng: Rng): void {
+  const { reservations, list } = world.clients;
+  if (reservations.length === 0) return;
+  const one: ClientReservation = rng.pick(reservations);
+  const client = rng.pick(list);
+  const isOwn = client.tenant.name === one.tenant;
+  world.request(client.token, "DELETE", `/resources/reservations/${one.id}`, {}, (answer) => {
+    checkUnchanged(world, answer);
+    if (isExcused(world, answer, client)) return;
+    check(
+      answer.status === (isOwn ? 200 : 404),
+      "tenant",
+      () => `${client.tenant.name} cancels ${one.id} of ${one.tenant}: ${answer.status} ${answer.text}`,
+    );
+    if (isOwn) one.isCancelled = true;
+  });
+}
+
+/** An administrator sets another quota. */
+export function quota(world: World, rng: Rng): void {
+  const { tenant } = rng.pick(world.clients.list);
+  const nominal = rng.between(0, 6);
+  const quotas = [
+    {
+      gpu_class: "*",
+      nominal,
+      ...(tenant.cohort !== null && rng.chance(0.5) ? { borrowing: rng.between(0, 4) } : {}),
+    },
+  ];
+  const body = JSON.stringify({ quotas: rng.chance(0.2) ? [] : quotas });
+  world.request(world.clients.admin, "PUT", `/admin/quotas/${tenant.name}`, { body }, (answer) => {
+    checkUnchanged(world, answer);
+    if (!isExcused(world, answer, null))
+      check(answer.status === 200, "answer", () => `a quota: ${answer.text}`);
+  });
+}
+
+/** An administrator shuts a tenant out, or lets it in again. */
+export function suspend(world: World, rng: Rng): void {
+  const client = rng.pick(world.clients.list);
+  // one change at a time: of two on their way nobody knows which is the last
+  if (client.asked !== world.process()) setActive(world, client, client.isActive !== true);
+}
+
+/** Asks for a tenant to be active or not; until the answer nobody knows. */
+export function setActive(world: World, client: Client, isActive: boolean): void {
+  client.isActive = null;
+  client.asked = world.process();
+  const body = JSON.stringify({ status: isActive ? "active" : "suspended" });
+  world.request(world.clients.admin, "PATCH", `/admin/tenants/${client.tenant.name}`, { body }, (answer) => {
+    client.asked = null;
+    checkUnchanged(world, answer);
+    if (isExcused(world, answer, null)) return;
+    check(answer.status === 200, "answer", () => `a tenant: ${answer.text}`);
+    client.isActive = isActive;
+    client.sinceMs = world.time.nowMs();
+  });
+}
