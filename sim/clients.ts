@@ -77,7 +77,3 @@ export interface Clients {
   readonly tokens: ClientToken[];
   readonly reservations: ClientReservation[];
 }
-
-/** Where acknowledged intents are that clients still care about. */
-export const acknowledged = ({ submissions }: Pick<Clients, "submissions">): Submission[] =>
-  submissions.filter(({ id }) => id !== null);

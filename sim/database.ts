@@ -195,7 +195,9 @@ export async function openSimDatabase(tampering: Tampering = {}): Promise<SimDat
     rows: <Row>(sql: string, ...values: SQLInputValue[]) => statementOf(sql).all(...values) as Row[],
     exec: (sql, ...values) => void statementOf(sql).run(...values),
     changes: () => Number(statementOf("select total_changes() as n").get()?.["n"]),
-    failNextCommit: (fault) => void (next = fault),
+    failNextCommit(fault) {
+      next = fault;
+    },
     close: () => writer.close(),
   };
 }

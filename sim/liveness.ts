@@ -50,7 +50,8 @@ async function comeToRest(world: World, look: () => Promise<void>, quietMs: numb
     const moving = restless(world);
     if (moving.length > 0 || world.books.events.length !== head) sinceMs = time.nowMs();
     head = world.books.events.length;
-    if (time.nowMs() - sinceMs >= quietMs) return;
+    const isWaiting = world.database.rows("select 1 from intents where phase = 'waiting' limit 1").length > 0;
+    if (time.nowMs() - sinceMs >= (isWaiting ? quietMs : 3 * SECOND_MS)) return;
     check(
       time.nowMs() < endMs,
       "liveness",

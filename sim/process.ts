@@ -7,9 +7,9 @@ import type { Env, Log, OutgoingHttp } from "../api/env.ts";
 import { createApp } from "../api/http/app.ts";
 import { httpSink } from "../api/platform/event-sink.ts";
 import { createIds } from "../api/platform/node-env.ts";
-import { openLocalStore } from "../api/store/sqlite-store.ts";
+import { createQueuedStore } from "../api/store/queued-store.ts";
 import type { Store } from "../api/store/store.ts";
-import type { GroupResult } from "../api/store/writer.ts";
+import { type Command, type GroupResult, perform, runGroup } from "../api/store/writer.ts";
 import type { SimDatabase, Tampering } from "./database.ts";
 import type { Providers } from "./federation.ts";
 import type { Gates } from "./gates.ts";
@@ -84,14 +84,22 @@ export async function startProcess(world: Surroundings, skewMs: number): Promise
     gates.drop(owner);
     time.drop(owner);
   };
-  const around = async (run: () => Promise<GroupResult>): Promise<GroupResult> => {
+  const { reader } = database;
+  const run = async (commands: readonly Command[]): Promise<GroupResult> => {
     await gates.pass(owner, "store >");
-    const exclusive = (): Promise<GroupResult> => database.exclusively(run);
+    // several processes write: none knows the ends of the logs beforehand
+    const state = { heads: new Map(), hasOutbox: true };
+    const exclusive = (): Promise<GroupResult> =>
+      database.exclusively(() => runGroup(database.writer, state, commands));
     const result = await (planting.around?.(exclusive, tools) ?? exclusive());
     await gates.pass(owner, "store <");
     return result;
   };
-  const plain = await openLocalStore(database.writer, { reader: database.reader, around, onFatal: kill });
+  const plain = createQueuedStore({
+    writer: { run, close: async () => {} },
+    read: (command) => perform({ db: reader.db, heads: new Map(), hasOutbox: false }, command),
+    onFatal: kill,
+  });
   const random = { bytes: (count: number) => rng().bytes(count) };
   const solver = createSimSolver(rng, () => faults().solver);
   const plans = createSimPlans({ owner, gates, rng, faults: () => faults().planner, solver });

@@ -100,7 +100,7 @@ const regions = ["eu-central-1", "eu-west-1", "us-east-1"] as const;
 
 function drawSnapshot(rng: Rng): Snapshot {
   const offers = Array.from({ length: rng.between(2, 5) }, (_, index) => {
-    const gpus = rng.pick([1, 2, 4, 4, 8]);
+    const gpus = rng.pick([2, 4, 4, 8]);
     const isSpot = rng.chance(0.25);
     return {
       id: `offer-${index + 1}`,
@@ -123,16 +123,16 @@ function drawSnapshot(rng: Rng): Snapshot {
   return snapshot;
 }
 
-const drawShape = (rng: Rng): Shape => ({
+const drawShape = (rng: Rng, sold: readonly string[]): Shape => ({
   gpus: rng.pick([1, 1, 2, 4]),
   replicas: rng.chance(0.8) ? 1 : 2,
   priority: rng.pick([100, 500, 500, 700, 900]),
-  kind: rng.chance(0.6) ? "service" : "batch",
-  runtimeSeconds: rng.pick([5, 30, 120, 600]),
-  spot: rng.chance(0.4),
+  kind: rng.chance(0.4) ? "service" : "batch",
+  runtimeSeconds: rng.pick([2, 5, 30, 300]),
+  spot: rng.chance(0.6),
   evictable: rng.chance(0.8),
-  model: rng.chance(0.2) ? rng.pick(models) : null,
-  cap: rng.chance(0.15) ? rng.between(2, 12) : null,
+  model: rng.chance(0.2) ? rng.pick(sold) : null,
+  cap: rng.chance(0.1) ? rng.between(2, 12) : null,
   fallback: rng.chance(0.7) ? "queue" : rng.chance(0.5) ? "spot" : null,
 });
 
@@ -144,7 +144,7 @@ function drawTenants(rng: Rng): SwarmTenant[] {
     cohort: hasCohort ? "family" : null,
     quota: rng.chance(0.6)
       ? {
-          nominal: rng.between(1, 6),
+          nominal: rng.between(2, 8),
           ...(hasCohort && rng.chance(0.6) ? { borrowing: rng.between(0, 4) } : {}),
           ...(hasCohort && rng.chance(0.3) ? { lending: rng.between(0, 3) } : {}),
         }
@@ -154,17 +154,21 @@ function drawTenants(rng: Rng): SwarmTenant[] {
 
 /** Operations without which nothing happens. */
 const always: ReadonlySet<OperationName> = new Set(["submit", "read"]);
-/** Operations that make everything before them cheap to forget: rare. */
+/** Operations that undo much or take long: rare, at most this weight. */
 const rare: Readonly<Partial<Record<OperationName, number>>> = {
   crash: 2,
   restart: 1,
   suspend: 1,
   quota: 2,
-  outage: 2,
+  outage: 1,
+  price: 3,
+  interrupt: 2,
+  fail: 1,
+  rival: 2,
   jump: 1,
   commitFault: 2,
   dryRun: 2,
-  wait: 4,
+  wait: 2,
 };
 
 function drawWeights(rng: Rng): Record<OperationName, number> {
@@ -172,7 +176,7 @@ function drawWeights(rng: Rng): Record<OperationName, number> {
     const most = rare[name] ?? 12;
     const isOn = always.has(name) || rng.chance(0.5);
     const weight = rng.between(1, most);
-    return [name, isOn ? (always.has(name) ? weight + 8 : weight) : 0] as const;
+    return [name, isOn ? (always.has(name) ? weight + 6 : weight) : 0] as const;
   });
   return Object.fromEntries(entries) as Record<OperationName, number>;
 }
@@ -181,13 +185,15 @@ function drawWeights(rng: Rng): Record<OperationName, number> {
 export function drawSwarm(seed: number): Swarm {
   const rng = createRng(mix(seed, 0x5eed));
   const maybe = (most: number): number => (rng.chance(0.5) ? rng.next() * most : 0);
+  const snapshot = drawSnapshot(rng);
+  const sold = snapshot.offers.map(({ gpu }) => gpu.model ?? models[0]);
   return {
     weights: drawWeights(rng),
     tenants: drawTenants(rng),
-    snapshot: drawSnapshot(rng),
-    shapes: Array.from({ length: rng.between(2, 6) }, () => drawShape(rng)),
-    mostAlive: rng.pick([4, 8, 16]),
-    paceMs: rng.pick([50, 300, 300, 1500]),
+    snapshot,
+    shapes: Array.from({ length: rng.between(2, 6) }, () => drawShape(rng, sold)),
+    mostAlive: rng.pick([2, 4, 8]),
+    paceMs: rng.pick([30, 150, 150, 600]),
     held: { store: maybe(1), federation: maybe(1), plan: maybe(0.8), http: maybe(1) },
     eagerness: rng.pick([0.3, 0.6, 0.85, 0.95]),
     lateMs: rng.chance(0.3) ? rng.pick([50, 2000]) : 0,

@@ -46,8 +46,8 @@ export interface World {
   readonly clients: Clients;
   readonly books: Books;
   readonly trace: Trace;
-  /** True when nothing was injected that excuses an error of the service. */
-  isCalm: boolean;
+  /** Since when nothing is injected that excuses an error of the service, true time. */
+  calmSinceMs: number;
   /** Draws of the present step. */
   rng(): Rng;
   /** Begins a step: its draws follow from the seed and the step alone. */
@@ -200,30 +200,29 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
     log,
   };
   const skew = (): number => (swarm.skewMs === 0 ? 0 : rng.between(-swarm.skewMs, swarm.skewMs));
-  const start = async (): Promise<SimProcess> => {
-    const started = startProcess(surroundings, skew());
-    let result: SimProcess | null = null;
-    started.then((made) => {
-      result = made;
+  /** Lets messages and time go on until something is done. */
+  const until = async <T>(work: Promise<T>, goesOn: () => boolean = () => true): Promise<T | null> => {
+    let isDone = false;
+    const watched = work.finally(() => {
+      isDone = true;
     });
-    while (result === null) {
+    watched.catch(() => undefined);
+    while (!isDone && goesOn()) {
       await settle();
-      if (result === null && gates.openOne(rng) === null) time.step(time.nowMs() + 1);
+      if (!isDone && gates.openOne(rng) === null) time.step(time.nowMs() + 10);
     }
-    return started;
+    return isDone ? watched : null;
+  };
+  const start = async (): Promise<SimProcess> => {
+    const process = await until(startProcess(surroundings, skew()));
+    if (process === null) throw new Error("a process did not start");
+    return process;
   };
   let running = await start();
-  const enrolled = enroll(running, swarm);
-  let members: Pick<Clients, "list" | "admin"> | null = null;
-  enrolled.then((made) => {
-    members = made;
-  });
-  while (members === null) {
-    await settle();
-    if (members === null) gates.openOne(rng);
-  }
+  const members = await until(enroll(running, swarm));
+  if (members === null) throw new Error("nobody could be enrolled");
   const clients: Clients = {
-    ...(await enrolled),
+    ...members,
     submissions: [],
     byId: new Map(),
     streams: [],
@@ -243,7 +242,9 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
     clients,
     books,
     trace,
-    isCalm: Object.values(swarm.faults).every((probability) => probability === 0),
+    calmSinceMs: Object.values(swarm.faults).every((probability) => probability === 0)
+      ? 0
+      : Number.POSITIVE_INFINITY,
     rng: current,
     begin(step) {
       rng = createRng(mix(seed, step));
@@ -255,15 +256,7 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
       running = await start();
     },
     async restart() {
-      let isDone = false;
-      running.stop().finally(() => {
-        isDone = true;
-      });
-      for (let turn = 0; !isDone && turn < 2000; turn++) {
-        await settle();
-        if (!isDone && gates.openOne(rng) === null) time.step(time.nowMs() + 10);
-      }
-      if (!isDone) running.kill();
+      await until(running.stop(), running.isAlive);
       for (const stream of clients.streams) stream.isOver = true;
       running = await start();
     },
@@ -320,7 +313,7 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
       faults = noFaults;
       timeFaults.lateMs = 0;
       database.failNextCommit(null);
-      world.isCalm = true;
+      world.calmSinceMs = time.nowMs() + 1;
       gates.openAll();
     },
     close: () => database.close(),

@@ -11,6 +11,7 @@ const allowed: Record<string, readonly string[]> = {
   adapters: ["adapters", "engine"],
   api: ["api", "adapters", "engine"],
   cli: ["cli", "adapters", "engine", "api"],
+  sim: ["sim", "adapters", "engine", "api"],
   bench: ["bench", "assembly", "adapters", "engine", "api", "cli", "fixtures"],
 };
 

@@ -108,6 +108,9 @@ export function* coveredBy(outage: Outage, snapshot: Snapshot): Generator<number
 
 const unlimited = Number.POSITIVE_INFINITY;
 
+/** The last time that RFC 3339 can tell: whatever ends then never ends, and nothing starts after it. */
+const lastMs = parseTime("9999-12-31T23:59:59Z");
+
 function totalsOf({ capacity, divisible }: Flavor): Amounts {
   return [
     capacity.gpus,
@@ -238,7 +241,8 @@ function holdsOf(snapshot: Snapshot, atMs: number, indexOf: (id: string) => numb
   const holds = new Map<number, Hold[]>();
   for (const entry of [...snapshot.reservations].sort(inRank)) {
     const index = indexOf(entry.offer);
-    const span = { from: parseTime(entry.start), to: parseTime(entry.end) };
+    const endMs = parseTime(entry.end);
+    const span = { from: parseTime(entry.start), to: endMs >= lastMs ? unlimited : endMs };
     const why = refusal(entry, snapshot.offers[index], span, { atMs, before: holds.get(index) ?? [] });
     if (why !== null) {
       const message = `refused: ${why}; everything else is planned`;

@@ -12,7 +12,12 @@ export function token(world: World, rng: Rng): void {
   const client = rng.pick(clients.list);
   const own = clients.tokens.filter((one) => one.tenant === client.tenant.name);
   if (own.length > 0 && (own.length >= MOST_TOKENS || rng.chance(0.6)))
-    return useToken(world, client, rng.pick(own));
+    useToken(world, client, rng.pick(own));
+  else makeToken(world, client);
+}
+
+function makeToken(world: World, client: Client): void {
+  const { clients } = world;
   const body = JSON.stringify({ name: "spare", permissions: ["intents:read"] });
   world.request(client.token, "POST", "/auth/tokens", { body }, (answer) => {
     checkUnchanged(world, answer);

@@ -5,7 +5,7 @@ const MINUTE_MS = 60_000;
 
 /** Nothing but time, and much of it. */
 export function wait(world: World, rng: Rng): Promise<void> {
-  return world.pass(rng.pick([2000, 10_000, 30_000, 90_000]));
+  return world.pass(rng.chance(0.05) ? 90_000 : rng.pick([1000, 3000, 10_000]));
 }
 
 /** Something happens at one of the providers. */
@@ -28,13 +28,15 @@ export function incident(
   else world.providers.happen({ kind, offer });
 }
 
-/** The wall clock of the service's machine is set. */
+/** The wall clock of the service's machine is set, to some minutes off. */
 export function jump(world: World, rng: Rng): void {
-  world.process().clock.jump(rng.between(-10, 10) * MINUTE_MS);
+  const { clock } = world.process();
+  const offMs = clock.wallMs() - world.time.nowMs();
+  clock.jump(rng.between(-3, 3) * MINUTE_MS - offMs);
 }
 
 /** The disk is full, or a sync fails: the process ends then, and starts again. */
 export function commitFault(world: World, rng: Rng): void {
-  world.isCalm = false;
+  world.calmSinceMs = Number.POSITIVE_INFINITY;
   world.database.failNextCommit(rng.pick(["full", "busy", "sync_lost", "sync_kept"]));
 }

@@ -1,3 +1,4 @@
+import { isActive } from "../books.ts";
 import type { Client, Submission } from "../clients.ts";
 import type { Rng } from "../random.ts";
 import type { Shape } from "../swarm.ts";
@@ -15,13 +16,19 @@ export function isExcused(world: World, { status, text, sentMs }: Answer, client
     );
     return true;
   }
+  // too many failed tries are answered before anybody looks at the token
+  if (status === 429 && text.includes("RATE_LIMITED")) return true;
   const isShut = isKnown && client.isActive === false;
   check(
     !isShut || status >= 500,
     "tenant",
     () => `${client?.tenant.name} is suspended and was answered ${status}`,
   );
-  check(status < 500 || !world.isCalm, "answer", () => `${status} though nothing went wrong: ${text}`);
+  check(
+    status < 500 || sentMs < world.calmSinceMs,
+    "answer",
+    () => `${status} though nothing went wrong: ${text}`,
+  );
   return status >= 500;
 }
 
@@ -111,7 +118,10 @@ export function submit(world: World, rng: Rng, step: number): void {
   const going = alive.filter(
     ({ phase }) => !["completed", "failed", "cancelled"].includes(phase ?? ""),
   ).length;
-  if (going >= swarm.mostAlive) return cancel(world, rng);
+  if (going >= swarm.mostAlive) {
+    cancelAlive(world, rng);
+    return;
+  }
   const client = rng.pick(clients.list);
   const shape = rng.pick(swarm.shapes);
   const name = `w-${client.tenant.name}-${step}`;
@@ -159,7 +169,8 @@ export function reuseKey(world: World, rng: Rng, step: number): void {
       isEnded: false,
     };
     clients.submissions.push(full);
-    return send(world, full);
+    send(world, full);
+    return;
   }
   world.request(
     client.token,
@@ -234,7 +245,18 @@ function see(submission: Submission, sentVersion: number, version: unknown): voi
 /** Ends an intent, sometimes only in the version that the client knows. */
 export function cancel(world: World, rng: Rng): void {
   const submission = pickKnown(world, rng);
-  if (submission === null) return;
+  if (submission !== null) end(world, rng, submission);
+}
+
+/** Makes room for others: ends an intent that has not ended. */
+function cancelAlive(world: World, rng: Rng): void {
+  const alive = world.clients.submissions.filter(({ id }) =>
+    isActive(world.books.intents.get(id ?? "")?.phase ?? ""),
+  );
+  if (alive.length > 0) end(world, rng, rng.pick(alive));
+}
+
+function end(world: World, rng: Rng, submission: Submission): void {
   const { id, tenant, seenVersion } = submission;
   const client = clientOf(world, tenant);
   const headers = rng.chance(0.3) ? { "if-match": `"${seenVersion}"` } : {};

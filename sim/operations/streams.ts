@@ -56,7 +56,10 @@ function pull(world: World, stream: Stream): void {
 /** Opens a stream: from now on, from an event on, or where one that broke off ended. */
 export function openStream(world: World, rng: Rng): void {
   const { clients, books } = world;
-  if (clients.streams.filter(({ isOver }) => !isOver).length >= MOST_STREAMS) return readStream(world, rng);
+  if (clients.streams.filter(({ isOver }) => !isOver).length >= MOST_STREAMS) {
+    readStream(world, rng);
+    return;
+  }
   const client = rng.pick(clients.list);
   const tenant = client.tenant.name;
   const own = clients.tokens.filter((token) => token.tenant === tenant && !token.isRevoked);

@@ -109,20 +109,22 @@ export async function claimOutbox(
   const events = await db.selectFrom("events").selectAll().where("seq", "in", seqs).execute();
   const bySeq = new Map(events.map((event) => [event.seq, event]));
   const subjects = [...new Set(events.map(({ subject_id }) => subject_id))];
-  const oldest = await db
+  const behind = await db
     .selectFrom("outbox")
     .innerJoin("events", "events.seq", "outbox.event_seq")
     .select(["events.subject_id", (select) => select.fn.min<number>("outbox.id").as("id")])
     .where("events.subject_id", "in", subjects)
+    .where(({ eb, or }) =>
+      or([eb("outbox.due_ms", ">", input.nowMs), eb("outbox.claimed_until_ms", ">", input.nowMs)]),
+    )
     .groupBy("events.subject_id")
     .execute();
-  const first = new Map(oldest.map(({ subject_id, id }) => [subject_id, id]));
-  const ids = new Set(rows.map(({ id }) => id));
+  const firstBehind = new Map(behind.map(({ subject_id, id }) => [subject_id, id]));
   const claimed = rows.flatMap((row) => {
     const event = bySeq.get(row.event_seq);
-    const before = event === undefined ? undefined : first.get(event.subject_id);
-    // an older event of the same subject is still on its way: this one waits for it
-    return event === undefined || before === undefined || !ids.has(before) ? [] : [{ row, event }];
+    if (event === undefined) return [];
+    // an older event of the same subject is still on its way or put off: this one waits for it
+    return row.id > (firstBehind.get(event.subject_id) ?? Number.POSITIVE_INFINITY) ? [] : [{ row, event }];
   });
   if (claimed.length > 0)
     await db

@@ -425,6 +425,26 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         ]);
       }));
 
+    test("an event that was put off keeps the later ones of its subject, however these are due", () =>
+      withStore(async (store) => {
+        const tenant = await tenantOf(store, "one");
+        const act = { actor: "x", atMs: 1000, requestId: "r" };
+        await tenant.acceptIntent(acceptance("a"));
+        await tenant.acceptIntent(acceptance("b"));
+        const wish = { document: "{}", spec: "{}", priority: 1, replan: false };
+        await tenant.amendIntent({ ...act, ...wish, id: "a", version: 1 });
+        const claim = async (claimId: string, nowMs: number) =>
+          store.system.claimOutbox({ claimId, nowMs, untilMs: nowMs + 100, limit: 10 });
+        const kinds = (claimed: Awaited<ReturnType<typeof claim>>): string[] =>
+          claimed.map(({ event }) => `${event.subject_id} ${event.kind}`);
+        const [first, , second] = await claim("x", 1000);
+        await store.system.retryOutbox({ claimId: "x", id: first!.row.id, dueMs: 2000 });
+        await store.system.retryOutbox({ claimId: "x", id: second!.row.id, dueMs: 5000 });
+        await tenant.cancelIntent({ ...act, id: "a" });
+        // the first and the third are due, the second is not
+        expect(kinds(await claim("y", 3000))).toEqual(["a intent.queued", "b intent.queued"]);
+      }));
+
     test("a closed store refuses, and writes that waited at the closing are done", async () => {
       const store = await open();
       const tenant = await tenantOf(store, "one");

@@ -242,3 +242,24 @@ test.for<{ name: string; entry: Partial<Reservation>; says: string }>([
   expect(warnings[0]).toMatchObject({ path: "reservations (z-bad)", code: "skipped" });
   expect(warnings[0]!.message).toContain(says);
 });
+
+test("a start that is held behind work without an end is held for nobody", async () => {
+  const forGood: Reservation = {
+    id: "first@a",
+    tenant: "default",
+    intent: "first",
+    priority: 500,
+    basis: "estimate",
+    offer: "a",
+    gpus: 4,
+    start: at("13:00"),
+    end: "9999-12-31T23:59:59Z",
+  };
+  const state = snapshot([offer("a", 4, 0)], {
+    holdings: [holding("runs", "a", 4, { until: at("13:00") })],
+    reservations: [forGood],
+  });
+  const { of } = await decide(state, [job("late", 4, 3600)]);
+  expect(of("late").outcome).toBe("waiting");
+  expect(of("late").expectedStart).toBeUndefined();
+});
