@@ -115,6 +115,7 @@ export async function startProcess(world: Surroundings, skewMs: number): Promise
     http: planting.http?.(http, tools) ?? http,
     log,
     plans: planting.plans?.(plans, tools) ?? plans,
+    solver,
   };
   const planner = createPlanner(env);
   const control = createControlLoop(env, planner);

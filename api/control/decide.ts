@@ -76,14 +76,16 @@ export function createDecide(
   const settling = new Set<Promise<unknown>>();
 
   /** A running intent gives its place to another one and queues again. */
-  const makeWay = async (victim: string, by: string): Promise<(ChangeIntent & Fenced)[]> => {
+  const makeWay = async (victim: string, by: IntentRow | null): Promise<(ChangeIntent & Fenced)[]> => {
     const view = await store.system.intentById(victim);
     if (view?.intent.phase !== "running") return [];
+    // its tenant reads this: another tenant's intent is not named
+    const isOwn = by !== null && by.tenant_id === view.intent.tenant_id;
     return [
       changeOf(view.intent, {
         to: "releasing",
         set: { ending: "preempted", reason: "PREEMPTED", message: "Makes way for more urgent work" },
-        payload: { by },
+        payload: isOwn ? { by: by.id } : {},
       }),
     ];
   };
@@ -112,7 +114,9 @@ export function createDecide(
       return step === null ? [] : [{ index, change: changeOf(row, step) }];
     });
     try {
-      const ways = await Promise.all([...decided.evicted].map(([victim, by]) => makeWay(victim, by)));
+      const ways = await Promise.all(
+        [...decided.evicted].map(([victim, by]) => makeWay(victim, rows.find(({ id }) => id === by) ?? null)),
+      );
       const { epoch } = changeOf(rows[0]!, {});
       const changes = [...ways.flat(), ...own.map(({ change }) => change)];
       const after = (await store.system.settlePlan({ plan: decided.log, changes, epoch })).slice(

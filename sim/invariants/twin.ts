@@ -1,12 +1,9 @@
-import { type Moment, snapshotOf } from "../../api/control/plan-job.ts";
-import { showDecision } from "../../api/control/planner.ts";
-import type { DecisionRow, PlanRow } from "../../api/store/schema.ts";
+import { showDecision } from "../../api/control/documents.ts";
+import { readRecord, restore } from "../../api/control/plan-log.ts";
+import type { DecisionRow } from "../../api/store/schema.ts";
 import { prepare } from "../../engine/compile/catalog.ts";
 import { twinTable } from "../../engine/kernel/twin.ts";
 import { replaySolver } from "../../engine/milp/record.ts";
-import type { Intent } from "../../engine/model/intent.ts";
-import type { PlanOptions, RecordedAnswer } from "../../engine/model/plan.ts";
-import type { Snapshot } from "../../engine/model/snapshot.ts";
 import { plan } from "../../engine/plan.ts";
 import { check } from "../violation.ts";
 import type { World } from "../world.ts";
@@ -14,28 +11,13 @@ import type { World } from "../world.ts";
 /** One in this many decisions is made again. */
 const SAMPLE = 25;
 
-interface Inputs {
-  readonly moment: Moment;
-  readonly intents: readonly Intent[];
-  readonly options: PlanOptions;
-}
-
 /** Makes a logged decision again: with the other kernel, and everything in another order. */
-async function decideAgain({ database, swarm }: World, row: DecisionRow): Promise<void> {
-  const [logged] = database.rows<PlanRow & { document: string }>(
-    "select p.*, c.document from plans p join catalogs c on c.hash = p.catalog_hash where p.id = ?",
-    row.plan_id,
-  );
-  check(logged !== undefined, "event-log", () => `decision ${row.seq} was made by a plan that is not logged`);
-  const { moment, intents, options } = JSON.parse(logged.inputs) as Inputs;
-  const catalog = {
-    skipped: [],
-    warnings: [],
-    ...(JSON.parse(logged.document) as object),
-  } as unknown as Snapshot;
-  const snapshot = snapshotOf(catalog, { ...moment, holdings: [...moment.holdings].reverse() });
-  const columns = prepare(snapshot, twinTable);
-  const solver = replaySolver(JSON.parse(logged.answers) as RecordedAnswer[]);
+async function decideAgain({ process, swarm }: World, row: DecisionRow): Promise<void> {
+  const record = await readRecord(process().env.store.system, row.plan_id);
+  check(record !== null, "event-log", () => `decision ${row.seq} was made by a plan that is not logged`);
+  const { snapshot, intents, options, answers } = restore(record);
+  const columns = prepare({ ...snapshot, holdings: [...snapshot.holdings].reverse() }, twinTable);
+  const solver = replaySolver(answers);
   const again = await plan(columns, [...intents].reverse(), { ...options, solver });
   columns.table.dispose();
   const decision = again.decisions.find(({ intent }) => intent === row.intent_id);

@@ -217,7 +217,8 @@ export function submitBad(world: World, rng: Rng, step: number): void {
       return;
     }
     checkUnchanged(world, answer);
-    if (kind === "nobody") check(answer.status === 401, "answer", () => `without a token: ${answer.text}`);
+    if (kind === "nobody")
+      check([401, 429].includes(answer.status), "answer", () => `without a token: ${answer.text}`);
     else if (!isExcused(world, answer, client))
       check(
         answer.status >= 400 && answer.status < 500,
