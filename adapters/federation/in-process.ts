@@ -15,6 +15,7 @@ import {
   type ReserveRequest,
 } from "../port.ts";
 import { forgetful, type HeldEntry, type Journal } from "./journal.ts";
+import { repriced } from "./reprice.ts";
 import {
   calm,
   concerns,
@@ -97,23 +98,6 @@ function without(offer: Flavor, use: Use | undefined): Flavor {
     ...(podsFree === undefined ? {} : { podsFree }),
   };
   return { ...offer, capacity: free };
-}
-
-const scaled = (money: Money | undefined, factor: number): Money | undefined =>
-  money === undefined ? undefined : { ...money, micro: Math.round(money.micro * factor) };
-
-/** An offer at other prices. */
-function repriced(offer: Flavor, factor: number): Flavor {
-  const onDemand = scaled(offer.price.onDemand, factor);
-  const spot = scaled(offer.price.spot, factor);
-  return {
-    ...offer,
-    price: {
-      ...offer.price,
-      ...(onDemand === undefined ? {} : { onDemand }),
-      ...(spot === undefined ? {} : { spot }),
-    },
-  };
 }
 
 /** A federation inside this process, to which things can be made to happen. */
