@@ -49,6 +49,8 @@ interface Case {
   readonly options: Omit<GeneratorOptions, "seed">;
   readonly mostGap: number;
   readonly withHighsAlone: boolean;
+  /** Seeds beyond these are left out; absent: none is. */
+  readonly mostSeeds?: number;
 }
 
 /** Largest mean gap, in per cent, after one and after five seconds; 0.01 counts as optimal. */
@@ -76,7 +78,8 @@ function casesOf(group: "full" | "classes" | "capacity", limits: Limits): Case[]
   if (group === "capacity")
     return [
       { name: "capacity-1e4x1e4", seconds: 1.5, intents: 10_000, mostGap: 0.7 },
-      { name: "capacity-1e5x1e4", seconds: 30, intents: 100_000, mostGap: 1.3 },
+      // a minute per seed: one is enough
+      { name: "capacity-1e5x1e4", seconds: 30, intents: 100_000, mostGap: 1.3, mostSeeds: 1 },
     ].map(({ intents, ...rest }) => ({
       ...rest,
       options: { intents, offers: 10_000, full: false },
@@ -104,7 +107,7 @@ export function workPerMs(instance: Instance): number {
   for (let round = 0; round < 3; round++) {
     const start = performance.now();
     const { work } = search(instance, neighborhood, { work: 3e6, seed: round + 1, scores });
-    rate = work / (performance.now() - start);
+    rate = Math.max(rate, work / (performance.now() - start));
   }
   return rate;
 }
@@ -180,7 +183,7 @@ export async function* contendedCases(
 ): AsyncGenerator<CaseResult> {
   for (const one of casesOf(group, limits)) {
     const seeds: SeedResult[] = [];
-    for (const seed of limits.seeds) seeds.push(await runSeed(solver, one, seed));
+    for (const seed of limits.seeds.slice(0, one.mostSeeds)) seeds.push(await runSeed(solver, one, seed));
     const gap = mean(seeds.map((seed) => seed.gap));
     const slowest = Math.max(...seeds.map(({ ms }) => ms));
     const lines = [

@@ -18,6 +18,10 @@ const priorityWeights = [1, 2, 4, 8] as const;
 const price = (model: number): number => models[model]![1];
 const performanceOf = (model: number): number => models[model]![2];
 
+/** Above this many pairs of intents and offers an intent looks at this many offers only. */
+const mostPairs = 2e8;
+const lookedAt = 512;
+
 export interface GeneratorOptions {
   readonly intents: number;
   readonly seed: number;
@@ -171,12 +175,19 @@ export function generateBatch({
   const running = hasRunning
     ? runningOf(draws, offers, Math.round(intents / 4))
     : { items: [], held: new Float64Array(offers.length), worth: 0 };
+  // of very many offers each intent looks at a part, as data and latency would have it, or generating takes minutes
+  const isSampled = intents * offers.length > mostPairs;
+  const looks = isSampled ? lookedAt : offers.length;
   const noise = classes > 0 ? () => 1 : () => draws.uniform(0.95, 1.05);
 
   for (const draft of drafts) {
     const choices: { offer: number; net: number; cost: number }[] = [];
     const smallest = draft.isSplit ? draft.gpus : draft.gpus * draft.replicas;
-    for (const [index, offer] of offers.entries()) {
+    const from = isSampled ? draws.integer(0, offers.length - 1) : 0;
+    for (let look = 0; look < looks; look++) {
+      // a stride without a common factor with most counts: no offer twice, no neighborhoods
+      const index = isSampled ? (from + look * 7919) % offers.length : look;
+      const offer = offers[index]!;
       const value = netOf(draft, offer, noise);
       if (value === null || offer.gpus + running.held[index]! < smallest) continue;
       choices.push({ offer: index, ...value });

@@ -48,10 +48,15 @@ export async function bench(args: readonly string[]): Promise<void> {
   await solver.ready();
   const results: CaseResult[] = [];
   try {
-    if (only.has("single")) results.push(await singleCase(numbers(values.offers, "offers")[0]!));
-    if (only.has("warm")) results.push(await warmCase(solver, limits.seeds));
-    for (const group of ["full", "classes", "capacity"] as const)
-      if (only.has(group)) for await (const one of contendedCases(group, solver, limits)) results.push(one);
+    const keep = (one: CaseResult): void => {
+      results.push(one);
+      // what is there already, should somebody's patience end first
+      for (const line of one.lines) process.stderr.write(`${line}\n`);
+    };
+    if (only.has("single")) keep(await singleCase(numbers(values.offers, "offers")[0]!));
+    if (only.has("warm")) keep(await warmCase(solver, limits.seeds));
+    for (const group of ["classes", "capacity", "full"] as const)
+      if (only.has(group)) for await (const one of contendedCases(group, solver, limits)) keep(one);
   } finally {
     await solver.dispose();
   }
