@@ -74,6 +74,14 @@ function casesOf(group: "full" | "classes" | "capacity", limits: Limits): Case[]
         mostGap: 0.1,
         withHighsAlone: true,
       },
+      {
+        // offers too: up to forty identical machines each
+        name: "classes-2000-machines@1s",
+        seconds: 1,
+        options: { intents: 2000, classes: 200, running: false, machines: 40, candidates: 160 },
+        mostGap: Number.POSITIVE_INFINITY,
+        withHighsAlone: true,
+      },
     ];
   if (group === "capacity")
     return [

@@ -37,6 +37,8 @@ export interface GeneratorOptions {
   readonly running?: boolean;
   /** Offers; absent: as many as the load needs. */
   readonly offers?: number;
+  /** Offers come in up to this many identical machines of at most eight GPUs; absent: each is alone. */
+  readonly machines?: number;
 }
 
 interface Draft {
@@ -99,6 +101,22 @@ function draftOf({ random, uniform, integer, pick }: Draws, tenants: number): Dr
   return { gpus, replicas, isSplit, need, priority, value, region, tenant };
 }
 
+/** Identical machines, as many as the load needs. */
+function machinesOf(draws: Draws, demand: number, load: number, most: number): Offer[] {
+  const offers: Offer[] = [];
+  let capacity = 0;
+  while (capacity < demand / load) {
+    const model = draws.integer(0, 7);
+    const region = draws.integer(0, 5);
+    const rate = Math.round(price(model) * draws.uniform(0.75, 1.35) * 100) / 100;
+    const gpus = draws.random.next() < 0.6 ? 8 : draws.integer(1, 8);
+    const count = draws.integer(1, most);
+    for (let machine = 0; machine < count; machine++) offers.push({ model, region, price: rate, gpus });
+    capacity += gpus * count;
+  }
+  return offers;
+}
+
 function offersOf(draws: Draws, demand: number, load: number, wanted: number | undefined): Offer[] {
   const offers: Offer[] = [];
   let capacity = 0;
@@ -156,6 +174,7 @@ export function generateBatch({
   full = true,
   running: hasRunning = full,
   offers: wantedOffers,
+  machines,
 }: GeneratorOptions): GeneratedBatch {
   const draws = drawsOf(seed * 7919 + intents);
   const tenants = Math.max(3, Math.min(100, Math.round(intents / 10)));
@@ -164,7 +183,10 @@ export function generateBatch({
     classes > 0 ? draws.pick(kinds) : draftOf(draws, tenants),
   );
   const demand = drafts.reduce((sum, draft) => sum + draft.gpus * draft.replicas, 0);
-  const offers = offersOf(draws, demand, load, wantedOffers);
+  const offers =
+    machines === undefined
+      ? offersOf(draws, demand, load, wantedOffers)
+      : machinesOf(draws, demand, load, machines);
   const capacity = Float64Array.from(offers, (offer) => offer.gpus);
   const capacityGpus = offers.reduce((sum, offer) => sum + offer.gpus, 0);
 
@@ -193,7 +215,11 @@ export function generateBatch({
       choices.push({ offer: index, ...value });
     }
     choices.sort((a, b) => b.net - a.net || a.offer - b.offer);
-    const kept = choices.slice(0, candidates);
+    // identical machines are one candidate, however many there are
+    const last = choices[candidates - 1];
+    const isKept = (one: (typeof choices)[number]): boolean =>
+      last === undefined || one.net > last.net || (machines !== undefined && one.net === last.net);
+    const kept = machines === undefined ? choices.slice(0, candidates) : choices.filter(isKept);
     if (kept.length === 0) continue;
     const copies = draft.isSplit ? draft.replicas : 1;
     const perCopy = (net: number): number => Math.round(net / copies);

@@ -10,6 +10,7 @@ import type { State } from "./state.ts";
 export interface Stage {
   readonly name:
     | "greedy"
+    | "groups"
     | "lagrangian"
     | "construction"
     | "lp"
@@ -29,7 +30,7 @@ export interface Run {
   readonly instance: Instance;
   readonly neighborhood: Neighborhood;
   readonly relaxer: Relaxer;
-  readonly options: Required<Pick<AssignOptions, "work" | "seed" | "gap" | "baseline">> & AssignOptions;
+  options: Required<Pick<AssignOptions, "work" | "seed" | "gap" | "baseline">> & AssignOptions;
   /** The former tick in this instance's indices. */
   readonly warm: Carry | null;
   readonly stages: Stage[];

@@ -11,6 +11,7 @@ import { cutRounds, type Tightened } from "./cut-rounds.ts";
 import { type CutRow, withCuts } from "./cuts.ts";
 import { boundAt } from "./dual.ts";
 import { type Formulation, formulate, pointOf, wholeUnits } from "./formulate.ts";
+import { groupOffers, useGrouped } from "./groups.ts";
 import { gainOf, type Instance, preprocess, type Reduced, restore, type Units } from "./instance.ts";
 import { improveByPrograms } from "./neighborhoods.ts";
 import { boundByParts, boundByPrices, construct, searchFromLargest, searchMore, searchOnce } from "./own.ts";
@@ -317,6 +318,7 @@ export async function assign(original: Instance, options: AssignOptions = {}): P
     offerState(run, state);
   }
   await note(run, "greedy");
+  if (!isDone(run)) await improveByGroups(run);
   if (!isDone(run)) await improve(run);
   const tierRepairs = await repairTiers(run, first);
   return { ...outcomeOf(original, reduced, run, answers), tierRepairs };
@@ -355,6 +357,29 @@ function outcomeOf(
       cuts: run.cuts === null ? null : restoreCuts(run.cuts, original, reduced),
     },
   };
+}
+
+/** Share of work and time for the instance with interchangeable offers as one, where there are many. */
+const groupShare = 0.85;
+
+/** First with interchangeable offers as one; what that leaves of work and time is for the offers themselves. */
+async function improveByGroups(run: Run): Promise<void> {
+  const { instance, options, warm } = run;
+  const grouped = warm === null ? groupOffers(instance) : null;
+  if (grouped === null) return;
+  const { deadlineMs, solver, pause, start: _offers, warm: _none, ...rest } = options;
+  const limited = (share: number) => ({
+    work: options.work * share,
+    ...(deadlineMs === undefined ? {} : { deadlineMs: deadlineMs * share }),
+  });
+  const outcome = await assign(grouped.instance, {
+    ...rest,
+    ...limited(groupShare),
+    ...(solver === undefined ? {} : { solver }),
+    ...(pause === undefined ? {} : { pause }),
+  });
+  await useGrouped(run, grouped, outcome);
+  run.options = { ...options, ...limited(1 - groupShare) };
 }
 
 /** Everything after greedy. */
