@@ -48,11 +48,11 @@ export async function serveTogether(
   { pending, served, pinned, kept, running, decided }: Competition,
   { terms, moves, together, ...options }: TogetherOptions,
 ): Promise<Together> {
-  const free = new Map([...kept].filter(([name]) => !decided.has(name)));
+  const mayMove = (): Map<string, Intent> => new Map([...kept].filter(([name]) => !decided.has(name)));
   const movers =
     moves === undefined || together === false
       ? new Map<string, Mover>()
-      : moversOf(accounts, { kept: free, running, rules: moves });
+      : moversOf(accounts, { kept: mayMove(), running, rules: moves });
   const bound = (gone: Iterable<Mover>): Terms => {
     const list = [...gone];
     return (
@@ -76,8 +76,9 @@ export async function serveTogether(
     batch,
     served: others,
     pinned: new Set([...pinned, ...names]),
-    kept: new Map([...kept].filter(stays)),
-    running: new Map([...running].filter(stays)),
+    // as they are in most plans: copies of what runs cost more than a single arrival
+    kept: names.size === 0 ? kept : new Map([...kept].filter(stays)),
+    running: names.size === 0 ? running : new Map([...running].filter(stays)),
     accounts: withoutMovers(accounts, moved),
     ended: moved.flatMap(({ holdings }) => holdings),
     terms: bound(moved),

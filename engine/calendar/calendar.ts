@@ -173,6 +173,9 @@ export interface Look {
   readonly promises: readonly Guarded[];
   /** Nothing starts in these, whoever it is. */
   readonly closed: readonly Span[];
+  /** What is free at the calendar's moment at most, and whenever a run from then on would need it at least. */
+  readonly now: Demand;
+  readonly least: Demand;
 }
 
 /** Looks at timelines that nobody's own holds touch: every intent of a tenant and priority sees the same. */
@@ -181,13 +184,24 @@ const shared = new WeakMap<Timeline, Map<string, Look>>();
 const sharedLooks = 64;
 
 export function look(calendar: Calendar, offer: number, viewer: Viewer): Look {
+  return lookAs(calendar, offer, viewer, keyOf(viewer));
+}
+
+/** Looks of one viewer at many offers. */
+export function looker(calendar: Calendar, viewer: Viewer): (offer: number) => Look {
+  const key = keyOf(viewer);
+  return (offer) => lookAs(calendar, offer, viewer, key);
+}
+
+const keyOf = ({ priority, toleratedMs, tenant }: Viewer): string => `${priority} ${toleratedMs} ${tenant}`;
+
+function lookAs(calendar: Calendar, offer: number, viewer: Viewer, key: string): Look {
   const timeline = timelineOf(calendar, offer);
   const isShared =
     calendar.released.size === 0 &&
     timeline.promised.length === 0 &&
     timeline.holds.every(({ intent }) => intent === null);
   if (!isShared) return lookAt(calendar, timeline, viewer);
-  const key = `${viewer.priority} ${viewer.toleratedMs} ${viewer.tenant}`;
   let looks = shared.get(timeline);
   if (looks === undefined || looks.size >= sharedLooks) {
     looks = new Map();
@@ -202,12 +216,15 @@ export function look(calendar: Calendar, offer: number, viewer: Viewer): Look {
 
 function lookAt(calendar: Calendar, timeline: Timeline, viewer: Viewer): Look {
   const promises = promisesFor(calendar, timeline, viewer);
-  return {
+  const { atMs } = calendar.base;
+  const seen = {
     steps: viewOf(calendar, timeline, viewer, "expected"),
     sure: promises.length === 0 ? timeline.sure : viewOf(calendar, timeline, viewer, "sure"),
     promises,
     closed: timeline.closed,
   };
+  const forever = { expectedMs: Number.POSITIVE_INFINITY, mostMs: Number.POSITIVE_INFINITY };
+  return { ...seen, now: leastIn(seen.steps, atMs, atMs), least: roomFor(seen, atMs, forever) };
 }
 
 /**
@@ -215,7 +232,7 @@ function lookAt(calendar: Calendar, timeline: Timeline, viewer: Viewer): Look {
  * promise, what is sure to be left beside it.
  */
 export function roomFor(
-  { steps, sure, promises, closed }: Look,
+  { steps, sure, promises, closed }: Pick<Look, "steps" | "sure" | "promises" | "closed">,
   from: number,
   { expectedMs, mostMs }: Lasting,
 ): number[] {

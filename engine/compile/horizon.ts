@@ -1,4 +1,4 @@
-import { type Lasting, look, roomFor, type Viewer } from "../calendar/calendar.ts";
+import { type Lasting, look, looker, roomFor, type Viewer } from "../calendar/calendar.ts";
 import { type Demand, slotsIn } from "../calendar/steps.ts";
 import { type Catalog, flavorOf } from "./catalog.ts";
 import type { Scope } from "./constraints/spec.ts";
@@ -58,6 +58,26 @@ export function lastingOf(catalog: Catalog, need: Need, row: number, rounds: num
 /** Rounds of a need of which `tasks` run at a time. */
 export const roundsOf = (need: Need, tasks: number): number =>
   need.together === 1 ? Math.ceil(need.replicas / Math.max(1, tasks)) : 1;
+
+/**
+ * Whether the calendar has room for `replicas` in the offers of rows that it binds, for runs from its own moment on. The
+ * same answers as `slotsOver`; most need no look at the length of the run.
+ */
+export function roomOver(scope: Scope, replicas: number): (row: number) => boolean {
+  const { catalog, need, usage } = scope;
+  const { flavor } = catalog.options;
+  const lookAt = looker(scope.calendar ?? catalog.calendar, viewerOf(need));
+  const demands: [whole: Demand | undefined, divisible: Demand | undefined] = [undefined, undefined];
+  return (row) => {
+    const offer = flavor[row]!;
+    if (scope.calendar === undefined && usage.has(offer)) return slotsOver(scope, row) >= replicas;
+    const place = flavorOf(catalog, row).divisible ? 1 : 0;
+    demands[place] ??= demandOf(catalog, need, row);
+    const { now, least } = lookAt(offer);
+    if (slotsIn(least, demands[place]) >= replicas) return true;
+    return slotsIn(now, demands[place]) >= replicas && slotsOver(scope, row) >= replicas;
+  };
+}
 
 /**
  * Replicas that the calendar leaves room for in the offer of a row from `need.atMs` on, for the whole run; Infinity

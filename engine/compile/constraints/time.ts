@@ -1,4 +1,4 @@
-import { lastingOf, slotsOver } from "../horizon.ts";
+import { lastingOf, roomOver, slotsOver } from "../horizon.ts";
 import { taskSeconds } from "../need.ts";
 import { changed } from "./forms.ts";
 import {
@@ -50,7 +50,8 @@ const calendar: ConstraintSpec = {
     const fails = (row: number): boolean => slotsOver(scope, row) < need.perOffer;
     if (isLater) return [{ kind: "bitmap", failed: bitmapOf(count, fails) }];
     const offers = [...keysOf(base.binding), ...keysOf(scope.calendar?.own ?? [])];
-    const failed = bitmapOfOffers(catalog, offers, (_, row) => fails(row));
+    const fits = roomOver(scope, need.perOffer);
+    const failed = bitmapOfOffers(catalog, offers, (_, row) => !fits(row));
     return [{ kind: "bitmap", failed }];
   },
   relax: shorter,
