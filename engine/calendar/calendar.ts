@@ -183,25 +183,18 @@ const shared = new WeakMap<Timeline, Map<string, Look>>();
 /** Kept per timeline; more viewers than this are rare, and then looking again is cheap enough. */
 const sharedLooks = 64;
 
+/** Viewers with the same key see the same, where no hold is for one intent. */
+export const keyOf = ({ priority, toleratedMs, tenant }: Viewer): string =>
+  `${priority} ${toleratedMs} ${tenant}`;
+
 export function look(calendar: Calendar, offer: number, viewer: Viewer): Look {
-  return lookAs(calendar, offer, viewer, keyOf(viewer));
-}
-
-/** Looks of one viewer at many offers. */
-export function looker(calendar: Calendar, viewer: Viewer): (offer: number) => Look {
-  const key = keyOf(viewer);
-  return (offer) => lookAs(calendar, offer, viewer, key);
-}
-
-const keyOf = ({ priority, toleratedMs, tenant }: Viewer): string => `${priority} ${toleratedMs} ${tenant}`;
-
-function lookAs(calendar: Calendar, offer: number, viewer: Viewer, key: string): Look {
   const timeline = timelineOf(calendar, offer);
   const isShared =
     calendar.released.size === 0 &&
     timeline.promised.length === 0 &&
     timeline.holds.every(({ intent }) => intent === null);
   if (!isShared) return lookAt(calendar, timeline, viewer);
+  const key = keyOf(viewer);
   let looks = shared.get(timeline);
   if (looks === undefined || looks.size >= sharedLooks) {
     looks = new Map();

@@ -1,7 +1,8 @@
-import { type Lasting, look, looker, roomFor, type Viewer } from "../calendar/calendar.ts";
+import { keyOf, type Lasting, look, roomFor, type Viewer } from "../calendar/calendar.ts";
 import { type Demand, slotsIn } from "../calendar/steps.ts";
-import { type Catalog, flavorOf } from "./catalog.ts";
-import type { Scope } from "./constraints/spec.ts";
+import type { Timelines } from "../calendar/timeline.ts";
+import { type Catalog, flavorOf, rowsOfOffer } from "./catalog.ts";
+import { bitmapOfOffers, type Scope } from "./constraints/spec.ts";
 import { type Need, taskSeconds } from "./need.ts";
 
 /**
@@ -59,24 +60,63 @@ export function lastingOf(catalog: Catalog, need: Need, row: number, rounds: num
 export const roundsOf = (need: Need, tasks: number): number =>
   need.together === 1 ? Math.ceil(need.replicas / Math.max(1, tasks)) : 1;
 
-/**
- * Whether the calendar has room for `replicas` in the offers of rows that it binds, for runs from its own moment on. The
- * same answers as `slotsOver`; most need no look at the length of the run.
- */
-export function roomOver(scope: Scope, replicas: number): (row: number) => boolean {
+/** Rows of bound offers by what is known of them whatever the length of a run. */
+interface Judged {
+  /** Bitmap of rows without room at the calendar's moment. */
+  readonly failed: Uint32Array;
+  /** Rows where the length of the run, or the intent itself, decides; those that have room for ever are in neither. */
+  readonly open: readonly number[];
+}
+
+/** What was judged lately, by calendar: the next intent of the same size and standing is judged the same. */
+const judgements = new WeakMap<Timelines, Map<string, Judged>>();
+const mostJudgements = 64;
+
+function judge({ catalog, need }: Scope): Judged {
+  const { calendar, options } = catalog;
+  const viewer = viewerOf(need);
+  const { gpus, cpuMilli, memoryMib, perOffer, part } = need;
+  const key = [gpus, cpuMilli, memoryMib, perOffer, part !== undefined, keyOf(viewer)].join(" ");
+  let known = judgements.get(calendar.base);
+  if (known === undefined || known.size >= mostJudgements) {
+    known = new Map();
+    judgements.set(calendar.base, known);
+  }
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  const open: number[] = [];
+  const failed = bitmapOfOffers(catalog, calendar.base.binding, (offer, row) => {
+    const { now, least } = look(calendar, offer, viewer);
+    const demand = demandOf(catalog, need, row);
+    // whoever a hold is for sees it differently
+    const isOwn = calendar.base.of(offer).holds.some(({ intent }) => intent !== null);
+    if (isOwn) open.push(row);
+    else if (slotsIn(least, demand) >= perOffer) return false;
+    else if (slotsIn(now, demand) < perOffer) return true;
+    else open.push(row);
+    return false;
+  });
+  const judged = { failed, open };
+  known.set(key, judged);
+  return judged;
+}
+
+/** Bitmap of the rows in which the calendar has no room for the need from its own moment on; as `slotsOver` says. */
+export function withoutRoom(scope: Scope): Uint32Array {
   const { catalog, need, usage } = scope;
   const { flavor } = catalog.options;
-  const lookAt = looker(scope.calendar ?? catalog.calendar, viewerOf(need));
-  const demands: [whole: Demand | undefined, divisible: Demand | undefined] = [undefined, undefined];
-  return (row) => {
-    const offer = flavor[row]!;
-    if (scope.calendar === undefined && usage.has(offer)) return slotsOver(scope, row) >= replicas;
-    const place = flavorOf(catalog, row).divisible ? 1 : 0;
-    demands[place] ??= demandOf(catalog, need, row);
-    const { now, least } = lookAt(offer);
-    if (slotsIn(least, demands[place]) >= replicas) return true;
-    return slotsIn(now, demands[place]) >= replicas && slotsOver(scope, row) >= replicas;
+  const { failed, open } = judge(scope);
+  const bits = failed.slice();
+  const mark = (row: number): void => {
+    const bit = 1 << (row & 31);
+    if (slotsOver(scope, row) < need.perOffer) bits[row >> 5]! |= bit;
+    else bits[row >> 5]! &= ~bit;
   };
+  for (const row of open) mark(row);
+  // what a plan has given away so far is in no judgement
+  for (const offer of usage.keys())
+    if (catalog.calendar.base.binding.has(offer)) for (const row of rowsOfOffer(catalog, offer)) mark(row);
+  return bits;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { lastingOf, roomOver, slotsOver } from "../horizon.ts";
+import { slotsOver, withoutRoom } from "../horizon.ts";
 import { taskSeconds } from "../need.ts";
 import { changed } from "./forms.ts";
 import {
@@ -49,9 +49,9 @@ const calendar: ConstraintSpec = {
     const { count } = catalog.options;
     const fails = (row: number): boolean => slotsOver(scope, row) < need.perOffer;
     if (isLater) return [{ kind: "bitmap", failed: bitmapOf(count, fails) }];
-    const offers = [...keysOf(base.binding), ...keysOf(scope.calendar?.own ?? [])];
-    const fits = roomOver(scope, need.perOffer);
-    const failed = bitmapOfOffers(catalog, offers, (_, row) => !fits(row));
+    if (scope.calendar === undefined) return [{ kind: "bitmap", failed: withoutRoom(scope) }];
+    const offers = [...keysOf(base.binding), ...keysOf(scope.calendar.own)];
+    const failed = bitmapOfOffers(catalog, offers, (_, row) => fails(row));
     return [{ kind: "bitmap", failed }];
   },
   relax: shorter,
