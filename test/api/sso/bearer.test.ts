@@ -151,14 +151,7 @@ const refused: readonly (readonly [string, () => Promise<string> | string])[] = 
     "a key set at an address of the token",
     async () => issuer.sign({}, { jku: "https://evil.example.org/jwks" }, await makeKey("mine")),
   ],
-  [
-    "an algorithm that this issuer may not use",
-    async () => {
-      const key = await makeKey("rsa", "RS256");
-      issuer.keys = [...issuer.keys.slice(0, 1), key];
-      return issuer.sign({}, {}, key);
-    },
-  ],
+  ["an algorithm that this issuer may not use", () => issuer.sign({}, {}, issuer.keys[1])],
   [
     "changed claims",
     async () => {

@@ -31,8 +31,9 @@ export interface TestIssuer {
 export const NOW_SECONDS: number = Date.parse("2026-03-01T00:00:00Z") / 1000;
 
 export async function startIssuer(): Promise<TestIssuer> {
-  const first = await makeKey("first");
-  const state = { keys: [first], isDown: false, asked: [] as string[] };
+  // the second is there to be refused: nobody allows its algorithm
+  const keys = [await makeKey("first"), await makeKey("rsa", "RS256")];
+  const state = { keys, isDown: false, asked: [] as string[] };
   const server = createServer((request, response) => {
     state.asked.push(request.url ?? "");
     if (state.isDown) {
