@@ -25,6 +25,39 @@ export function encode(
     for (let bit: u32 = 0; bit < bits; bit++, planes += TILE_BYTES) scatter(codes, bit, planes);
 }
 
+/**
+ * Gives rows other codes: writes the codes of their keys into the planes, bit by bit without asking whether a bit changes.
+ *
+ * @param rows u32[count]
+ * @param keys f64[count]; NaN gets code 0
+ * @param codes written: u16 code before and u16 code now per row, for the host
+ */
+export function recode(
+  rows: usize,
+  count: u32,
+  keys: usize,
+  splits: usize,
+  splitCount: u32,
+  planes: usize,
+  bits: u32,
+  codes: usize,
+): void {
+  for (; count > 0; count--, rows += 4, keys += 8, codes += 4) {
+    const row = load<u32>(rows);
+    const code = codeOf(splits, splitCount, load<f64>(keys));
+    const shift = row & 7;
+    let at = planes + <usize>(row >> TILE_SHIFT) * bits * TILE_BYTES + ((row & 1023) >> 3);
+    let old: u32 = 0;
+    for (let plane: u32 = 0; plane < bits; plane++, at += TILE_BYTES) {
+      const byte: u32 = load<u8>(at);
+      const was = (byte >> shift) & 1;
+      old |= was << plane;
+      store<u8>(at, <u8>(byte ^ ((was ^ ((code >> plane) & 1)) << shift)));
+    }
+    store<u32>(codes, old | (code << 16));
+  }
+}
+
 /** Number of splits that are at most the value; 0 for NaN. Halves without a branch that could be mispredicted. */
 function codeOf(splits: usize, count: u32, value: f64): u32 {
   let base = splits;

@@ -1,3 +1,3 @@
-export { encode } from "./encode";
+export { encode, recode } from "./encode";
 export { dualBound, packKnapsacks } from "./relax";
 export { run } from "./select";

@@ -61,15 +61,10 @@ function makeDelta(from: TableColumns, count: number, row: () => number): Delta 
 /** Column by column, as the engine applies changes. */
 function applyDelta(table: WasmTable, { rows, columns }: Delta): void {
   const { numeric, category, flags, scores } = columns;
-  for (const [column, { values }] of numeric.entries())
-    for (let index = 0; index < rows.length; index++) table.setNumeric(column, rows[index]!, values[index]!);
-  for (const [column, { codes }] of category.entries())
-    for (let index = 0; index < rows.length; index++) table.setCategory(column, rows[index]!, codes[index]!);
-  for (const [column, { values }] of flags.entries())
-    for (let index = 0; index < rows.length; index++)
-      table.setFlag(column, rows[index]!, values[index] as 0 | 1);
-  for (const [column, { values }] of scores.entries())
-    for (let index = 0; index < rows.length; index++) table.setScore(column, rows[index]!, values[index]!);
+  for (const [column, { values }] of numeric.entries()) table.setNumerics(column, rows, values);
+  for (const [column, { codes }] of category.entries()) table.setCategories(column, rows, codes);
+  for (const [column, { values }] of flags.entries()) table.setFlags(column, rows, values);
+  for (const [column, { values }] of scores.entries()) table.setScores(column, rows, values);
 }
 
 export function measureUpdates(offers: number, rounds: number): Updates {

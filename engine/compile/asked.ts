@@ -95,7 +95,8 @@ export class NumberTrait {
   /** Tells that rows have changed or were added. */
   rewrite(changed: readonly number[]): void {
     this.#bitmaps.clear();
-    if (this.#column >= 0) for (const row of changed) this.#table.setNumeric(this.#column, row, this.at(row));
+    if (this.#column < 0) return;
+    this.#table.setNumerics(this.#column, Uint32Array.from(changed), Float64Array.from(changed, this.at));
   }
 }
 

@@ -56,6 +56,19 @@ export class CategoryStore {
     this.#write(row, code, code < 0);
   }
 
+  /** Sets the codes of rows in turn. */
+  setAll(rows: Uint32Array, codes: Int32Array): void {
+    // rows lie far apart: in a loop with little else to do the processor waits for many of them at once
+    const before = new Int32Array(rows.length);
+    for (let index = 0; index < rows.length; index++) {
+      const row = rows[index]!;
+      before[index] = this.codes[row]!;
+      this.codes[row] = codes[index]!;
+    }
+    for (let index = 0; index < rows.length; index++)
+      this.#moved(rows[index]!, before[index]!, codes[index]!, codes[index]! < 0);
+  }
+
   /** A row that is new in the table: unknown. */
   add(row: number): void {
     this.version++;
@@ -70,8 +83,12 @@ export class CategoryStore {
 
   #write(row: number, code: number, isUnknown: boolean): void {
     const before = this.codes[row]!;
+    this.codes[row] = code;
+    this.#moved(row, before, code, isUnknown);
+  }
+
+  #moved(row: number, before: number, code: number, isUnknown: boolean): void {
     if (before !== code) {
-      this.codes[row] = code;
       this.version++;
       if (code >= this.size) this.#extend(code + 1);
       if (this.#form !== null) this.#move(this.#form, row, before, code);

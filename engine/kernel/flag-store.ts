@@ -48,6 +48,12 @@ export class FlagStore {
     this.#write(row, value, value === 2);
   }
 
+  /** Sets the values of rows in turn. */
+  setAll(rows: Uint32Array, values: Uint8Array): void {
+    for (let index = 0; index < rows.length; index++)
+      this.#write(rows[index]!, values[index]!, values[index] === 2);
+  }
+
   /** A row that is new in the table: unknown. */
   add(row: number): void {
     this.version++;

@@ -4,6 +4,7 @@ import type { StoreHost } from "./numeric-store.ts";
 export interface Exports {
   run(job: number, own: number, outputs: number, from: number, to: number): void;
   encode: StoreHost["encode"];
+  recode: StoreHost["recode"];
 }
 
 /** A job to be run; addresses in bytes. */

@@ -1,3 +1,4 @@
+import { buildPlanes, valueBytes, valuesOf } from "./build-planes.ts";
 import { type Bounds, FirstBounds } from "./first-bounds.ts";
 import { type Keying, keyingOf, keyOf, leastKey, mostKey } from "./keys.ts";
 import type { Block, KernelMemory } from "./memory.ts";
@@ -9,6 +10,8 @@ import { UnknownRows } from "./unknown-rows.ts";
 
 const TILE = 1024;
 const TILE_BYTES = TILE / 8;
+/** From this many rows on one call of the kernel costs less than writing their planes here. */
+const MANY_ROWS = 16;
 /** A column with at most this many values keeps a bitmap per value instead of codes: a range is then one look-up. */
 const FEW_VALUES = 17;
 
@@ -29,6 +32,17 @@ export interface StoreHost {
     tiles: number,
     splits: number,
     count: number,
+    planes: number,
+    bits: number,
+    codes: number,
+  ): void;
+  /** Assembly's `recode`: other codes for some rows. */
+  recode(
+    rows: number,
+    count: number,
+    keys: number,
+    splits: number,
+    splitCount: number,
     planes: number,
     bits: number,
     codes: number,
@@ -92,13 +106,22 @@ export class NumericStore {
     else if (form.kind === "floats") perRow(form.values);
     else {
       memory.enlarge(form.planes, (capacity / 8) * form.bits);
-      if (form.values !== null) memory.enlarge(form.values, capacity * this.#valueBytes(form));
+      if (form.values !== null) memory.enlarge(form.values, capacity * valueBytes(form));
     }
   }
 
   /** Sets a row's value; NaN is unknown. */
   set(row: number, value: number): void {
     this.#write(row, value, Number.isNaN(value));
+  }
+
+  /** Sets the values of rows in turn. */
+  setAll(rows: Uint32Array, values: Float64Array): void {
+    const form = this.#form;
+    const isMany = rows.length >= MANY_ROWS;
+    if (isMany && form?.kind === "planes") this.#setManyPlanes(form, rows, values);
+    else if (isMany && form?.kind === "few") this.#setManyFew(form, rows, values);
+    else for (const [index, row] of rows.entries()) this.set(row, values[index]!);
   }
 
   /** A row that is new in the table: unknown. */
@@ -216,10 +239,6 @@ export class NumericStore {
     return this.#first.of(this.exact, least, most);
   }
 
-  #valueBytes({ keying }: Planes): number {
-    return keying.kind === "double" ? 8 : 2;
-  }
-
   #drop(): void {
     const { memory } = this.#host;
     const form = this.#form;
@@ -290,97 +309,18 @@ export class NumericStore {
       this.#drop();
       return;
     }
-    if (!Number.isNaN(before)) counts[rankOf(values, before) - 1]!--;
+    const old = Number.isNaN(before) ? 0 : rankOf(values, before) - 1;
+    if (!Number.isNaN(before)) counts[old]!--;
     if (!Number.isNaN(value)) counts[rank]!++;
     const bytes = this.#host.memory.u8;
-    const shift = row & 7;
-    for (let index = 0; index < bitmaps.length; index++) {
-      const at = bitmaps[index]!.at + (row >> 3);
-      const byte = bytes[at]!;
-      bytes[at] = (byte & ~(1 << shift)) | (Number(index < rank) << shift);
-    }
+    const most = Math.max(rank, old);
+    for (let index = Math.min(rank, old); index < most; index++)
+      bytes[bitmaps[index]!.at + (row >> 3)]! ^= 1 << (row & 7);
   }
 
   #buildPlanes(): Planes {
-    const { memory, capacity } = this.#host;
     this.#markUnknown();
-    const keys = memory.allocate(capacity * 8);
-    const view = memory.f64.subarray(keys.at >> 3, (keys.at >> 3) + capacity);
-    let keying = keyingOf(this.exact, capacity);
-    const fill = (): void => {
-      for (let row = 0; row < capacity; row++) {
-        const value = this.exact[row]!;
-        view[row] = Number.isNaN(value) ? value : keyOf(keying, value);
-      }
-    };
-    fill();
-    let splits = splitsOf(view, keying);
-    if (splits === null) {
-      keying = { kind: "double" };
-      fill();
-      splits = splitsOf(view, keying)!;
-    }
-    const form = this.#encode(keying, keys, splits);
-    memory.free(keys);
-    return form;
-  }
-
-  #encode(keying: Keying, keys: Block, { splits, first }: Splits): Planes {
-    const { memory, capacity } = this.#host;
-    const bits = Math.max(1, 32 - Math.clz32(splits.length));
-    const planes = memory.allocate((capacity / 8) * bits);
-    const codes = memory.allocate(capacity * 2);
-    const list = memory.allocate(splits.length * 8);
-    memory.f64.set(splits, list.at >> 3);
-    this.#host.encode(keys.at, capacity / TILE, list.at, splits.length, planes.at, bits, codes.at);
-    const size = splits.length + 1;
-    const form: Planes = {
-      kind: "planes",
-      keying,
-      bits,
-      splits,
-      first,
-      lowest: new Float64Array(size).fill(Infinity),
-      highest: new Float64Array(size).fill(-Infinity),
-      counts: new Uint32Array(size),
-      below: new Uint32Array(size + 1),
-      belowVersion: -1,
-      changes: 0,
-      planes,
-      values: null,
-    };
-    const { f64, u16 } = memory;
-    for (let row = 0; row < capacity; row++) {
-      const key = f64[(keys.at >> 3) + row]!;
-      if (Number.isNaN(key)) continue;
-      const code = u16[(codes.at >> 1) + row]!;
-      form.counts[code]!++;
-      if (key < form.lowest[code]!) form.lowest[code] = key;
-      if (key > form.highest[code]!) form.highest[code] = key;
-    }
-    memory.free(list);
-    memory.free(codes);
-    if (form.counts.some((_, code) => form.lowest[code]! < form.highest[code]!))
-      form.values = this.#valuesOf(form);
-    return form;
-  }
-
-  /** What tells rows of one code apart. */
-  #valuesOf(form: Planes): Block {
-    const { memory, capacity } = this.#host;
-    const block = memory.allocate(capacity * this.#valueBytes(form));
-    if (form.keying.kind === "double") {
-      memory.f64.set(this.exact, block.at >> 3);
-      return block;
-    }
-    const { u16 } = memory;
-    for (let row = 0; row < capacity; row++) {
-      const value = this.exact[row]!;
-      if (Number.isNaN(value)) continue;
-      const key = keyOf(form.keying, value);
-      u16[(block.at >> 1) + row] = key - firstKey(form, rankOf(form.splits, key));
-    }
-    return block;
+    return buildPlanes(this.#host, this.exact);
   }
 
   #setPlanes(form: Planes, row: number, before: number, value: number): void {
@@ -406,6 +346,72 @@ export class NumericStore {
     if (!Number.isNaN(key)) this.#enter(form, row, code, key);
   }
 
+  #setManyFew(form: FewValues, rows: Uint32Array, values: Float64Array): void {
+    const before = this.#exchange(rows, values);
+    for (let index = 0; index < rows.length && this.#form !== null; index++)
+      this.#setFew(form, rows[index]!, before[index]!, values[index]!);
+  }
+
+  /** Many rows at once: the kernel finds their codes and writes the planes, the rest is booked here. */
+  #setManyPlanes(form: Planes, rows: Uint32Array, values: Float64Array): void {
+    const { memory } = this.#host;
+    const count = rows.length;
+    const { splits, planes, bits, keying, counts } = form;
+    const work = memory.allocate(count * 16 + splits.length * 8);
+    const splitsAt = work.at + count * 8;
+    const rowsAt = splitsAt + splits.length * 8;
+    const codesAt = rowsAt + count * 4;
+    const before = this.#exchange(rows, values);
+    const keys = memory.f64.subarray(work.at >> 3, (work.at >> 3) + count);
+    let fits = true;
+    for (let index = 0; index < count; index++) {
+      const value = values[index]!;
+      const key = Number.isNaN(value) ? value : keyOf(keying, value);
+      fits &&= !Number.isNaN(key) || Number.isNaN(value);
+      keys[index] = key;
+    }
+    if (!fits) {
+      memory.free(work);
+      this.#drop();
+      return;
+    }
+    memory.f64.set(splits, splitsAt >> 3);
+    memory.u32.set(rows, rowsAt >> 2);
+    this.#host.recode(rowsAt, count, work.at, splitsAt, splits.length, planes.at, bits, codesAt);
+    // booking may need memory of its own, which makes the views stale
+    const known = keys.slice();
+    const codes = memory.u32.slice(codesAt >> 2, (codesAt >> 2) + count);
+    memory.free(work);
+    for (let index = 0; index < count && this.#form !== null; index++) {
+      const code = codes[index]!;
+      const key = known[index]!;
+      if (!Number.isNaN(before[index]!)) counts[code & 0xffff]!--;
+      if (!Number.isNaN(key)) this.#enter(form, rows[index]!, code >>> 16, key);
+    }
+  }
+
+  /**
+   * Puts values in rows and marks the unknown ones; returns what was there before. Loops of their own: rows lie far apart,
+   * and with little else to do the processor waits for many of them at once.
+   */
+  #exchange(rows: Uint32Array, values: Float64Array): Float64Array {
+    const { exact } = this;
+    this.version++;
+    const before = new Float64Array(rows.length);
+    for (let index = 0; index < rows.length; index++) {
+      const row = rows[index]!;
+      before[index] = exact[row]!;
+      exact[row] = values[index]!;
+    }
+    for (let index = 0; index < rows.length; index++) {
+      const row = rows[index]!;
+      const value = values[index]!;
+      if (!this.#first.isEmpty) this.#first.set(row, before[index]!, value);
+      if (this.#unknown.mark(row, Number.isNaN(value))) this.#changed();
+    }
+    return before;
+  }
+
   /** Books a key under its code. */
   #enter(form: Planes, row: number, code: number, key: number): void {
     const { memory, capacity } = this.#host;
@@ -427,7 +433,7 @@ export class NumericStore {
     }
     if (form.values === null) {
       if (span > 0) {
-        form.values = this.#valuesOf(form);
+        form.values = valuesOf(this.#host, this.exact, form);
         this.#changed();
       }
       return;

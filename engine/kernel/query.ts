@@ -125,6 +125,12 @@ export interface Table {
   setCategory(column: number, row: number, code: number): void;
   setFlag(column: number, row: number, value: 0 | 1 | 2): void;
   setScore(column: number, row: number, value: number): void;
+  /** As the above for one row after the other, and faster where they are many. */
+  setNumerics(column: number, rows: Uint32Array, values: Float64Array): void;
+  setCategories(column: number, rows: Uint32Array, codes: Int32Array): void;
+  setFlags(column: number, rows: Uint32Array, values: Uint8Array): void;
+  /** Likewise; the scale of a column that needs another one is that of all its values afterwards. */
+  setScores(column: number, rows: Uint32Array, values: Float32Array): void;
   /** Exact values of a numeric column, NaN is unknown; valid until rows are added. */
   exact(column: number): Float64Array;
   /** Answers a query; what it was encoded to is kept, so that asking with the same object again costs less. */

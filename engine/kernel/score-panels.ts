@@ -60,9 +60,25 @@ export class ScorePanels {
       this.#host.memory.i16[(panel.at >> 1) + row * LANES + (column % LANES)] = quantize(lane.scale, value);
       return;
     }
-    lane.scale = scaleOf(lane.values, this.#host.rows);
-    this.#write(column);
-    this.#host.changed();
+    this.#rescale(column);
+  }
+
+  /** Sets the values of rows in turn. */
+  setAll(column: number, rows: Uint32Array, given: Float32Array): void {
+    const lane = this.#lanes[column]!;
+    const { values, scale } = lane;
+    const panel = this.panels[Math.floor(column / LANES)]!;
+    const { i16 } = this.#host.memory;
+    const first = (panel.at >> 1) + (column % LANES);
+    let fits = true;
+    for (let index = 0; index < rows.length; index++) {
+      const row = rows[index]!;
+      const value = given[index]!;
+      values[row] = value;
+      fits &&= isWithin(scale, value);
+      i16[first + row * LANES] = quantize(scale, value);
+    }
+    if (!fits) this.#rescale(column);
   }
 
   /** Sets all columns of a new row to 0. */
@@ -87,6 +103,13 @@ export class ScorePanels {
     for (const panel of this.panels) this.#host.memory.free(panel);
     this.panels.length = 0;
     this.#lanes.length = 0;
+  }
+
+  #rescale(column: number): void {
+    const lane = this.#lanes[column]!;
+    lane.scale = scaleOf(lane.values, this.#host.rows);
+    this.#write(column);
+    this.#host.changed();
   }
 
   #write(column: number): void {

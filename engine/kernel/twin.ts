@@ -164,6 +164,17 @@ export function twinTable(columns: TableColumns): Table {
     if (!isWithin(score.scale, value)) score.scale = scaleOf(Float32Array.from(score.values), rows);
   };
 
+  const setNumeric = (column: number, row: number, value: number): void => {
+    numeric[column]![row] = value;
+  };
+  const setCategory = (column: number, row: number, code: number): void => {
+    sizes[column] = Math.max(sizes[column]!, code + 1);
+    category[column]![row] = code;
+  };
+  const setFlag = (column: number, row: number, value: number): void => {
+    flags[column]![row] = value;
+  };
+
   const forget = (row: number): void => {
     for (const values of numeric) values[row] = Number.NaN;
     for (const codes of category) codes[row] = -1;
@@ -200,16 +211,33 @@ export function twinTable(columns: TableColumns): Table {
       free.push(row);
       forget(row);
     },
-    setNumeric: (column, row, value) => {
-      numeric[column]![row] = value;
-    },
-    setCategory: (column, row, code) => {
-      category[column]![row] = code;
-    },
-    setFlag: (column, row, value) => {
-      flags[column]![row] = value;
-    },
+    setNumeric,
+    setCategory,
+    setFlag,
     setScore,
+    setNumerics: (column, rowList, values) => {
+      rowList.forEach((row, index) => {
+        setNumeric(column, row, values[index]!);
+      });
+    },
+    setCategories: (column, rowList, codes) => {
+      rowList.forEach((row, index) => {
+        setCategory(column, row, codes[index]!);
+      });
+    },
+    setFlags: (column, rowList, values) => {
+      rowList.forEach((row, index) => {
+        setFlag(column, row, values[index]!);
+      });
+    },
+    setScores: (column, rowList, values) => {
+      const score = scores[column]!;
+      rowList.forEach((row, index) => {
+        score.values[row] = values[index]!;
+      });
+      if (!values.every((value) => isWithin(score.scale, value)))
+        score.scale = scaleOf(Float32Array.from(score.values), rows);
+    },
     exact: (column) => Float64Array.from(numeric[column]!),
     select,
     selectAll: (queries) => queries.map(select),
@@ -223,7 +251,7 @@ export function twinTable(columns: TableColumns): Table {
       category: category.map((codes, index) => ({
         name: names.category[index]!,
         codes: Int32Array.from(codes),
-        size: codes.reduce((size, code) => Math.max(size, code + 1), sizes[index]!),
+        size: sizes[index]!,
       })),
       flags: flags.map((values, index) => ({ name: names.flags[index]!, values: Uint8Array.from(values) })),
       scores: scores.map(({ values }, index) => ({

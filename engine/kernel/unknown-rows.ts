@@ -41,12 +41,12 @@ export class UnknownRows {
 
   /** Marks a row or not; true when that made `block` another one. */
   mark(row: number, isUnknown: boolean): boolean {
-    if (this.#block === null) {
+    if (this.count === 0) {
       if (!isUnknown) return false;
-      this.#block = this.#host.memory.allocate(this.#host.capacity / 8);
+      this.#block ??= this.#host.memory.allocate(this.#host.capacity / 8);
     }
     const { u8 } = this.#host.memory;
-    const at = this.#block.at + (row >> 3);
+    const at = this.#block!.at + (row >> 3);
     const bit = 1 << (row & 7);
     const was = (u8[at]! & bit) !== 0;
     if (was === isUnknown) return false;

@@ -127,6 +127,7 @@ export class WasmTable implements Table, StoreHost, JobSource {
   }
 
   encode: StoreHost["encode"] = (...args) => this.#exports.encode(...args);
+  recode: StoreHost["recode"] = (...args) => this.#exports.recode(...args);
 
   changed(): void {
     this.layouts++;
@@ -183,6 +184,25 @@ export class WasmTable implements Table, StoreHost, JobSource {
   setNumeric(column: number, row: number, value: number): void {
     this.version++;
     this.#numeric[column]!.set(row, value);
+  }
+
+  setNumerics(column: number, rows: Uint32Array, values: Float64Array): void {
+    this.version++;
+    this.#numeric[column]!.setAll(rows, values);
+  }
+
+  setCategories(column: number, rows: Uint32Array, codes: Int32Array): void {
+    this.version++;
+    this.#category[column]!.setAll(rows, codes);
+  }
+
+  setFlags(column: number, rows: Uint32Array, values: Uint8Array): void {
+    this.version++;
+    this.#flags[column]!.setAll(rows, values);
+  }
+
+  setScores(column: number, rows: Uint32Array, values: Float32Array): void {
+    this.#scores.setAll(column, rows, values);
   }
 
   setCategory(column: number, row: number, code: number): void {

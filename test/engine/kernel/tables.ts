@@ -152,6 +152,23 @@ export function randomChange(draw: Draw, tables: readonly Table[], live: Set<num
     return;
   }
   const column = draw(kinds.length);
+  if (draw(6) === 0) {
+    // few at a time and many, some rows twice
+    const some = Uint32Array.from({ length: 1 + draw(40) }, () => rows[draw(rows.length)]!);
+    const values = Float64Array.from(some, () => kinds[column]!(draw));
+    const named = draw(sizes.length);
+    const codes = Int32Array.from(some, () => codeOf(draw, sizes[named]! + draw(2)));
+    const flags = Uint8Array.from(some, () => draw(3));
+    const scored = draw(10);
+    const scores = Float32Array.from(some, () => scoreOf(draw, scored));
+    for (const table of tables) {
+      table.setNumerics(column, some, values);
+      table.setCategories(named, some, codes);
+      table.setFlags(0, some, flags);
+      table.setScores(scored, some, scores);
+    }
+    return;
+  }
   const value = kinds[column]!(draw);
   const category = draw(sizes.length);
   // beyond the dictionary from time to time
