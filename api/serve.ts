@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
 import { createInProcessFederation, type Delays } from "../adapters/federation/in-process.ts";
@@ -102,10 +102,8 @@ async function bootstrap(env: Env, file: string | undefined): Promise<string | n
   if (await store.system.hasTokens()) return null;
   const { id, secret, text } = makeToken(random);
   // the file first: a token that is stored and was never shown could not be had again
-  if (file !== undefined) {
-    writeFileSync(file, `${text}\n`, { mode: 0o600 });
-    chmodSync(file, 0o600);
-  }
+  const draft = `${file}.${id}`;
+  if (file !== undefined) writeFileSync(draft, `${text}\n`, { mode: 0o600, flag: "wx" });
   const isFirst = await store.system.createFirstToken({
     actor: "service",
     atMs,
@@ -123,8 +121,10 @@ async function bootstrap(env: Env, file: string | undefined): Promise<string | n
       last_used_ms: null,
     },
   });
-  // another replica was first: this token is none
-  if (!isFirst && file !== undefined) rmSync(file);
+  if (file !== undefined)
+    if (isFirst) renameSync(draft, file);
+    // another replica was first: this token is none, and the file may be its
+    else rmSync(draft);
   return isFirst && file === undefined ? text : null;
 }
 

@@ -63,7 +63,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const { ids, clock, hasOutbox = false, hasHints = true, writeDeadlineMs = WRITE_DEADLINE_MS } = options;
   const reader = openReader(options);
   try {
-    const untilMs = clock.monoMs() + WRITE_DEADLINE_MS;
+    const untilMs = clock.monoMs() + writeDeadlineMs;
     await persist(options, untilMs, () => migrate(reader.db, postgresDialect));
   } catch (error) {
     await reader.close();

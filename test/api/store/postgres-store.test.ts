@@ -240,6 +240,23 @@ describe.skipIf(noPostgres !== null)("PostgreSQL", () => {
     expect((await tenant.events({ after: 0, limit: 500 })).map(({ subject_id }) => subject_id)).toEqual(ids);
   });
 
+  test("a database that cannot be reached is told of without its password", async () => {
+    const logged: string[] = [];
+    const note = (fields: object, message: string): void =>
+      void logged.push(JSON.stringify([fields, message]));
+    const log = { debug: note, info: note, warn: note, error: note };
+    for (const url of [
+      "postgres://me:hunter2@127.0.0.1:1/flare",
+      server.url("postgres").replace("flare@", "me:hunter2@"),
+    ])
+      await open(url, { writeDeadlineMs: 100, log }).then(
+        () => expect.unreachable(),
+        (error: Error) => logged.push(String(error), String(error.stack), JSON.stringify(error)),
+      );
+    expect(logged.length).toBeGreaterThan(5);
+    expect(logged.join("\n")).not.toContain("hunter2");
+  });
+
   test("what is shown of an address holds no password", () => {
     expect(describeUrl("postgres://me:hidden@db.example:5433/flare?sslpassword=hidden")).toBe(
       "postgres://db.example:5433/flare",
