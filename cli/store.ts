@@ -43,7 +43,7 @@ export function readStore(flags: StoreFlags): string | null {
   } catch {
     throw new InputError([`${source}: accepted: postgres://user@host/database`]);
   }
-  if (source === "--store" && /:\/\/[^/@]*:[^/@]*@|[?&](password|sslpassword)=/.test(url))
+  if (source === "--store" && /:\/\/[^:?#]*:[^?#]*@|[?&](password|sslpassword)=/.test(url))
     throw new InputError([
       `--store: holds a password, which other users of this machine could read; accepted: --store-file, ${STORE_VARIABLE}, PGPASSWORD or ~/.pgpass`,
     ]);

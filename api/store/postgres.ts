@@ -128,14 +128,16 @@ export async function persist<T>(
     }
 }
 
+// credentials up to the last @ of the authority and path; a password with an unencoded ? or # is not an address
+const ADDRESS = /^(postgres(?:ql)?:\/\/)(?:[^?#]*@)?([^@/?#]*)(\/[^@?#]*)?(?:[?#][^@]*)?$/;
+
 /**
- * What of a URL may be shown: no password, no parameters.
+ * What of a URL may be shown: no credentials, no parameters.
  *
  * @throws {Error} when it is not the URL of a PostgreSQL database
  */
 export function describeUrl(url: string): string {
-  const parsed = URL.canParse(url) ? new URL(url) : null;
-  if (parsed === null || !/^postgres(ql)?:$/.test(parsed.protocol))
-    throw new Error("the store is not a postgres:// URL");
-  return `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
+  const [, scheme, host, path = ""] = ADDRESS.exec(url) ?? [];
+  if (scheme === undefined) throw new Error("the store is not a postgres:// URL");
+  return `${scheme}${host}${path}`;
 }

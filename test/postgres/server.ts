@@ -32,6 +32,9 @@ const user = findUser();
 export const noPostgres: string | null =
   programs === null || user === null ? "PostgreSQL is not installed here (apt-get install postgresql)" : null;
 
+/** Folder of PostgreSQL's programs; empty where there is none. */
+export const postgresPrograms: string = programs ?? "";
+
 /** A server of its own in a temporary folder. */
 export interface PostgresServer {
   /** Where its socket lies. */

@@ -257,10 +257,19 @@ describe.skipIf(noPostgres !== null)("PostgreSQL", () => {
     expect(logged.join("\n")).not.toContain("hunter2");
   });
 
-  test("what is shown of an address holds no password", () => {
-    expect(describeUrl("postgres://me:hidden@db.example:5433/flare?sslpassword=hidden")).toBe(
-      "postgres://db.example:5433/flare",
-    );
-    expect(() => describeUrl("mysql://me:hidden@db/flare")).toThrow(/^the store is not a postgres:\/\/ URL$/);
+  test.for([
+    ["postgres://me:hidden@db.example:5433/flare?sslpassword=hidden", "postgres://db.example:5433/flare"],
+    ["postgresql://me:hid@den/x@db/flare", "postgresql://db/flare"],
+    ["postgres://me@/flare?host=/run/postgresql", "postgres:///flare"],
+    ["postgres://db", "postgres://db"],
+  ])("of an address no credentials are shown: %s", ([url = "", shown]) => {
+    expect(describeUrl(url)).toBe(shown);
   });
+
+  test.for(["mysql://me:hidden@db/flare", "postgres://me:hid?den@db/flare", "hidden", ""])(
+    "what is no address is not shown: %s",
+    (url) => {
+      expect(() => describeUrl(url)).toThrow(/^the store is not a postgres:\/\/ URL$/);
+    },
+  );
 });
