@@ -23,6 +23,7 @@ import {
   dropUnknown,
   durationLeaf,
   leaf,
+  milliLeaf,
   moneyLeaf,
   readWith,
   timeLeaf,
@@ -115,6 +116,12 @@ const holdingSchema = z.strictObject({
     .describe("The end is enforced by a timeout, so others are promised its place; default false."),
   spot: z.boolean().optional().describe("At the spot price."),
   replicas: whole().min(1).optional().describe("Replicas in this offer."),
+  fraction: milliLeaf
+    .optional()
+    .describe("Share of one GPU that each replica holds; gpus then counts one per replica."),
+  mig_profile: wordLeaf
+    .optional()
+    .describe("MIG profile that each replica holds; gpus then counts one per replica."),
 });
 
 const reservationSchema = z.strictObject({
@@ -314,6 +321,8 @@ const toHolding = (holding: z.output<typeof holdingSchema>): Holding => ({
     cpuMilli: holding.cpu,
     memoryMib: holding.memory,
     maxInterruptionSeconds: holding.max_interruption,
+    fractionMilli: holding.fraction,
+    migProfile: holding.mig_profile,
   }),
 });
 

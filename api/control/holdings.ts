@@ -16,18 +16,25 @@ export interface Temper {
   readonly runtimeSeconds: number | undefined;
   /** The spot policy decides where it runs. */
   readonly isSpotRun: boolean;
+  /** The part of a GPU that each replica holds, where it asks for one. */
+  readonly part: Pick<Holding, "fractionMilli" | "migProfile">;
 }
 
 export function temperOf(intent: Intent): Temper {
   const { sla } = intent;
   const { batch, evictable, minRuntimeSeconds } = intent.workload;
   const { estimatedRuntimeSeconds, timeoutSeconds } = batch ?? {};
+  const { fractionMilli, migProfile } = intent.workload.resources.gpu;
   return {
     evictable,
     minRuntimeSeconds,
     maxInterruptionSeconds: sla.maxInterruptionSeconds,
     runtimeSeconds: estimatedRuntimeSeconds ?? timeoutSeconds,
     isSpotRun: isSpotRun(intent),
+    part: {
+      ...(fractionMilli === undefined ? {} : { fractionMilli }),
+      ...(migProfile === undefined ? {} : { migProfile }),
+    },
   };
 }
 
@@ -49,6 +56,7 @@ export function toHolding(row: HeldRow, temper: Temper): Holding {
     replicas: row.replicas,
     cpuMilli: row.cpu_milli,
     memoryMib: row.memory_mib,
+    ...temper.part,
     ...(minRuntimeSeconds > 0 ? { minRuntimeSeconds } : {}),
     ...(maxInterruptionSeconds === undefined ? {} : { maxInterruptionSeconds }),
     ...(end === null ? {} : { until: formatTime(end.untilMs), enforced: end.isEnforced }),

@@ -1,5 +1,6 @@
 import { type Catalog, flavorOf, offerIndexOf } from "../compile/catalog.ts";
 import type { Limits, Scope } from "../compile/constraints/spec.ts";
+import { heldMilli } from "../compile/devices.ts";
 import { needOf } from "../compile/need.ts";
 import type { Intent } from "../model/intent.ts";
 import type { Resource } from "../model/quota.ts";
@@ -89,7 +90,7 @@ export function quotaAmounts(books: Books, { scope, result }: Served): Map<Resou
   const parts = result.shares.map(
     ({ candidate: { row }, replicas }): Part => ({
       flavor: flavorOf(catalog, row),
-      gpus: need.gpus * replicas,
+      milli: heldMilli(need, replicas, flavorOf(catalog, row)),
       micro: billedShare(scope, row, replicas),
     }),
   );

@@ -1,3 +1,4 @@
+import { migGeometry, migMilli } from "../catalog/mig.ts";
 import type { Placement } from "../model/decision.ts";
 import { assert } from "../model/errors.ts";
 import type { Eviction } from "../model/eviction.ts";
@@ -21,8 +22,10 @@ export function withoutHoldings(flavor: Flavor, snapshot: Snapshot, ended: reado
   if (here.length === 0) return flavor;
   const capacity = { ...flavor.capacity };
   const left = snapshot.holdings.filter((one) => one.offer === flavor.id && !ended.includes(one));
-  for (const { gpus, cpuMilli, memoryMib, replicas } of here) {
-    capacity.gpusFree = Math.min(capacity.gpus, capacity.gpusFree + gpus);
+  for (const { gpus, cpuMilli, memoryMib, replicas, fractionMilli, migProfile } of here) {
+    // a part leaves its device to whatever else is on it
+    const whole = fractionMilli === undefined && migProfile === undefined ? gpus : 0;
+    capacity.gpusFree = Math.min(capacity.gpus, capacity.gpusFree + whole);
     if (capacity.cpuMilliFree !== undefined) capacity.cpuMilliFree += cpuMilli ?? 0;
     if (capacity.memoryMibFree !== undefined) capacity.memoryMibFree += memoryMib ?? 0;
     if (capacity.podsFree !== undefined) capacity.podsFree += replicas ?? 1;
@@ -51,8 +54,28 @@ function priceOf(snapshot: Snapshot, flavor: Flavor | undefined, gpus: number, s
 interface Amount {
   readonly tenant: string;
   readonly flavor: Flavor | undefined;
-  readonly gpus: number;
+  /** Thousandths of GPUs. */
+  readonly milli: number;
   readonly micro: number;
+}
+
+/** Thousandths and price of `gpus` GPUs in an offer, or of as many parts of one. */
+function amountIn(
+  snapshot: Snapshot,
+  flavor: Flavor | undefined,
+  { gpus, spot, fractionMilli, migProfile }: Pick<Holding, "gpus" | "spot" | "fractionMilli" | "migProfile">,
+): Pick<Amount, "flavor" | "milli" | "micro"> {
+  const geometry = flavor === undefined ? null : migGeometry(flavor.gpu);
+  const slice =
+    migProfile === undefined ? undefined : geometry === null ? 1000 : migMilli(geometry, migProfile);
+  const each = slice ?? Math.min(1000, fractionMilli ?? 1000);
+  const micro = priceOf(snapshot, flavor, gpus, spot ?? false);
+  const isShared = each < 1000 && flavor?.divisible === true;
+  return {
+    flavor,
+    milli: each * gpus,
+    micro: isShared ? Math.ceil((priceOf(snapshot, flavor, 1, spot ?? false) * each) / 1000) * gpus : micro,
+  };
 }
 
 const usageOf =
@@ -61,7 +84,7 @@ const usageOf =
     amounts.reduce((sum, one) => {
       if (one.tenant !== tenant) return sum;
       if (quota.money === true) return sum + one.micro;
-      return counts(one.flavor, quota) ? sum + one.gpus : sum;
+      return counts(one.flavor, quota) ? sum + one.milli / 1000 : sum;
     }, 0);
 
 const key = ({ gpuClass, money }: Quota): string => (money === true ? "money" : (gpuClass ?? ""));
@@ -150,14 +173,15 @@ function checkQuotas(
   );
   if (concerned.length === 0) return;
   const held = (holdings: readonly Holding[]): Amount[] =>
-    holdings.map(({ tenant, offer, gpus, spot }) => {
-      const flavor = find(offer);
-      return { tenant, flavor, gpus, micro: priceOf(snapshot, flavor, gpus, spot ?? false) };
-    });
+    holdings.map((one) => ({ tenant: one.tenant, ...amountIn(snapshot, find(one.offer), one) }));
   const given = added.flatMap(({ intent, placements }) =>
     placements.map(({ offer, gpus, spot }): Amount => {
-      const flavor = find(offer);
-      return { tenant: intent.tenant, flavor, gpus, micro: priceOf(snapshot, flavor, gpus, spot) };
+      const { fractionMilli, migProfile } = intent.workload.resources.gpu;
+      const part = {
+        ...(fractionMilli === undefined ? {} : { fractionMilli }),
+        ...(migProfile === undefined ? {} : { migProfile }),
+      };
+      return { tenant: intent.tenant, ...amountIn(snapshot, find(offer), { gpus, spot, ...part }) };
     }),
   );
   const before = usageOf(held(snapshot.holdings));
@@ -170,7 +194,7 @@ function checkQuotas(
         const now = nodeState(node, resource, tenants, before);
         // what ran over its quota before may go on, but not grow
         assert(
-          then.used <= Math.max(then.most, now.used),
+          then.used <= Math.max(then.most, now.used) + 1e-6,
           `${tenant}: ${node} uses ${then.used} of ${then.most} ${key(resource)}`,
         );
       }

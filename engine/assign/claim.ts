@@ -1,5 +1,6 @@
 import { flavorOf } from "../compile/catalog.ts";
 import type { Scope, Usage } from "../compile/constraints/spec.ts";
+import { heldMilli } from "../compile/devices.ts";
 import type { EvictionCause } from "../model/eviction.ts";
 import type { Resource } from "../model/quota.ts";
 import type { Books } from "../quota/books.ts";
@@ -100,7 +101,7 @@ function amountsAt({ accounts, scope }: Claim, row: number, replicas: number): M
   return amountsOf(accounts.books.resourcesOf(need.intent.tenant), [
     {
       flavor: flavorOf(catalog, row),
-      gpus: need.gpus * replicas,
+      milli: heldMilli(need, replicas, flavorOf(catalog, row)),
       micro: billedShare(scope, row, replicas),
     },
   ]);

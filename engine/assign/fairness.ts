@@ -5,7 +5,7 @@ import type { Intent } from "../model/intent.ts";
 import type { RecordedAnswer, TenantShare } from "../model/plan.ts";
 import type { Floor } from "../model/terms.ts";
 import type { Books } from "../quota/books.ts";
-import { listMicro } from "../quota/demand.ts";
+import { heldMicro } from "../quota/demand.ts";
 import {
   type Claimant,
   type Demand,
@@ -52,10 +52,9 @@ function valuesOf(contenders: readonly Contender[], others: readonly Served[]): 
 /** List price of what tenants hold. */
 function heldBy({ snapshot }: Catalog): Map<string, number> {
   const held = new Map<string, number>();
-  for (const { tenant, offer, gpus, spot } of snapshot.holdings) {
-    const flavor = snapshot.offers[offerIndexOf(snapshot, offer)];
-    const micro = flavor === undefined ? 0 : listMicro(snapshot, flavor, gpus, spot ?? false);
-    held.set(tenant, (held.get(tenant) ?? 0) + micro);
+  for (const holding of snapshot.holdings) {
+    const micro = heldMicro(snapshot, holding, snapshot.offers[offerIndexOf(snapshot, holding.offer)]);
+    held.set(holding.tenant, (held.get(holding.tenant) ?? 0) + micro);
   }
   return held;
 }

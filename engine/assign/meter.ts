@@ -1,4 +1,5 @@
 import { flavorOf } from "../compile/catalog.ts";
+import { heldMilli } from "../compile/devices.ts";
 import type { Limit } from "../model/terms.ts";
 import type { Served } from "./serve.ts";
 
@@ -17,17 +18,31 @@ function amountsOf(limits: readonly Limit[], { scope, result }: Served): number[
     return result.shares.reduce((sum, { candidate, replicas, billedMicro }) => {
       const flavor = flavorOf(catalog, candidate.row);
       const spot = catalog.options.spot[candidate.row] === 1;
-      return sum + amountOf({ intent: need.intent, flavor, spot, gpus: need.gpus * replicas, billedMicro });
+      return (
+        sum +
+        amountOf({
+          intent: need.intent,
+          flavor,
+          spot,
+          gpus: heldMilli(need, replicas, flavor) / 1000,
+          billedMicro,
+        })
+      );
     }, 0);
   });
 }
+
+/** Sums of thousandths of GPUs are exact up to this. */
+const rounding = 1e-6;
 
 /** A meter at zero. Without limits everything fits. */
 export function createMeter(limits: readonly Limit[]): Meter {
   const used = limits.map(() => 0);
   return {
     fits: (served) =>
-      amountsOf(limits, served).every((amount, index) => used[index]! + amount <= limits[index]!.left),
+      amountsOf(limits, served).every(
+        (amount, index) => used[index]! + amount <= limits[index]!.left + rounding,
+      ),
     enter(served, sign) {
       for (const [index, amount] of amountsOf(limits, served).entries()) used[index]! += sign * amount;
     },

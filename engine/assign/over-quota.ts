@@ -1,7 +1,8 @@
 import { flavorOf } from "../compile/catalog.ts";
 import type { Limits, Scope } from "../compile/constraints/spec.ts";
+import { heldMilli } from "../compile/devices.ts";
 import { formatMicro } from "../model/money.ts";
-import { moneyResource, type QuotaShort, type Standing } from "../model/quota.ts";
+import { inUnits, moneyResource, type QuotaShort, type Standing } from "../model/quota.ts";
 import { amountsOf } from "../quota/demand.ts";
 import { placeSingle } from "./single.ts";
 
@@ -17,13 +18,24 @@ function exceeded(standings: readonly Standing[], scope: Scope, k: number): Quot
     standings.map(({ resource }) => resource),
     shares.map(({ candidate, replicas, billedMicro }) => ({
       flavor: flavorOf(catalog, candidate.row),
-      gpus: need.gpus * replicas,
+      milli: heldMilli(need, replicas, flavorOf(catalog, candidate.row)),
       micro: billedMicro,
     })),
   );
   return standings.flatMap((standing) => {
-    const asked = amounts.get(standing.resource) ?? 0;
-    return asked > standing.available ? [{ ...standing, asked }] : [];
+    const { resource, nominal, used, available } = standing;
+    const asked = amounts.get(resource) ?? 0;
+    if (asked <= available) return [];
+    const show = (amount: number): number => inUnits(resource, amount);
+    return [
+      {
+        resource,
+        nominal: show(nominal),
+        used: show(used),
+        available: show(available),
+        asked: show(asked),
+      },
+    ];
   });
 }
 

@@ -172,5 +172,6 @@ function leftOf({ limits, running }: Terms, index: number): number {
   let left = limits[index]!.left;
   for (const { returns } of running)
     for (const [limit, amount] of returns) if (limit === index) left += amount;
-  return left;
+  // only whole GPUs compete in a batch
+  return Math.floor(left);
 }

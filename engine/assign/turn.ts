@@ -2,7 +2,7 @@ import { offerIndexOf } from "../compile/catalog.ts";
 import type { BidResult, ClearingReport } from "../model/bid.ts";
 import type { Intent } from "../model/intent.ts";
 import type { Snapshot } from "../model/snapshot.ts";
-import { listMicro } from "../quota/demand.ts";
+import { heldMicro } from "../quota/demand.ts";
 import { type Accounts, enter, scopeIn } from "./accounts.ts";
 import { auction, bidMicro } from "./auction.ts";
 import { billedShare } from "./replicas.ts";
@@ -29,10 +29,9 @@ function heldIn(snapshot: Snapshot): ReadonlyMap<string, number> {
   const known = held.get(snapshot);
   if (known !== undefined) return known;
   const used = new Map<string, number>();
-  for (const { tenant, offer, gpus, spot } of snapshot.holdings) {
-    const flavor = snapshot.offers[offerIndexOf(snapshot, offer)];
-    if (flavor === undefined) continue;
-    used.set(tenant, (used.get(tenant) ?? 0) + listMicro(snapshot, flavor, gpus, spot ?? false));
+  for (const holding of snapshot.holdings) {
+    const micro = heldMicro(snapshot, holding, snapshot.offers[offerIndexOf(snapshot, holding.offer)]);
+    used.set(holding.tenant, (used.get(holding.tenant) ?? 0) + micro);
   }
   held.set(snapshot, used);
   return used;

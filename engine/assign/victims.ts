@@ -1,11 +1,12 @@
 import { type Catalog, offerIndexOf } from "../compile/catalog.ts";
 import type { Usage } from "../compile/constraints/spec.ts";
+import { partOfNeed } from "../compile/devices.ts";
 import type { Intent } from "../model/intent.ts";
 import type { Resource } from "../model/quota.ts";
 import type { Holding } from "../model/snapshot.ts";
 import { parseTime } from "../model/time.ts";
 import type { Books } from "../quota/books.ts";
-import { amountsOf, listMicro, partOf } from "../quota/demand.ts";
+import { amountsOf, heldMicro, partOf } from "../quota/demand.ts";
 import type { Piece } from "./cover.ts";
 
 /** Assumed where an offer does not state its start-up time. */
@@ -40,12 +41,14 @@ export function freedBy(catalog: Catalog, holding: Holding, offer: number): Usag
   const { snapshot } = catalog;
   const { capacity, divisible } = snapshot.offers[offer]!;
   const held = capacity.gpus - capacity.gpusFree;
+  const isPart = partOfNeed(holding) !== undefined;
   const isShared = (): boolean =>
     snapshot.holdings.some((other) => other.offer === holding.offer && other.intent !== holding.intent);
   const known = (free: number | undefined, held: number | undefined): number =>
     free === undefined ? 0 : (held ?? 0);
   return {
-    gpus: divisible ? Math.min(holding.gpus, held) : isShared() ? 0 : held,
+    // which device a part is on is not known, so no whole GPU is known to come free
+    gpus: divisible ? (isPart ? 0 : Math.min(holding.gpus, held)) : isShared() ? 0 : held,
     cpuMilli: known(capacity.cpuMilliFree, holding.cpuMilli),
     memoryMib: known(capacity.memoryMibFree, holding.memoryMib),
     pods: known(capacity.podsFree, holding.replicas ?? 1),
@@ -78,12 +81,10 @@ function victimOf(
   const interruption = first.maxInterruptionSeconds ?? intent?.sla.maxInterruptionSeconds;
   const isService = intent?.workload.type === "service";
   const lostSeconds = isService ? 0 : Math.max(0, Math.floor((atMs - Math.max(since, checkpoint)) / 1000));
-  const price = places.reduce((total, { holding, offer }) => {
-    const flavor = snapshot.offers[offer];
-    return flavor === undefined
-      ? total
-      : total + listMicro(snapshot, flavor, holding.gpus, holding.spot ?? false);
-  }, 0);
+  const price = places.reduce(
+    (total, { holding, offer }) => total + heldMicro(snapshot, holding, snapshot.offers[offer]),
+    0,
+  );
   const parts = places.map(({ holding, offer }) => partOf(snapshot, holding, snapshot.offers[offer]));
   return {
     intent: first.intent,

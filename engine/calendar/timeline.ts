@@ -131,6 +131,9 @@ function freeNow({ capacity, divisible }: Flavor): Amounts {
   ];
 }
 
+const isPart = ({ fractionMilli, migProfile }: Holding): boolean =>
+  migProfile !== undefined || (fractionMilli !== undefined && fractionMilli < 1000);
+
 /** What the end of a holding gives back: its GPUs, and of the rest what it states or its share by GPUs. */
 function releases(
   offer: Flavor,
@@ -148,7 +151,8 @@ function releases(
   return holdings.map((holding) => ({
     at: endOf(holding),
     delta: [
-      holding.gpus,
+      // which device a part is on is not known, so no whole GPU is known to come free
+      isPart(holding) ? 0 : holding.gpus,
       holding.cpuMilli ?? shareOf(1, holding.gpus),
       holding.memoryMib ?? shareOf(2, holding.gpus),
       shareOf(3, holding.gpus),

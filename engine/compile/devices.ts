@@ -20,7 +20,10 @@ export interface DevicePart extends PartNeed {
 }
 
 /** The part that a replica asks for, or undefined where it takes whole GPUs. */
-export function partOfNeed({ fractionMilli, migProfile }: GpuNeed): PartNeed | undefined {
+export function partOfNeed({
+  fractionMilli,
+  migProfile,
+}: Pick<GpuNeed, "fractionMilli" | "migProfile">): PartNeed | undefined {
   if (migProfile !== undefined) return { profile: migProfile };
   return fractionMilli === undefined || fractionMilli >= 1000 ? undefined : { milli: fractionMilli };
 }
@@ -30,6 +33,19 @@ export function partMilli({ milli, profile }: PartNeed, flavor: Flavor): number 
   if (milli !== undefined) return milli;
   const geometry = migGeometry(flavor.gpu);
   return geometry === null ? 1000 : migMilli(geometry, profile!);
+}
+
+/**
+ * Thousandths of GPUs that replicas with so many GPUs each, or with a part of one, hold in an offer. A part in an offer that
+ * has left the catalogue counts as what it states, a MIG slice as a whole GPU.
+ */
+export function heldMilli(
+  { gpus, part }: { readonly gpus: number; readonly part?: PartNeed | undefined },
+  replicas: number,
+  flavor: Flavor | undefined,
+): number {
+  if (part === undefined) return gpus * replicas * 1000;
+  return replicas * (flavor === undefined ? (part.milli ?? 1000) : partMilli(part, flavor));
 }
 
 /** What is left of one device. */

@@ -2,6 +2,7 @@ import type { Accounts } from "../assign/accounts.ts";
 import type { Served } from "../assign/serve.ts";
 import type { Warning } from "../model/intent.ts";
 import type { QuotaReport } from "../model/plan.ts";
+import { inUnits } from "../model/quota.ts";
 
 /** For operators: who could lend to the intents that quotas keep out, by intent and resource. */
 export function quotaReports({ books }: Accounts, served: readonly Served[]): QuotaReport[] {
@@ -14,7 +15,9 @@ export function quotaReports({ books }: Accounts, served: readonly Served[]): Qu
         nominal,
         used,
         asked,
-        lenders: books.lenders(stated.tenant, resource),
+        lenders: books
+          .lenders(stated.tenant, resource)
+          .map(({ name, amount }) => ({ name, amount: inUnits(resource, amount) })),
       })),
     )
     .sort((a, b) =>

@@ -3,7 +3,7 @@ import { type Catalog, offerIndexOf } from "../compile/catalog.ts";
 import type { Decision, Placement, SpotChoice } from "../model/decision.ts";
 import type { Intent } from "../model/intent.ts";
 import type { Holding } from "../model/snapshot.ts";
-import { listMicro } from "../quota/demand.ts";
+import { heldMicro } from "../quota/demand.ts";
 import { goalOf } from "../score/objective.ts";
 
 /** Decisions of the running intents that nothing was decided about. */
@@ -45,7 +45,7 @@ function runningDecision({ snapshot }: Catalog, intent: Intent, holdings: readon
       zone: flavor?.zone ?? null,
       gpus: holding.gpus,
       replicas: holding.replicas ?? 1,
-      costMicro: flavor === undefined ? 0 : listMicro(snapshot, flavor, holding.gpus, spot),
+      costMicro: heldMicro(snapshot, holding, flavor),
       spot,
     };
   });

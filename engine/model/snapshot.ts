@@ -44,6 +44,10 @@ export interface Holding {
   readonly memoryMib?: number;
   /** It may be interrupted for this long at most; absent: for any time. */
   readonly maxInterruptionSeconds?: number;
+  /** Thousandths of a GPU that each replica holds instead of whole ones, 1..999; `gpus` then counts one per replica. */
+  readonly fractionMilli?: number;
+  /** MIG profile that each replica holds instead of whole GPUs; `gpus` then counts one per replica. */
+  readonly migProfile?: string;
 }
 
 /** Capacity held for a window: for a tenant, or for one waiting intent, as an earlier plan told it. */

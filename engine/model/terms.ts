@@ -6,6 +6,7 @@ export interface Take {
   readonly intent: Intent;
   readonly flavor: Flavor;
   readonly spot: boolean;
+  /** GPUs; of a part its share, to the thousandth. */
   readonly gpus: number;
   /** Micro-units per hour in the snapshot's currency. */
   readonly billedMicro: number;

@@ -1,7 +1,7 @@
 import type { Resource, Standing } from "../model/quota.ts";
 import type { QuotaTree } from "./tree.ts";
 
-/** Amounts of resources, 0 or more. */
+/** Amounts of resources, 0 or more, integers: thousandths of GPUs, micro-units per hour. */
 export type Amounts = ReadonlyMap<Resource, number>;
 
 /** What a node owns, keeps to itself and uses of one resource. */

@@ -1,5 +1,5 @@
 import { isOfClass } from "../model/flavor.ts";
-import { moneyResource, type Resource } from "../model/quota.ts";
+import { inUnits, moneyResource, type Resource } from "../model/quota.ts";
 import type { AmountOf, Limit } from "../model/terms.ts";
 import type { Books } from "./books.ts";
 
@@ -28,7 +28,7 @@ export function limitsOf(books: Books, tenants: ReadonlySet<string>): Limit[] {
         (resource): Limit => ({
           kind: resource === moneyResource ? "budget" : "quota",
           concerns: ({ tenant }) => members.has(tenant),
-          left: books.room(node, resource),
+          left: inUnits(resource, books.room(node, resource)),
           amountOf: amountIn(resource),
         }),
       );

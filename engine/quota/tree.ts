@@ -7,6 +7,7 @@ interface Node {
   readonly parent: number;
   readonly children: number[];
   readonly root: number;
+  /** GPUs in thousandths. */
   readonly quotas: ReadonlyMap<Resource, Quota>;
   readonly weight: number;
 }
@@ -31,6 +32,18 @@ export interface QuotaTree {
 
 const resourceOf = (quota: Quota): Resource | undefined =>
   quota.money === true ? moneyResource : quota.gpuClass;
+
+/** A quota as it is counted: GPUs in thousandths. */
+function inThousandths(quota: Quota): Quota {
+  if (quota.money === true) return quota;
+  const { nominal, borrowing, lending } = quota;
+  return {
+    ...quota,
+    nominal: nominal * 1000,
+    ...(borrowing === undefined ? {} : { borrowing: borrowing * 1000 }),
+    ...(lending === undefined ? {} : { lending: lending * 1000 }),
+  };
+}
 
 const isAmount = (value: number | undefined): boolean =>
   value === undefined || (Number.isSafeInteger(value) && value >= 0);
@@ -113,7 +126,7 @@ export function createQuotaTree(tenants: readonly Tenant[]): QuotaTree {
       parent,
       children: [],
       root: parent < 0 ? at : nodes[parent]!.root,
-      quotas: new Map((entry?.quotas ?? []).map((quota) => [resourceOf(quota)!, quota])),
+      quotas: new Map((entry?.quotas ?? []).map((quota) => [resourceOf(quota)!, inThousandths(quota)])),
       weight: entry?.weight ?? 1,
     });
     if (parent >= 0) nodes[parent]!.children.push(at);

@@ -67,7 +67,8 @@ function untilOf({ workload }: Intent, at: string): Pick<Holding, "until" | "enf
 
 function holdingOf({ placement, intent }: Started, at: string): Holding {
   const { workload, sla } = intent;
-  const { cpuMilli, memoryMib } = workload.resources;
+  const { cpuMilli, memoryMib, gpu } = workload.resources;
+  const { fractionMilli, migProfile } = gpu;
   return {
     intent: intent.name,
     offer: placement.offer,
@@ -79,6 +80,8 @@ function holdingOf({ placement, intent }: Started, at: string): Holding {
     minRuntimeSeconds: workload.minRuntimeSeconds,
     spot: placement.spot,
     replicas: placement.replicas,
+    ...(fractionMilli === undefined ? {} : { fractionMilli }),
+    ...(migProfile === undefined ? {} : { migProfile }),
     ...(cpuMilli === undefined ? {} : { cpuMilli: cpuMilli * placement.replicas }),
     ...(memoryMib === undefined ? {} : { memoryMib: memoryMib * placement.replicas }),
     ...(sla.maxInterruptionSeconds === undefined

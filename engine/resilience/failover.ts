@@ -5,7 +5,7 @@ import type { Intent } from "../model/intent.ts";
 import type { Micro } from "../model/money.ts";
 import type { Plan, PlanOptions } from "../model/plan.ts";
 import type { Holding, Outage, Snapshot } from "../model/snapshot.ts";
-import { listMicro } from "../quota/demand.ts";
+import { heldMicro } from "../quota/demand.ts";
 import { type Running, runningOf } from "./running.ts";
 
 /** What is lost: everything of a provider, in a region, or of a GPU model (family). */
@@ -78,8 +78,7 @@ export function holdingMicro(
   offers: ReadonlyMap<string, Flavor>,
   holding: Holding,
 ): Micro {
-  const offer = offers.get(holding.offer);
-  return offer === undefined ? 0 : listMicro(snapshot, offer, holding.gpus, holding.spot ?? false);
+  return heldMicro(snapshot, holding, offers.get(holding.offer));
 }
 
 const sum = (amounts: readonly number[]): number => amounts.reduce((all, amount) => all + amount, 0);

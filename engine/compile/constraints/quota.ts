@@ -2,7 +2,8 @@ import type { Predicate } from "../../kernel/query.ts";
 import { isOfClass } from "../../model/flavor.ts";
 import { moneyResource, type Standing } from "../../model/quota.ts";
 import { type Catalog, flavorOf } from "../catalog.ts";
-import { billedMicro } from "../need.ts";
+import { heldMilli } from "../devices.ts";
+import { billedByGpu, billedMicro } from "../need.ts";
 import { changed } from "./forms.ts";
 import { bitmapOf, type ConstraintSpec, type Scope } from "./spec.ts";
 
@@ -41,12 +42,20 @@ const quota: ConstraintSpec = {
           (row) => billedMicro(catalog, need, row, need.together) > available,
         );
         predicates.push({ kind: "bitmap", failed });
-      } else if (available < need.gpus * need.together)
+      } else if (need.part !== undefined) {
+        // a MIG slice is another share of each model
+        const fails = (row: number): boolean => {
+          const flavor = flavorOf(catalog, row);
+          return isOfClass(flavor, resource) && available < heldMilli(need, need.together, flavor);
+        };
+        predicates.push({ kind: "bitmap", failed: bitmapOf(catalog.options.count, fails) });
+      } else if (available < heldMilli(need, need.together, undefined))
         predicates.push({ kind: "bitmap", failed: rowsOfClass(catalog, resource) });
     return predicates.length === 0 ? null : predicates;
   },
   relax: (scope, rows) => {
     const { catalog, need } = scope;
+    if (need.part !== undefined) return null;
     const most = (row: number): number => {
       let gpus = need.gpus;
       for (const { resource, available } of standingsOf(scope))
@@ -54,7 +63,7 @@ const quota: ConstraintSpec = {
           const unit = catalog.options.unitMicro[row]!;
           gpus = Math.min(gpus, unit > 0 ? Math.floor(available / (unit * need.together)) : gpus);
         } else if (isOfClass(flavorOf(catalog, row), resource))
-          gpus = Math.min(gpus, Math.floor(available / need.together));
+          gpus = Math.min(gpus, Math.floor(available / 1000 / need.together));
       return gpus;
     };
     const to = rows.reduce((best, row) => Math.max(best, most(row)), 0);
@@ -74,10 +83,10 @@ export function quotaSlots(scope: Scope, row: number): number {
   for (const { resource, available } of standingsOf(scope))
     if (resource === moneyResource) {
       const unit = catalog.options.unitMicro[row]!;
-      if (unit > 0) slots = Math.min(slots, Math.floor(available / (unit * need.gpus)));
+      if (unit > 0) slots = Math.min(slots, Math.floor(available / billedByGpu(catalog, need, row, 1)));
       else if (catalog.options.wholeMicro[row]! > available) slots = 0;
     } else if (isOfClass(flavorOf(catalog, row), resource))
-      slots = Math.min(slots, Math.floor(available / need.gpus));
+      slots = Math.min(slots, Math.floor(available / heldMilli(need, 1, flavorOf(catalog, row))));
   return slots;
 }
 

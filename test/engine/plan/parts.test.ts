@@ -4,6 +4,7 @@ import { arrange, migGeometry } from "../../../engine/catalog/mig.ts";
 import { prepare } from "../../../engine/compile/catalog.ts";
 import type { Device, Flavor } from "../../../engine/model/flavor.ts";
 import type { Intent } from "../../../engine/model/intent.ts";
+import type { Holding, Snapshot } from "../../../engine/model/snapshot.ts";
 import { plan } from "../../../engine/plan.ts";
 import { eur, flavor, intent, snapshot } from "../builders.ts";
 
@@ -213,4 +214,111 @@ test("plans of shares, slices and whole GPUs never give a device twice", async (
     ),
     { numRuns: 60 },
   );
+});
+
+/** Work of one tenant on nodes with many devices: only its quota binds. */
+const quotaOf = (nominal: number, holdings: readonly Holding[] = []): Partial<Snapshot> => ({
+  tenants: [{ name: "default", weight: 1, quotas: [{ gpuClass: "*", nominal }] }],
+  holdings,
+});
+const holding = (name: string, part: Partial<Holding>): Holding => ({
+  intent: name,
+  offer: "n",
+  gpus: 1,
+  since: "2026-01-05T10:00:00Z",
+  priority: 900,
+  tenant: "default",
+  evictable: false,
+  ...part,
+});
+
+test("quotas count parts of GPUs to the thousandth, running ones too", async () => {
+  const offers = [
+    node(
+      "n",
+      Array.from({ length: 8 }, () => ({})),
+    ),
+  ];
+  const state = snapshot(offers, quotaOf(2, [holding("runs", { fractionMilli: 300 })]));
+  const made = await plan(prepare(state), [
+    share("a", 700),
+    share("b", 700),
+    share("c", 300),
+    share("d", 10),
+  ]);
+  // 0.3 runs; 0.7, 0.7 and 0.3 are exactly what is left of two
+  const told = Object.fromEntries(made.decisions.map((one) => [one.intent, one.reason]));
+  expect(told).toEqual({ a: "PLACED", b: "PLACED", c: "PLACED", d: "QUOTA_EXCEEDED" });
+  const { quota, message } = made.decisions[3]!;
+  expect(quota).toEqual([{ resource: "*", nominal: 2, used: 2, available: 0, asked: 0.01 }]);
+  expect(message).toContain("GPUs: 2 of 2 in use, 0.01 asked");
+});
+
+test("a MIG slice counts by its compute slices, and in money pro rata", async () => {
+  const offers = [
+    node(
+      "n",
+      Array.from({ length: 4 }, () => ({})),
+      { model: "nvidia-a100", memoryMib: 40960 },
+    ),
+  ];
+  const slices = ["a", "b", "c"].map((name) => slice(name, "3g.20gb"));
+  const byGpu = await plan(prepare(snapshot(offers, quotaOf(1))), slices);
+  // 3 of 7 compute slices, rounded up to 429 thousandths: two of them fit in one GPU
+  expect(byGpu.decisions.map(({ outcome }) => outcome)).toEqual(["placed", "placed", "waiting"]);
+  const budget: Partial<Snapshot> = {
+    tenants: [{ name: "default", weight: 1, quotas: [{ money: true, nominal: 860_000 }] }],
+    holdings: [holding("runs", { migProfile: "3g.20gb" })],
+  };
+  const byMoney = await plan(prepare(snapshot(offers, budget)), slices);
+  // each is 0.429 EUR/h: one runs, one more fits in 0.86
+  expect(byMoney.decisions.map(({ outcome }) => outcome)).toEqual(["placed", "waiting", "waiting"]);
+});
+
+test("whole GPUs and parts together never exceed a quota, and equal parts fill it exactly", async () => {
+  const asks = fc.array(
+    fc.record({
+      milli: fc.constantFrom(125, 250, 300, 500, 1000, 2000),
+      priority: fc.constantFrom(300, 500),
+    }),
+    { minLength: 1, maxLength: 7 },
+  );
+  const running = fc.array(fc.constantFrom(125, 300, 500), { maxLength: 3 });
+  await fc.assert(
+    fc.asyncProperty(asks, running, fc.integer({ min: 0, max: 4 }), async (list, held, nominal) => {
+      const offers = [
+        node(
+          "n",
+          Array.from({ length: 30 }, () => ({})),
+        ),
+      ];
+      const holdings = held.map((fractionMilli, index) => holding(`run-${index}`, { fractionMilli }));
+      const intents = list.map(({ milli, priority }, index) =>
+        milli < 1000 ? share(`job-${index}`, milli, priority) : whole(`job-${index}`, milli / 1000, priority),
+      );
+      const catalog = prepare(snapshot(offers, quotaOf(nominal, holdings)));
+      const { decisions } = await plan(catalog, intents, { explain: false, work: 5000 });
+      catalog.table.dispose();
+      const used = held.reduce((sum, milli) => sum + milli, 0);
+      const given = list.filter((_, index) => decisions[index]!.outcome === "placed");
+      const total = given.reduce((sum, { milli }) => sum + milli, 0);
+      if (total > 0) expect(used + total).toBeLessThanOrEqual(nominal * 1000);
+      // nobody is kept out whom the quota has room for
+      for (const [index, { milli }] of list.entries())
+        if (decisions[index]!.outcome !== "placed")
+          expect(used + total + milli, `job-${index}`).toBeGreaterThan(nominal * 1000);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("the end of a part that runs gives back quota, and no whole GPU that others may still be on", async () => {
+  const offers = [node("n", [{ freeMilli: 500 }])];
+  const state = snapshot(
+    offers,
+    quotaOf(4, [holding("half", { fractionMilli: 500, priority: 100, evictable: true })]),
+  );
+  const { decisions, evictions } = await plan(prepare(state), [whole("all", 1, 900)]);
+  expect(evictions).toEqual([]);
+  expect(decisions[0]!.outcome).toBe("waiting");
 });
