@@ -31,7 +31,7 @@ export function createSecretBox(key: Uint8Array, random: Random): SecretBox {
     keyId,
     seal(text, context) {
       const nonce = random.bytes(NONCE_BYTES);
-      const cipher = createCipheriv("aes-256-gcm", own, nonce);
+      const cipher = createCipheriv("aes-256-gcm", own, nonce, { authTagLength: TAG_BYTES });
       cipher.setAAD(Buffer.from(context));
       const sealed = [nonce, cipher.update(text, "utf8"), cipher.final(), cipher.getAuthTag()];
       return `v1.${keyId}.${Buffer.concat(sealed).toString("base64url")}`;
@@ -41,7 +41,9 @@ export function createSecretBox(key: Uint8Array, random: Random): SecretBox {
       if (version !== "v1" || id !== keyId) return null;
       const bytes = Buffer.from(data, "base64url");
       if (bytes.length < NONCE_BYTES + TAG_BYTES) return null;
-      const decipher = createDecipheriv("aes-256-gcm", own, bytes.subarray(0, NONCE_BYTES));
+      const decipher = createDecipheriv("aes-256-gcm", own, bytes.subarray(0, NONCE_BYTES), {
+        authTagLength: TAG_BYTES,
+      });
       decipher.setAAD(Buffer.from(context));
       decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
       try {

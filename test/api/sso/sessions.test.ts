@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { beforeEach, expect, test } from "vitest";
 import { tokenAuthenticator } from "../../../api/http/identity.ts";
 import { ssoAuthenticators } from "../../../api/http/sso.ts";
@@ -110,6 +111,39 @@ test.for([
   const away = await get(`/auth/login?return_to=${encodeURIComponent(target)}`);
   const back = await get("/auth/callback?code=c", cookieIn(away.headers, "__Host-flare-login"));
   expect(back.headers.get("location")).toBe("/");
+});
+
+test("whatever return_to says, the browser stays on this service", async () => {
+  const part = fc.constantFrom(
+    "/",
+    "\\",
+    "//",
+    "evil.example.org",
+    "%2f",
+    "@",
+    ":",
+    "?",
+    "#",
+    "..",
+    "a",
+    "\t",
+    "\n",
+    "ü",
+    "https:",
+  );
+  const targets = fc.oneof(
+    fc.string(),
+    fc.array(part, { maxLength: 8 }).map((parts) => parts.join("")),
+  );
+  await fc.assert(
+    fc.asyncProperty(targets, async (target) => {
+      const away = await get(`/auth/login?${new URLSearchParams({ return_to: target })}`);
+      const back = await get("/auth/callback?code=c", cookieIn(away.headers, "__Host-flare-login"));
+      const to = back.headers.get("location")!;
+      expect(new URL(to, `${ORIGIN}/api/v1/auth/callback`).origin, to).toBe(ORIGIN);
+    }),
+    { numRuns: 100 },
+  );
 });
 
 test("only the browser that began, within ten minutes, gets a session, and nobody without a role", async () => {

@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { InputError } from "../../cli/exit.ts";
+import { createProgram } from "../../cli/program.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "flare-flags-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const sso = (document: object): string => {
+  const file = join(folder, "sso.yaml");
+  writeFileSync(file, JSON.stringify(document));
+  return file;
+};
+
+const refused: readonly (readonly [string, () => readonly string[], string])[] = [
+  [
+    "an issuer without its client's or its own audience",
+    () => [
+      "--sso",
+      sso({
+        external_url: "https://flare.example.org",
+        issuers: [
+          {
+            name: "corp",
+            issuer: "https://login.example.org",
+            grants: [{ group: "a", tenant: "b", role: "viewer" }],
+          },
+        ],
+      }),
+    ],
+    "sso.yaml: issuers[0].audience: accepted: an audience",
+  ],
+  [
+    "a client's secret that is not there",
+    () => [
+      "--sso",
+      sso({
+        external_url: "https://flare.example.org",
+        issuers: [
+          {
+            name: "corp",
+            issuer: "https://login.example.org",
+            client: { id: "flare", secret_file: join(folder, "nowhere") },
+            grants: [{ group: "a", tenant: "b", role: "viewer" }],
+          },
+        ],
+      }),
+    ],
+    "nowhere",
+  ],
+  ["a file that is not there", () => ["--sso", join(folder, "none.yaml")], "no such file"],
+  [
+    "a network that is none",
+    () => ["--webhook-allow", "10.0.0.0"],
+    "--webhook-allow 10.0.0.0: accepted: ADDRESS/PREFIX",
+  ],
+  ["a prefix that is too long", () => ["--webhook-deny", "10.0.0.0/33"], "--webhook-deny 10.0.0.0/33"],
+  ["a port that is none", () => ["--webhook-port", "0"], "--webhook-port 0: accepted: 1 to 65535"],
+  ["a key that is not there", () => ["--secret-key-file", join(folder, "key")], "key"],
+];
+
+test.for(refused)("%s is told before anything starts", async ([, flags, message]) => {
+  const program = createProgram(() => {});
+  const data = join(folder, "data");
+  const error: unknown = await program
+    .parseAsync([
+      "node",
+      "flare",
+      "serve",
+      "--port",
+      "0",
+      "--data",
+      data,
+      "--log-level",
+      "silent",
+      ...flags(),
+    ])
+    .then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+  expect(error).toBeInstanceOf(InputError);
+  expect((error as InputError).lines.join("\n")).toContain(message);
+});
