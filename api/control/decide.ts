@@ -68,6 +68,8 @@ export function createDecide(
   /** Offers at the last look, the waiting intents that were decided on since, and when that began. */
   let seen: readonly Flavor[] = [];
   let lookedAt = new Set<string>();
+  /** Reservations of tenants at the last look. */
+  let reserved: ReadonlySet<string> = new Set();
   let lookedMs = 0;
   /** When running work on spot capacity is decided about again. */
   let spotMs = 0;
@@ -153,12 +155,19 @@ export function createDecide(
   const unseenOf = (world: World, waiting: readonly string[]): string[] => {
     const now = clock.wallMs();
     const offers = world.offers();
-    const isDue = world
-      .reservations()
-      .some(
-        ({ intent, start }) => intent !== undefined && lookedMs < parseTime(start) && parseTime(start) <= now,
-      );
-    if (hasMoreRoom(seen, offers) || isDue || now - lookedMs >= LOOK_AGAIN_MS) {
+    const booked = new Map(world.reservations().map((entry) => [entry.id, entry]));
+    // what begins is for those it was kept for; what ended or was given back is for all
+    const isDue = [...booked.values()].some(
+      ({ start }) => lookedMs < parseTime(start) && parseTime(start) <= now,
+    );
+    const isFreed = [...reserved].some((id) => !booked.has(id));
+    reserved = new Set(
+      world
+        .reservations()
+        .filter(({ intent }) => intent === undefined)
+        .map(({ id }) => id),
+    );
+    if (hasMoreRoom(seen, offers) || isDue || isFreed || now - lookedMs >= LOOK_AGAIN_MS) {
       lookedAt = new Set();
       lookedMs = now;
     }

@@ -1,5 +1,8 @@
 import type { Context } from "hono";
+import type { Answered, KeptAnswer, Once } from "../store/store.ts";
+import type { Body } from "./body.ts";
 import { ApiError } from "./problem.ts";
+import type { TenantScope } from "./route.ts";
 
 /** The version of something as an entity tag. */
 export const tagOf = (version: number): string => `"${version}"`;
@@ -42,3 +45,48 @@ export function idempotencyOf(
     );
   return { key: `${route} ${key}`, requestHash: hash(), expiresMs: nowMs + DAY_MS };
 }
+
+/**
+ * The caller's key with the answer to keep for it, as part of a write's input; empty without a key.
+ *
+ * @param answer what is told again, never a secret: those are shown once
+ * @throws {ApiError} 400 when the key is not printable
+ */
+export function onceOf(
+  { http, env }: Pick<TenantScope, "http" | "env">,
+  route: string,
+  body: Body,
+  answer: { readonly status: number; readonly body: unknown },
+): Once {
+  const key = idempotencyOf(http, route, body.hash, env.clock.wallMs());
+  if (key === null) return {};
+  return { once: { ...key, answer: { status: answer.status, response: JSON.stringify(answer.body) } } };
+}
+
+/** What was answered the first time. */
+export function replay({ status, response }: KeptAnswer): Response {
+  return new Response(response, {
+    status,
+    headers: { "content-type": "application/json", "idempotency-replayed": "true" },
+  });
+}
+
+export const mismatch = (): ApiError =>
+  new ApiError("IDEMPOTENCY_MISMATCH", "this Idempotency-Key was used with another body");
+
+/**
+ * The answer of a write that was done before under the same key; null: it is done now.
+ *
+ * @throws {ApiError} 422 when it was used with another body
+ */
+export function answeredBefore(result: object | null): Response | null {
+  const known = result as Partial<Answered> | null;
+  if (known?.kind === "mismatch") throw mismatch();
+  return known?.kind === "replayed" ? replay(known as KeptAnswer) : null;
+}
+
+/** How a route that creates documents its key. */
+export const onceHeader: Readonly<Record<string, string>> = {
+  "Idempotency-Key":
+    "The same key with the same body creates one thing and gets one answer, for 24 hours; secrets are in the first one only.",
+};

@@ -127,6 +127,7 @@ export const reservationSchema: z.ZodType = z
     reservation_id: z.string(),
     offer: z.string(),
     gpus: z.int(),
+    used_gpus: z.int(),
     start: time,
     end: time,
     status: z.string(),

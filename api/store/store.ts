@@ -1,5 +1,5 @@
 import type { Ending, Phase } from "../control/lifecycle.ts";
-import type { Act } from "./act.ts";
+import type { Act, Answered, IdempotencyKey, KeptAnswer, Once } from "./act.ts";
 import type { Head, NewAudit } from "./chain.ts";
 import type {
   AllocationRow,
@@ -17,22 +17,7 @@ import type { Sessions } from "./sessions.ts";
 import type { TenantId } from "./tenant.ts";
 import type { TenantWebhooks, WebhookQueues } from "./webhooks.ts";
 
-export type { Act } from "./act.ts";
-
-/** The caller's idempotency key on a route, and the answer to keep. */
-export interface IdempotencyKey {
-  readonly key: string;
-  /** SHA-256 of the raw body, hex. */
-  readonly requestHash: string;
-  readonly expiresMs: number;
-}
-
-/** A kept answer. */
-export interface KeptAnswer {
-  readonly status: number;
-  /** JSON text. */
-  readonly response: string;
-}
+export type { Act, Answered, IdempotencyKey, KeptAnswer, Once } from "./act.ts";
 
 export interface AcceptIntent extends Act {
   readonly id: string;
@@ -51,10 +36,7 @@ export interface AcceptIntent extends Act {
 
 export type Accepted =
   | { readonly kind: "accepted" }
-  /** The key was used with the same body: what was answered then. */
-  | ({ readonly kind: "replayed" } & KeptAnswer)
-  /** The key was used with another body. */
-  | { readonly kind: "mismatch" }
+  | Answered
   /** An intent of that name has not ended. */
   | { readonly kind: "name_taken"; readonly id: string };
 
@@ -173,7 +155,27 @@ export interface Account {
 /** Columns of a tenant that administration may set. */
 export type TenantChange = Partial<Pick<TenantRow, "weight" | "status" | "quotas" | "cohort">>;
 
-/** Whether an offer's capacity has room for a reservation in its window. */
+/** Capacity of an offer that is wanted for a window. */
+export interface ReserveInput extends Act {
+  readonly reservation: Omit<ReservationRow, "tenant_id">;
+  /** GPUs of the offer. */
+  readonly capacity: number;
+  /** What others use of the offer and nothing ends before the window, by tenant. */
+  readonly inUse: readonly { readonly tenant: string; readonly gpus: number }[];
+}
+
+/** One page of reservations. */
+export interface ReservationFilter {
+  /** Absent: all. */
+  readonly status?: "active" | "cancelled" | "expired";
+  /** Now. */
+  readonly atMs: number;
+  /** Rows before this id. */
+  readonly before?: string;
+  readonly limit: number;
+}
+
+/** Whether there is room. */
 export type Reserved =
   | { readonly kind: "reserved" }
   /** Most GPUs that could be reserved in that window. */
@@ -228,15 +230,18 @@ export interface TenantStore extends TenantWebhooks {
     readonly limit: number;
   }): Promise<readonly EventRow[]>;
   audit(input: { readonly before?: number; readonly limit: number }): Promise<readonly AuditRow[]>;
-  createToken(input: Act & { readonly token: Omit<TokenRow, "tenant_id"> }): Promise<void>;
+  createToken(
+    input: Act & Once & { readonly token: Omit<TokenRow, "tenant_id"> },
+  ): Promise<Answered | { readonly kind: "created" }>;
   tokens(): Promise<readonly TokenRow[]>;
   /** The token with its time of revocation, or null when the tenant has none of that id. */
   revokeToken(input: Act & { readonly id: string }): Promise<TokenRow | null>;
-  /** Refused when reservations of all tenants in the window would exceed `capacity`, the GPUs of the offer. */
-  createReservation(
-    input: Act & { readonly reservation: Omit<ReservationRow, "tenant_id">; readonly capacity: number },
-  ): Promise<Reserved>;
-  reservations(): Promise<readonly ReservationRow[]>;
+  /** Refused when what all tenants reserved or use in the window would exceed the offer. */
+  createReservation(input: ReserveInput & Once): Promise<Reserved | Answered>;
+  /** Newest first. */
+  reservations(filter: ReservationFilter): Promise<readonly ReservationRow[]>;
+  reservation(id: string): Promise<ReservationRow | null>;
+  /** The reservation as it is now; one that has run out stays as it is. Null: there is none of that id. */
   cancelReservation(input: Act & { readonly id: string }): Promise<ReservationRow | null>;
 }
 
@@ -311,8 +316,10 @@ export interface SystemStore extends WebhookQueues, Sessions {
   /** Creates the tenant unless it exists. */
   ensureTenant(tenant: TenantRow): Promise<void>;
   tenant(id: string): Promise<TenantRow | null>;
-  /** False: the tenant exists already, and nothing changed. */
-  createTenant(input: Act & { readonly tenant: TenantRow }): Promise<boolean>;
+  /** `exists`: nothing changed. The key is one of the caller's tenant. */
+  createTenant(
+    input: Act & Once & { readonly tenant: TenantRow; readonly caller: TenantId },
+  ): Promise<Answered | { readonly kind: "created" | "exists" }>;
   /** The tenant as it is now, or null when there is none of that name. */
   changeTenant(input: Act & { readonly id: string; readonly set: TenantChange }): Promise<TenantRow | null>;
   tokenById(id: string): Promise<(TokenRow & { readonly tenant_status: string }) | null>;

@@ -1,4 +1,4 @@
-import type { Act } from "./act.ts";
+import type { Act, Answered, Once } from "./act.ts";
 import type { DeliveryRow, EventRow, WebhookRow } from "./schema.ts";
 
 /** Columns of a webhook that its tenant may set. */
@@ -41,55 +41,12 @@ export interface WebhookCounts {
 export interface TenantWebhooks {
   /** Null when the tenant has `most` already. It gets the events that follow. */
   createWebhook(
-    input: Act & {
-      readonly webhook: Pick<WebhookRow, "id" | "url" | "description" | "events" | "status" | "secret">;
-      readonly most: number;
-    },
-  ): Promise<WebhookRow | null>;
-  webhooks(): Promise<readonly WebhookRow[]>;
-  webhook(id: string): Promise<WebhookRow | null>;
-  /** Made active again it goes on where it stopped, and tries at once. */
-  changeWebhook(
-    input: Act & { readonly id: string; readonly version: number; readonly set: WebhookChange },
-  ): Promise<WebhookChanged>;
-  /** The secret until now signs beside the new one until `previousUntilMs`. */
-  rotateWebhook(
-    input: Act & { readonly id: string; readonly secret: string; readonly previousUntilMs: number },
-  ): Promise<WebhookRow | null>;
-  /** With its queue and its log. */
-  deleteWebhook(input: Act & { readonly id: string }): Promise<WebhookRow | null>;
-  /**
-   * Puts events of the past that pass its filter at the end of its queue, by numbers, or all from `sinceMs` on, up to
-   * `limit`. Returns how many; null: there is no such webhook.
-   */
-  replayWebhook(
-    input: Act & {
-      readonly id: string;
-      readonly seqs?: readonly number[];
-      readonly sinceMs?: number;
-      readonly limit: number;
-    },
-  ): Promise<number | null>;
-  /** Newest first. */
-  deliveries(input: {
-    readonly webhook: string;
-    readonly state?: string;
-    readonly before?: number;
-    readonly limit: number;
-  }): Promise<readonly DeliveryRow[]>;
-  /** Enters a test into the log. One that arrived makes the queue try again at once. */
-  logTest(input: Attempt & { readonly id: string; readonly messageId: string }): Promise<DeliveryRow | null>;
-}
-
-/** Webhooks of one tenant. */
-export interface TenantWebhooks {
-  /** Null when the tenant has `most` already. It gets the events that follow. */
-  createWebhook(
-    input: Act & {
-      readonly webhook: Pick<WebhookRow, "id" | "url" | "description" | "events" | "status" | "secret">;
-      readonly most: number;
-    },
-  ): Promise<WebhookRow | null>;
+    input: Act &
+      Once & {
+        readonly webhook: Pick<WebhookRow, "id" | "url" | "description" | "events" | "status" | "secret">;
+        readonly most: number;
+      },
+  ): Promise<WebhookRow | null | Answered>;
   webhooks(): Promise<readonly WebhookRow[]>;
   webhook(id: string): Promise<WebhookRow | null>;
   /** Made active again it goes on where it stopped, and tries at once. */

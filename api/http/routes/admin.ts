@@ -5,6 +5,7 @@ import type { TenantRow } from "../../store/schema.ts";
 import type { TenantChange } from "../../store/store.ts";
 import { trustTenant } from "../../store/tenant.ts";
 import { readBody } from "../body.ts";
+import { answeredBefore, onceHeader, onceOf } from "../condition.ts";
 import { ApiError } from "../problem.ts";
 import { json, type Route } from "../route.ts";
 import { readShape } from "../shape.ts";
@@ -93,12 +94,16 @@ export const adminRoutes: readonly Route[] = [
     permission: "admin:*",
     summary: "Create a tenant",
     body: wanted,
+    headers: onceHeader,
     answers: {
       201: { description: "Created", schema: tenantSchema },
       409: { description: "A tenant of that name exists" },
+      422: { description: "The Idempotency-Key was used with another body" },
     },
-    async handle({ env, act, http }) {
-      const body = readShape(wanted, (await readBody(http)).document);
+    async handle(scope) {
+      const { env, act, http, tenantId } = scope;
+      const raw = await readBody(http);
+      const body = readShape(wanted, raw.document);
       const tenant: TenantRow = {
         id: trustTenant(body.tenant),
         weight: body.weight ?? 1,
@@ -107,8 +112,11 @@ export const adminRoutes: readonly Route[] = [
         cohort: body.cohort ?? null,
         created_ms: env.clock.wallMs(),
       };
-      if (!(await env.store.system.createTenant({ ...act(), tenant })))
-        throw new ApiError("CONFLICT", `tenant ${body.tenant} exists`);
+      const once = onceOf(scope, "POST /admin/tenants", raw, { status: 201, body: show(tenant) });
+      const result = await env.store.system.createTenant({ ...act(), ...once, tenant, caller: tenantId });
+      const before = answeredBefore(result);
+      if (before !== null) return before;
+      if (result.kind === "exists") throw new ApiError("CONFLICT", `tenant ${body.tenant} exists`);
       return json(201, show(tenant), { location: `/api/v1/admin/tenants/${tenant.id}` });
     },
   },

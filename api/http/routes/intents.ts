@@ -4,9 +4,8 @@ import type { Intent } from "../../../engine/model/intent.ts";
 import { formatTime } from "../../../engine/model/time.ts";
 import { showDecision } from "../../control/documents.ts";
 import { type Phase, phases, type Status, statusOf } from "../../control/lifecycle.ts";
-import type { KeptAnswer } from "../../store/store.ts";
 import { type Body, readBody } from "../body.ts";
-import { checkMatch, idempotencyOf, tagOf } from "../condition.ts";
+import { checkMatch, idempotencyOf, mismatch, replay, tagOf } from "../condition.ts";
 import { costOf, type Estimate, estimateOf, refusal } from "../judge.ts";
 import { isLabelKey, isLabelValue, splitLabels } from "../labels.ts";
 import { ApiError } from "../problem.ts";
@@ -59,15 +58,6 @@ const acceptedBody = (intent: Intent, id: string | null, estimate: Estimate) => 
   cost: estimate.costMicro === null ? null : showRate(estimate.costMicro, estimate.currency),
   warnings: intent.warnings,
 });
-
-const replay = ({ status, response }: KeptAnswer): Response =>
-  new Response(response, {
-    status,
-    headers: { "content-type": "application/json", "idempotency-replayed": "true" },
-  });
-
-const mismatch = (): ApiError =>
-  new ApiError("IDEMPOTENCY_MISMATCH", "this Idempotency-Key was used with another body");
 
 /** Decides against the federation as it is and stores nothing. */
 async function tryOut(

@@ -1,9 +1,12 @@
 import { z } from "@hono/zod-openapi";
+import type { Flavor } from "../../../engine/model/flavor.ts";
+import type { Snapshot } from "../../../engine/model/snapshot.ts";
 import { formatTime, parseTime } from "../../../engine/model/time.ts";
 import type { ReservationRow } from "../../store/schema.ts";
 import { readBody } from "../body.ts";
-import { checkMatch, tagOf } from "../condition.ts";
+import { answeredBefore, checkMatch, onceHeader, onceOf, tagOf } from "../condition.ts";
 import { ApiError } from "../problem.ts";
+import { paging, queried } from "../query.ts";
 import { json, type Route, type TenantScope } from "../route.ts";
 import { readShape } from "../shape.ts";
 import { pageOf, reservationSchema } from "../shapes.ts";
@@ -21,17 +24,52 @@ const wanted = z.strictObject({
   end: z.string().openapi({ format: "date-time" }),
 });
 
-function show(row: Omit<ReservationRow, "tenant_id">, nowMs: number): Record<string, unknown> {
+/** @param inUse GPUs that the tenant uses of the offer now */
+function show(row: Omit<ReservationRow, "tenant_id">, nowMs: number, inUse: number): Record<string, unknown> {
+  const isOpen = row.state === "active" && row.to_ms > nowMs;
   return {
     reservation_id: row.id,
     offer: row.offer,
     gpus: row.gpus,
+    // what the tenant runs there during the window runs on its reservation
+    used_gpus: isOpen && row.from_ms <= nowMs ? Math.min(row.gpus, inUse) : 0,
     start: formatTime(row.from_ms),
     end: formatTime(row.to_ms),
-    status: row.state === "active" && row.to_ms <= nowMs ? "expired" : row.state,
+    status: row.state === "active" && !isOpen ? "expired" : row.state,
     version: row.version,
     created_at: formatTime(row.created_ms),
   };
+}
+
+/** GPUs that the tenant uses of an offer now. */
+const usedBy = ({ planner, tenantId }: TenantScope, offer: string): number =>
+  [...planner.books.rows.values()].reduce(
+    (sum, row) => sum + (row.tenant_id === tenantId && row.offer === offer ? row.gpus : 0),
+    0,
+  );
+
+const showIn = (scope: TenantScope, row: Omit<ReservationRow, "tenant_id">): Record<string, unknown> =>
+  show(row, scope.env.clock.wallMs(), usedBy(scope, row.offer));
+
+/** What others use of an offer and nothing ends before a moment, by tenant. */
+function inUseBy(
+  { holdings }: Snapshot,
+  { id, capacity, divisible }: Flavor,
+  fromMs: number,
+): { tenant: string; gpus: number }[] {
+  const here = holdings.filter(({ offer }) => offer === id);
+  const stays = here.filter(
+    ({ until, enforced }) => until === undefined || enforced !== true || parseTime(until) > fromMs,
+  );
+  const gpusOf = (entries: readonly { readonly gpus: number }[]): number =>
+    entries.length > 0 && !divisible ? capacity.gpus : entries.reduce((sum, { gpus }) => sum + gpus, 0);
+  const byTenant = [...Map.groupBy(stays, ({ tenant = "" }) => tenant)].map(([tenant, own]) => ({
+    tenant,
+    gpus: gpusOf(own),
+  }));
+  // what is taken beside all that is known belongs to strangers, and nobody knows until when
+  const strangers = capacity.gpus - capacity.gpusFree - gpusOf(here);
+  return strangers > 0 ? [...byTenant, { tenant: "(others)", gpus: strangers }] : byTenant;
 }
 
 /** @throws {ApiError} 400 when it ends before it starts, lies in the past or too far ahead */
@@ -51,11 +89,12 @@ function windowOf({ start, end }: { start: string; end: string }, nowMs: number)
 
 async function reserve(scope: TenantScope): Promise<Response> {
   const { env, tenant, planner, act, http, control } = scope;
-  const body = readShape(wanted, (await readBody(http)).document);
+  const raw = await readBody(http);
+  const body = readShape(wanted, raw.document);
   const now = env.clock.wallMs();
   const { fromMs, toMs } = windowOf(body, now);
-  const { offers } = await planner.snapshot();
-  const offer = offers.find(({ id }) => id === body.offer);
+  const snapshot = await planner.snapshot();
+  const offer = snapshot.offers.find(({ id }) => id === body.offer);
   if (offer === undefined) throw new ApiError("NOT_FOUND", "there is no such offer");
   const { gpus: capacity } = offer.capacity;
   if (!offer.divisible && body.gpus !== capacity)
@@ -63,7 +102,7 @@ async function reserve(scope: TenantScope): Promise<Response> {
       "GPU_COUNT_INSUFFICIENT",
       `offer ${offer.id} is sold whole: accepted: ${capacity} GPUs`,
     );
-  const open = (await tenant.reservations()).filter(({ state, to_ms }) => state === "active" && to_ms > now);
+  const open = await tenant.reservations({ status: "active", atMs: now, limit: MOST_OPEN });
   if (open.length >= MOST_OPEN)
     throw new ApiError("QUOTA_EXCEEDED", `${open.length} of ${MOST_OPEN} reservations are open`, {
       retryAfter: 60,
@@ -78,14 +117,23 @@ async function reserve(scope: TenantScope): Promise<Response> {
     version: 1,
     created_ms: now,
   };
-  const answer = await tenant.createReservation({ ...act(), reservation, capacity });
+  const shown = showIn(scope, reservation);
+  const answer = await tenant.createReservation({
+    ...act(),
+    ...onceOf(scope, "POST /resources/reservations", raw, { status: 201, body: shown }),
+    reservation,
+    capacity,
+    inUse: inUseBy(snapshot, offer, fromMs),
+  });
+  const before = answeredBefore(answer);
+  if (before !== null) return before;
   if (answer.kind === "full")
     throw new ApiError(
       "INSUFFICIENT_RESOURCES",
       `at most ${answer.most} GPUs of ${offer.id} can be reserved in that window`,
     );
   control.wake();
-  return json(201, show(reservation, now), {
+  return json(201, shown, {
     etag: tagOf(reservation.version),
     location: `/api/v1/resources/reservations/${reservation.id}`,
   });
@@ -94,11 +142,17 @@ async function reserve(scope: TenantScope): Promise<Response> {
 const notFound = (): ApiError => new ApiError("NOT_FOUND", "there is no such reservation");
 
 async function find({ tenant, param }: TenantScope): Promise<ReservationRow> {
-  const id = param("id");
-  const row = (await tenant.reservations()).find((one) => one.id === id);
-  if (row === undefined) throw notFound();
+  const row = await tenant.reservation(param("id"));
+  if (row === null) throw notFound();
   return row;
 }
+
+const PAGE = 50;
+
+const listQuery = z.object({
+  ...paging,
+  status: z.enum(["active", "cancelled", "expired"]).optional(),
+});
 
 /** Capacity held for a window. */
 export const reservationRoutes: readonly Route[] = [
@@ -107,10 +161,14 @@ export const reservationRoutes: readonly Route[] = [
     path: "/resources/reservations",
     permission: "resources:write",
     summary: "Hold capacity of an offer for a window",
+    description:
+      "Decisions for other tenants leave it free in the window; what the tenant itself runs there then runs on it. It ends with its window. Refused where reservations, or work that nothing ends before, leave too little.",
     body: wanted,
+    headers: onceHeader,
     answers: {
       201: { description: "Held", schema: reservationSchema },
-      409: { description: "Other reservations leave too little" },
+      409: { description: "Reservations or running work leave too little" },
+      422: { description: "The Idempotency-Key was used with another body" },
     },
     handle: reserve,
   },
@@ -118,15 +176,28 @@ export const reservationRoutes: readonly Route[] = [
     method: "get",
     path: "/resources/reservations",
     permission: "resources:read",
-    summary: "The tenant's reservations",
-    answers: { 200: { description: "Reservations", schema: pageOf("reservations", reservationSchema) } },
-    async handle({ tenant, env }) {
-      const now = env.clock.wallMs();
-      return json(200, {
-        reservations: (await tenant.reservations()).map((row) => show(row, now)),
-        next_cursor: null,
+    summary: "The tenant's reservations, newest first",
+    answers: { 200: { description: "One page", schema: pageOf("reservations", reservationSchema) } },
+    ...queried(listQuery, async (scope, { limit = PAGE, cursor, status }) => {
+      const { tenant, tenantId, tools, env } = scope;
+      const before =
+        cursor === undefined ? undefined : await tools.cursors.read(tenantId, "reservations", cursor);
+      const rows = await tenant.reservations({
+        atMs: env.clock.wallMs(),
+        limit: limit + 1,
+        ...(status === undefined ? {} : { status }),
+        ...(before === undefined ? {} : { before }),
       });
-    },
+      const page = rows.slice(0, limit);
+      const last = page.at(-1);
+      return json(200, {
+        reservations: page.map((row) => showIn(scope, row)),
+        next_cursor:
+          rows.length > limit && last !== undefined
+            ? await tools.cursors.make(tenantId, "reservations", last.id)
+            : null,
+      });
+    }),
   },
   {
     method: "get",
@@ -136,7 +207,7 @@ export const reservationRoutes: readonly Route[] = [
     answers: { 200: { description: "The reservation", schema: reservationSchema } },
     async handle(scope) {
       const row = await find(scope);
-      return json(200, show(row, scope.env.clock.wallMs()), { etag: tagOf(row.version) });
+      return json(200, showIn(scope, row), { etag: tagOf(row.version) });
     },
   },
   {
@@ -154,7 +225,7 @@ export const reservationRoutes: readonly Route[] = [
       const row = await scope.tenant.cancelReservation({ ...scope.act(), id: scope.param("id") });
       if (row === null) throw notFound();
       scope.control.wake();
-      return json(200, show(row, scope.env.clock.wallMs()), { etag: tagOf(row.version) });
+      return json(200, showIn(scope, row), { etag: tagOf(row.version) });
     },
   },
 ];

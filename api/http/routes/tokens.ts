@@ -4,6 +4,7 @@ import { EngineError } from "../../../engine/model/errors.ts";
 import { formatTime } from "../../../engine/model/time.ts";
 import type { TokenRow } from "../../store/schema.ts";
 import { readBody } from "../body.ts";
+import { answeredBefore, onceHeader, onceOf } from "../condition.ts";
 import { allows, permissions } from "../permissions.ts";
 import { ApiError } from "../problem.ts";
 import { json, type Route, type TenantScope } from "../route.ts";
@@ -72,7 +73,8 @@ function show(row: Omit<TokenRow, "hash" | "tenant_id">, nowMs: number): Record<
 
 async function create(scope: TenantScope): Promise<Response> {
   const { env, principal, tenant, act, http } = scope;
-  const body = readShape(wanted, (await readBody(http)).document);
+  const raw = await readBody(http);
+  const body = readShape(wanted, raw.document);
   const granted = [...new Set(body.permissions ?? (["intents:read", "intents:write"] as const))];
   const beyond = granted.filter((permission) => !allows(principal.permissions, permission));
   if (beyond.length > 0)
@@ -98,7 +100,10 @@ async function create(scope: TenantScope): Promise<Response> {
     revoked_ms: null,
     last_used_ms: null,
   };
-  await tenant.createToken({ ...act(), token });
+  const again = { ...show(token, now), message: "The token was shown once, when it was created" };
+  const once = onceOf(scope, "POST /auth/tokens", raw, { status: 201, body: again });
+  const before = answeredBefore(await tenant.createToken({ ...act(), ...once, token }));
+  if (before !== null) return before;
   return json(201, { ...show(token, now), token: text, message: "Keep the token: it is shown this once" });
 }
 
@@ -112,7 +117,11 @@ export const tokenRoutes: readonly Route[] = [
     description:
       "Never more permissions than the creator has; default intents:read and intents:write, 90 days. Administrators create tokens of other tenants with the header Flare-Tenant.",
     body: wanted,
-    answers: { 201: { description: "The token", schema: tokenSchema } },
+    headers: onceHeader,
+    answers: {
+      201: { description: "The token", schema: tokenSchema },
+      422: { description: "The Idempotency-Key was used with another body" },
+    },
     handle: create,
   },
   {

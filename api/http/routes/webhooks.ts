@@ -7,7 +7,7 @@ import { forgeTest, makeSigningSecret } from "../../hooks/message.ts";
 import { type HookTools, sendOnce } from "../../hooks/sender.ts";
 import type { DeliveryRow, WebhookRow } from "../../store/schema.ts";
 import { readBody } from "../body.ts";
-import { checkMatch, tagOf } from "../condition.ts";
+import { answeredBefore, checkMatch, onceHeader, onceOf, tagOf } from "../condition.ts";
 import { ApiError } from "../problem.ts";
 import { paging, queried } from "../query.ts";
 import { json, type Route, type TenantScope } from "../route.ts";
@@ -141,23 +141,25 @@ const KEEP = "Keep the secret: it is shown this once";
 async function create(scope: TenantScope): Promise<Response> {
   const { env, tenant, act, http } = scope;
   const hooks = toolsOf(scope);
-  const body = readShape(wanted, (await readBody(http)).document);
+  const raw = await readBody(http);
+  const body = readShape(wanted, raw.document);
   checkUrl(hooks, body.url);
   const id = env.ids.next("whk");
   const secret = makeSigningSecret(env.random);
-  const row = await tenant.createWebhook({
-    ...act(),
-    webhook: {
-      id,
-      url: body.url,
-      description: body.description ?? "",
-      events: JSON.stringify([...new Set(body.events ?? ["*"])]),
-      status: body.status ?? "active",
-      secret: hooks.box.seal(secret, id),
-    },
-    most: MOST,
-  });
-  if (row === null)
+  const webhook = {
+    id,
+    url: body.url,
+    description: body.description ?? "",
+    events: JSON.stringify([...new Set(body.events ?? ["*"])]),
+    status: body.status ?? "active",
+    secret: hooks.box.seal(secret, id),
+  };
+  const again = { webhook_id: id, url: body.url, message: "The secret was shown once, when it was created" };
+  const once = onceOf(scope, "POST /webhooks", raw, { status: 201, body: again });
+  const row = await tenant.createWebhook({ ...act(), ...once, webhook, most: MOST });
+  const before = answeredBefore(row);
+  if (before !== null) return before;
+  if (row === null || "kind" in row)
     throw new ApiError("QUOTA_EXCEEDED", `${MOST} of ${MOST} webhooks exist`, { retryAfter: 60 });
   return answerWith(row, env.clock.wallMs(), { secret, message: KEEP }, 201);
 }
@@ -240,7 +242,11 @@ export const webhookRoutes: readonly Route[] = [
     description:
       "Standard Webhooks 1.0. Filters are `*`, `intent.*`, `webhook.*` or kinds of events; default everything. Events from now on, at least once and in order.",
     body: wanted,
-    answers: { 201: withSecret },
+    headers: onceHeader,
+    answers: {
+      201: withSecret,
+      422: { description: "The Idempotency-Key was used with another body" },
+    },
     handle: create,
   },
   {

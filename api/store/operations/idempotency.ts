@@ -1,14 +1,8 @@
+import type { Act } from "../act.ts";
 import type { Tx } from "../chain.ts";
 import { run } from "../statement.ts";
-import type { IdempotencyKey, KeptAnswer } from "../store.ts";
+import type { Answered, IdempotencyKey, KeptAnswer, Once } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
-
-/** What was answered under a key before. */
-export type Answered =
-  /** With the same body. */
-  | ({ readonly kind: "replayed" } & KeptAnswer)
-  /** With another body. */
-  | { readonly kind: "mismatch" };
 
 type Reader = Pick<Tx, "db">;
 
@@ -78,4 +72,24 @@ export async function keepAnswer(
         ),
     [tenant, key, requestHash, status, response, expiresMs],
   );
+}
+
+/**
+ * A write that is done once per key of its caller: repeated with the same body it says what was answered, and changes
+ * nothing.
+ *
+ * @param isDone whether a result is one to keep; what was refused may be tried again
+ */
+export function once<Input extends Act & Once, Result>(
+  write: (tx: Tx, tenant: TenantId, input: Input) => Promise<Result>,
+  isDone: (result: Result) => boolean,
+): (tx: Tx, tenant: TenantId, input: Input) => Promise<Result | Answered> {
+  return async (tx, tenant, input) => {
+    const { once: key } = input;
+    const before = await answeredBefore(tx, tenant, key, input.atMs);
+    if (before !== null) return before;
+    const result = await write(tx, tenant, input);
+    if (key !== undefined && isDone(result)) await keepAnswer(tx, tenant, key, key.answer);
+    return result;
+  };
 }

@@ -1,14 +1,16 @@
 import type { NotNull } from "kysely";
 import { appendAudit, readHead, type Tx } from "../chain.ts";
-import type { SystemStore, TenantStore } from "../store.ts";
+import type { TenantRow } from "../schema.ts";
+import type { Act, Once, SystemStore, TenantStore } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
 import { amendIntent } from "./amend.ts";
-import { keptAnswer } from "./idempotency.ts";
+import { keptAnswer, once } from "./idempotency.ts";
 import * as identity from "./identity.ts";
 import * as intents from "./intents.ts";
 import { fenced, lease, releaseLease, renewLease, takeLease } from "./lease.ts";
 import * as logs from "./logs.ts";
 import * as queues from "./queues.ts";
+import * as reservations from "./reservations.ts";
 import * as sessions from "./sessions.ts";
 import * as tenants from "./tenants.ts";
 import * as webhooks from "./webhooks.ts";
@@ -35,7 +37,7 @@ export const tenantOperations: {
   account: { mode: "read", run: tenants.account },
   events: { mode: "read", run: logs.eventPage },
   audit: { mode: "read", run: logs.auditPage },
-  createToken: { mode: "write", run: identity.createToken },
+  createToken: { mode: "write", run: once(identity.createToken, () => true) },
   tokens: {
     mode: "read",
     run: ({ db }, tenant) =>
@@ -48,14 +50,14 @@ export const tenantOperations: {
         .execute(),
   },
   revokeToken: { mode: "write", run: identity.revokeToken },
-  createReservation: { mode: "write", run: identity.createReservation },
-  reservations: {
-    mode: "read",
-    run: ({ db }, tenant) =>
-      db.selectFrom("reservations").selectAll().where("tenant_id", "=", tenant).orderBy("id").execute(),
+  createReservation: {
+    mode: "write",
+    run: once(reservations.createReservation, ({ kind }) => kind === "reserved"),
   },
-  cancelReservation: { mode: "write", run: identity.cancelReservation },
-  createWebhook: { mode: "write", run: webhooks.createWebhook },
+  reservations: { mode: "read", run: reservations.reservationPage },
+  reservation: { mode: "read", run: reservations.reservationOf },
+  cancelReservation: { mode: "write", run: reservations.cancelReservation },
+  createWebhook: { mode: "write", run: once(webhooks.createWebhook, (row) => row !== null) },
   webhooks: {
     mode: "read",
     run: ({ db }, tenant) =>
@@ -69,6 +71,11 @@ export const tenantOperations: {
   deliveries: { mode: "read", run: webhooks.deliveryPage },
   logTest: { mode: "write", run: webhooks.logTest },
 };
+
+const createTenantOnce = once(
+  (tx, _caller, input: Act & Once & { readonly tenant: TenantRow }) => tenants.createTenant(tx, input),
+  ({ kind }) => kind === "created",
+);
 
 /** Methods over all tenants. */
 export const systemOperations: {
@@ -172,7 +179,10 @@ export const systemOperations: {
   tenants: { mode: "read", run: ({ db }) => db.selectFrom("tenants").selectAll().orderBy("id").execute() },
   ensureTenant: { mode: "write", run: identity.ensureTenant },
   tenant: { mode: "read", run: tenants.tenantById },
-  createTenant: { mode: "write", run: tenants.createTenant },
+  createTenant: {
+    mode: "write",
+    run: (tx, { caller, ...input }) => createTenantOnce(tx, caller, input),
+  },
   changeTenant: { mode: "write", run: tenants.changeTenant },
   secret: { mode: "write", run: tenants.secret },
   phaseCounts: { mode: "read", run: tenants.phaseCounts },

@@ -34,11 +34,11 @@ export async function tenantById(reader: Reader, id: string): Promise<TenantRow 
 export async function createTenant(
   tx: Tx,
   { tenant, ...act }: Act & { readonly tenant: TenantRow },
-): Promise<boolean> {
-  if ((await tenantOf(tx, tenant.id)) !== undefined) return false;
+): Promise<{ readonly kind: "created" | "exists" }> {
+  if ((await tenantOf(tx, tenant.id)) !== undefined) return { kind: "exists" };
   await tx.db.insertInto("tenants").values(tenant).execute();
   await record(tx, act, "tenant.create", tenant.id);
-  return true;
+  return { kind: "created" };
 }
 
 /** See `SystemStore.changeTenant`. */

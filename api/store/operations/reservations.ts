@@ -1,0 +1,108 @@
+import { appendAudit, type Tx } from "../chain.ts";
+import type { ReservationRow } from "../schema.ts";
+import type { Act, ReservationFilter, Reserved, ReserveInput } from "../store.ts";
+import type { TenantId } from "../tenant.ts";
+
+type Reader = Pick<Tx, "db">;
+
+const record = (tx: Tx, tenant: TenantId, act: Act, action: string, target: string): Promise<void> =>
+  appendAudit(tx, {
+    tenant_id: tenant,
+    at_ms: act.atMs,
+    actor: act.actor,
+    action,
+    target,
+    outcome: "allowed",
+    request_id: act.requestId,
+  });
+
+type Window = Pick<ReservationRow, "tenant_id" | "from_ms" | "to_ms" | "gpus">;
+
+/** Most GPUs that are spoken for at any moment from `fromMs` on: per tenant the larger of what it reserved and uses. */
+function peakOf(windows: readonly Window[], inUse: ReadonlyMap<string, number>, fromMs: number): number {
+  const spokenFor = (at: number): number => {
+    const byTenant = new Map(inUse);
+    for (const [tenant, own] of Map.groupBy(windows, ({ tenant_id }) => tenant_id)) {
+      const reserved = own.reduce(
+        (sum, { from_ms, to_ms, gpus }) => sum + (from_ms <= at && at < to_ms ? gpus : 0),
+        0,
+      );
+      byTenant.set(tenant, Math.max(reserved, inUse.get(tenant) ?? 0));
+    }
+    return [...byTenant.values()].reduce((sum, gpus) => sum + gpus, 0);
+  };
+  const starts = [fromMs, ...windows.map(({ from_ms }) => from_ms).filter((at) => at > fromMs)];
+  return Math.max(...starts.map(spokenFor));
+}
+
+/** See `TenantStore.createReservation`. */
+export async function createReservation(tx: Tx, tenant: TenantId, input: ReserveInput): Promise<Reserved> {
+  const { reservation, capacity, inUse } = input;
+  const windows = await tx.db
+    .selectFrom("reservations")
+    .select(["tenant_id", "from_ms", "to_ms", "gpus"])
+    .where("offer", "=", reservation.offer)
+    .where("state", "=", "active")
+    .where("to_ms", ">", reservation.from_ms)
+    .where("from_ms", "<", reservation.to_ms)
+    .execute();
+  const others = new Map(inUse.map(({ tenant: name, gpus }) => [name, gpus]));
+  // what the tenant itself uses will count as use of its reservation
+  others.delete(tenant);
+  const most = Math.max(0, capacity - peakOf(windows, others, reservation.from_ms));
+  if (reservation.gpus > most) return { kind: "full", most };
+  await tx.db
+    .insertInto("reservations")
+    .values({ ...reservation, tenant_id: tenant })
+    .execute();
+  await record(tx, tenant, input, "reservation.create", reservation.id);
+  return { kind: "reserved" };
+}
+
+/** See `TenantStore.reservations`. */
+export function reservationPage(
+  { db }: Reader,
+  tenant: TenantId,
+  { status, atMs, before, limit }: ReservationFilter,
+): Promise<ReservationRow[]> {
+  let query = db.selectFrom("reservations").selectAll().where("tenant_id", "=", tenant);
+  if (status === "cancelled") query = query.where("state", "=", "cancelled");
+  if (status === "expired") query = query.where("state", "=", "active").where("to_ms", "<=", atMs);
+  if (status === "active") query = query.where("state", "=", "active").where("to_ms", ">", atMs);
+  if (before !== undefined) query = query.where("id", "<", before);
+  return query.orderBy("id", "desc").limit(limit).execute();
+}
+
+/** See `TenantStore.reservation`. */
+export async function reservationOf(
+  { db }: Reader,
+  tenant: TenantId,
+  id: string,
+): Promise<ReservationRow | null> {
+  const found = await db
+    .selectFrom("reservations")
+    .selectAll()
+    .where("id", "=", id)
+    .where("tenant_id", "=", tenant)
+    .executeTakeFirst();
+  return found ?? null;
+}
+
+/** See `TenantStore.cancelReservation`. */
+export async function cancelReservation(
+  tx: Tx,
+  tenant: TenantId,
+  input: Act & { readonly id: string },
+): Promise<ReservationRow | null> {
+  const found = await reservationOf(tx, tenant, input.id);
+  // one that has run out is history: it was never given back
+  if (found === null || found.state !== "active" || found.to_ms <= input.atMs) return found;
+  const after = { ...found, state: "cancelled", version: found.version + 1 };
+  await tx.db
+    .updateTable("reservations")
+    .set({ state: after.state, version: after.version })
+    .where("id", "=", found.id)
+    .execute();
+  await record(tx, tenant, input, "reservation.cancel", found.id);
+  return after;
+}

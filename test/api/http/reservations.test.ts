@@ -1,0 +1,111 @@
+import { expect, test } from "vitest";
+import { createDrivenService, wish } from "../driven-env.ts";
+
+const HOUR_MS = 3_600_000;
+
+async function started() {
+  const service = await createDrivenService();
+  const one = await service.token(
+    ["intents:write", "intents:read", "resources:read", "resources:write"],
+    "one",
+  );
+  const two = await service.token(
+    ["intents:write", "intents:read", "resources:read", "resources:write"],
+    "two",
+  );
+  const reserve = (token: string, more: object = {}) =>
+    service.request(token, "POST", "/resources/reservations", {
+      offer: "one-by-one",
+      gpus: 4,
+      start: "2026-03-01T00:00:00Z",
+      end: "2026-03-01T02:00:00Z",
+      ...more,
+    });
+  const submit = async (token: string, name: string, gpus: number): Promise<string> => {
+    const only = { constraints: { providers: ["alpha"] } };
+    const { body } = await service.request(token, "POST", "/intents", wish(name, gpus, only));
+    await service.run(3000);
+    return `/intents/${String(body["intent_id"])}`;
+  };
+  const phase = async (token: string, path: string): Promise<unknown> =>
+    (await service.request(token, "GET", path)).body["phase"];
+  return { service, one, two, reserve, submit, phase };
+}
+
+test("a reservation keeps its window free of others, and its own tenant runs on it", async () => {
+  const { service, one, two, reserve, submit, phase } = await started();
+  const made = await reserve(one);
+  expect(made).toMatchObject({ status: 201, body: { status: "active", used_gpus: 0 } });
+  const stranger = await submit(two, "stranger", 1);
+  expect(await phase(two, stranger)).toBe("waiting");
+  const own = await submit(one, "own", 3);
+  expect(await phase(one, own)).toBe("running");
+  const path = `/resources/reservations/${String(made.body["reservation_id"])}`;
+  expect((await service.request(one, "GET", path)).body).toMatchObject({ used_gpus: 3, status: "active" });
+  expect(await phase(two, stranger)).toBe("waiting");
+});
+
+test("what a reservation kept from others is theirs when it is given back, without a change of any offer", async () => {
+  const { service, one, two, reserve, submit, phase } = await started();
+  const made = await reserve(one);
+  const stranger = await submit(two, "stranger", 1);
+  expect(await phase(two, stranger)).toBe("waiting");
+  const path = `/resources/reservations/${String(made.body["reservation_id"])}`;
+  expect((await service.request(one, "DELETE", path)).body).toMatchObject({
+    status: "cancelled",
+    version: 2,
+  });
+  await service.run(3000);
+  expect(await phase(two, stranger)).toBe("running");
+});
+
+test("a reservation ends with its window: listed as expired, and no longer to be cancelled", async () => {
+  const { service, one, two, reserve, submit, phase } = await started();
+  const made = await reserve(one);
+  const stranger = await submit(two, "stranger", 1);
+  await service.run(2 * HOUR_MS, 4);
+  await service.run(3000);
+  expect(await phase(two, stranger)).toBe("running");
+  const path = `/resources/reservations/${String(made.body["reservation_id"])}`;
+  expect((await service.request(one, "DELETE", path)).body).toMatchObject({ status: "expired", version: 1 });
+  const listed = async (query: string) =>
+    (await service.request(one, "GET", `/resources/reservations${query}`)).body["reservations"];
+  expect(await listed("?status=expired")).toHaveLength(1);
+  expect(await listed("?status=active")).toEqual([]);
+  expect(await listed("")).toHaveLength(1);
+});
+
+test("nothing is promised that running work of others still holds", async () => {
+  const { one, two, reserve, submit, phase } = await started();
+  expect(await phase(two, await submit(two, "runs", 3))).toBe("running");
+  const later = { start: "2026-03-01T10:00:00Z", end: "2026-03-01T11:00:00Z" };
+  expect(await reserve(one, later)).toMatchObject({
+    status: 409,
+    body: {
+      error_code: "INSUFFICIENT_RESOURCES",
+      message: expect.stringContaining("at most 1 GPUs") as string,
+    },
+  });
+  expect((await reserve(one, { ...later, gpus: 1 })).status).toBe(201);
+  // what is its own work will run on its own reservation
+  expect((await reserve(two, { ...later, gpus: 3 })).status).toBe(201);
+});
+
+test("reservations are listed page by page, newest first, and another tenant has none", async () => {
+  const { service, one, two, reserve } = await started();
+  for (let hour = 0; hour < 5; hour++)
+    await reserve(one, {
+      gpus: 1,
+      start: `2026-03-02T0${hour}:00:00Z`,
+      end: `2026-03-02T0${hour + 1}:00:00Z`,
+    });
+  const starts: unknown[] = [];
+  for (let cursor = ""; ; ) {
+    const { body } = await service.request(one, "GET", `/resources/reservations?limit=2${cursor}`);
+    starts.push(...(body["reservations"] as { start: string }[]).map(({ start }) => start.slice(11, 13)));
+    if (body["next_cursor"] === null) break;
+    cursor = `&cursor=${String(body["next_cursor"])}`;
+  }
+  expect(starts).toEqual(["04", "03", "02", "01", "00"]);
+  expect((await service.request(two, "GET", "/resources/reservations")).body["reservations"]).toEqual([]);
+});
