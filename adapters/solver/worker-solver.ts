@@ -25,6 +25,8 @@ export interface WorkerSolver extends Solver {
   threads(): number;
   /** Resolves when the present thread is warm. */
   ready(): Promise<void>;
+  /** Capacity of the solver's memory after its last solve, bytes; 0 before the first one. */
+  memoryBytes(): number;
 }
 
 interface Pending {
@@ -75,6 +77,7 @@ export function createWorkerSolver({
     limits: backendLimits[backend],
     threads: host.threads,
     ready: host.ready,
+    memoryBytes: host.memoryBytes,
     solve(request) {
       const deadlineMs = left(request);
       if (deadlineMs !== undefined && deadlineMs <= 1)
@@ -101,6 +104,7 @@ interface Host {
   submit(pending: Pending): void;
   threads(): number;
   ready(): Promise<void>;
+  memoryBytes(): number;
   dispose(): Promise<void>;
 }
 
@@ -112,6 +116,7 @@ function createHost(entry: URL, backend: Backend, maxMemoryBytes: number): Host 
   let worker: Worker | undefined;
   let warm = Promise.withResolvers<void>();
   let started = 0;
+  let memoryBytes = 0;
   let isDisposed = false;
 
   const finish = (answer: SolveAnswer): void => {
@@ -148,7 +153,8 @@ function createHost(entry: URL, backend: Backend, maxMemoryBytes: number): Host 
         return;
       }
       if (message.id !== running?.id) return;
-      if (message.memoryBytes > maxMemoryBytes) retire();
+      memoryBytes = message.memoryBytes;
+      if (memoryBytes > maxMemoryBytes) retire();
       finish(message.answer);
       pump();
     });
@@ -181,6 +187,7 @@ function createHost(entry: URL, backend: Backend, maxMemoryBytes: number): Host 
       pump();
     },
     threads: () => started,
+    memoryBytes: () => memoryBytes,
     ready: () => warm.promise,
     async dispose() {
       if (isDisposed) return;

@@ -44,7 +44,7 @@ export interface Relaxed {
 /** Programs with fewer columns are solved at once; larger ones over the columns that prices single out. */
 const wholeColumns = 3_000;
 const columnsPerItem = 4;
-const pricingRounds = 3;
+const pricingRounds = 6;
 
 /** Options to begin with: per item the best few at these scores, and what is in use. */
 export function firstColumns(instance: Instance, scores: Float64Array, units: Units): Uint8Array {
@@ -159,10 +159,12 @@ export async function solveRelaxation(run: Run, stage: SolverStage): Promise<Rel
 
   const kept = firstColumns(instance, run.scores, run.units);
   for (let round = 0; ; round++) {
-    const part = round === pricingRounds ? whole : partOf(instance, kept);
+    const part = partOf(instance, kept);
     const relaxed = await solvePart(run, stage, part, classesOf(part.instance), basis);
     const { answer, formulation } = relaxed;
     if (answer.rowDuals === null || answer.status !== "optimal" || isWhole(part, instance)) return relaxed;
+    // the last columns change next to nothing, and the bound is taken over all options in any case
+    if (round === pricingRounds) return relaxed;
     const prices = pricesOf(instance, formulation, answer.rowDuals);
     if (priceOut(instance, priceScores(instance, prices), kept) === 0) return relaxed;
     basis = relaxed.basis ?? basis;

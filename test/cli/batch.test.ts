@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { native, nativeName, nativeOptimum } from "../engine/milp/native.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "flare-batch-"));
@@ -109,6 +110,19 @@ test("--dump writes the model, the assignment and the bound", () => {
   for (const { column } of assignment) expect(mps).toContain(` ${column} `);
   expect(mps.endsWith("ENDATA\n")).toBe(true);
 });
+
+test.skipIf(native === undefined)(
+  `the gap that --dump writes can be recomputed: ${nativeName} finds no more than the bound, no less than the gain`,
+  () => {
+    const dump = join(folder, "checked");
+    flare(["place", ...batch, "--dump", dump]);
+    const { gain, bound, objective_scale } = JSON.parse(readFileSync(join(dump, "bound.json"), "utf8"));
+    const best = -nativeOptimum(join(dump, "instance.mps")) * objective_scale;
+    const slack = 1e-7 * Math.abs(best);
+    expect(best).toBeLessThanOrEqual(bound + slack);
+    expect(best).toBeGreaterThanOrEqual(gain - slack);
+  },
+);
 
 test("--dump of a batch in which nobody competes says so", () => {
   const dump = join(folder, "calm");

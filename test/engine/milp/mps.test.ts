@@ -1,5 +1,4 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -11,35 +10,10 @@ import { assign } from "../../../engine/assign/solve.ts";
 import { createHighsSolver } from "../../../engine/milp/highs.ts";
 import { toMps } from "../../../engine/milp/mps.ts";
 import { layOut, smallBatches } from "../assign/small-instances.ts";
+import { native, nativeName, nativeOptimum } from "./native.ts";
 import { modelOf } from "./solver-contract.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "flare-mps-"));
-const run = (command: string, args: readonly string[]) => spawnSync(command, args, { encoding: "utf8" });
-
-/** Optimum of an MPS file by a solver that is no part of this package. */
-type Native = (mps: string) => number;
-
-const natives: Readonly<Record<string, Native>> = {
-  highs(mps) {
-    const out = join(folder, "highs.sol");
-    run("highs", ["--solution_file", out, "--model_file", mps, "--options_file", "/dev/null"]);
-    return Number(/^Objective (\S+)/m.exec(readFileSync(out, "utf8"))![1]);
-  },
-  cbc(mps) {
-    const out = join(folder, "cbc.sol");
-    run("cbc", [mps, "ratio", "0", "solve", "solution", out]);
-    const text = readFileSync(out, "utf8");
-    expect(text).toMatch(/^Optimal/);
-    return Number(/objective value +(\S+)/.exec(text)![1]);
-  },
-  glpsol(mps) {
-    const out = join(folder, "glpsol.sol");
-    run("glpsol", ["--freemps", mps, "--output", out]);
-    return Number(/Objective: +cost = (\S+)/.exec(readFileSync(out, "utf8"))![1]);
-  },
-};
-const native = Object.keys(natives).find((command) => run(command, ["--version"]).error === undefined);
-
 const optimumOf = (instance: Instance): number => {
   const { model, scale } = integerModel(instance);
   const path = join(folder, "instance.mps");
@@ -47,7 +21,7 @@ const optimumOf = (instance: Instance): number => {
     path,
     toMps(model, { model: "batch", column: (column) => `x${column}`, row: (row) => `r${row}` }),
   );
-  return -natives[native!]!(path) * scale;
+  return -nativeOptimum(path) * scale;
 };
 
 test("writes rows of every type, integer columns between markers, and every bound", () => {
@@ -102,7 +76,7 @@ test("writes rows of every type, integer columns between markers, and every boun
 });
 
 test.skipIf(native === undefined)(
-  `the certified bound is never below what ${native ?? "a native solver (none of highs, cbc, glpsol is installed)"} finds, and no answer above it`,
+  `the certified bound is never below what ${nativeName} finds, and no answer above it`,
   async () => {
     const highs = await createHighsSolver();
     const sizes = process.env["FLARE_NIGHTLY"] === undefined ? [20, 40] : [20, 40, 60, 80, 100];
@@ -123,7 +97,7 @@ test.skipIf(native === undefined)(
 );
 
 test.skipIf(native === undefined)(
-  `on tiny batches ${native ?? "a native solver"} and the assigner with HiGHS find the same optimum`,
+  `on tiny batches ${nativeName} and the assigner with HiGHS find the same optimum`,
   async () => {
     const highs = await createHighsSolver();
     const runs = process.env["FLARE_NIGHTLY"] === undefined ? 25 : 400;

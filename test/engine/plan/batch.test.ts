@@ -183,3 +183,40 @@ test("random batches: checked, in any order the same bytes, replayed the same by
     { numRuns: 120, seed: 21 },
   );
 });
+
+test("whom the calendar sends waiting after all counts in no gain, and the gap tells", async () => {
+  const offers = [
+    flavor("busy", { capacity: { gpus: 4, gpusFree: 2 }, price: { basis: "gpu", onDemand: eur(1) } }),
+    flavor("spare", { capacity: { gpus: 1, gpusFree: 1 }, price: { basis: "gpu", onDemand: eur(1) } }),
+  ];
+  const running = {
+    intent: "running",
+    offer: "busy",
+    gpus: 2,
+    since: "2026-01-05T11:00:00Z",
+    until: "2026-01-05T13:00:00Z",
+    enforced: true,
+    priority: 900,
+    tenant: "default",
+    evictable: false,
+  };
+  const batch = (timeoutSeconds: number) => ({
+    type: "batch" as const,
+    batch: { parallelTasks: 1, maxRetries: 0, completionPolicy: "All" as const, timeoutSeconds },
+  });
+  // the large one starts in an hour: whoever runs longer on its place would delay it
+  const large = intent({ name: "large", priority: 800, gpu: { count: 4 }, workload: batch(3600) });
+  const others = ["a", "b", "c"].map((name) =>
+    intent({ name, gpu: { count: name === "c" ? 1 : 2 }, workload: batch(7200) }),
+  );
+  const decide = (intents: Intent[]) =>
+    plan(prepare(snapshot(offers, { holdings: [running] })), intents, { solver: highs, explain: false });
+  const free = await decide(others);
+  const bound = await decide([large, ...others]);
+  expect(where(free.decisions)).toBe("a:busyx1 b:waiting c:sparex1");
+  expect(where(bound.decisions)).toBe("a:waiting b:waiting c:sparex1 large:waiting");
+  expect(bound.batch!.gain).toBeLessThan(free.batch!.gain);
+  expect(bound.batch!.gap).toBeGreaterThan(0);
+  const { gain, bound: most, gap } = bound.batch!;
+  expect(gap).toBeCloseTo((most - gain) / gain, 9);
+});
