@@ -67,6 +67,9 @@ function applyDelta(table: WasmTable, { rows, columns }: Delta): void {
   for (const [column, { values }] of scores.entries()) table.setScores(column, rows, values);
 }
 
+/** Deltas per round. */
+const DELTAS = 8;
+
 export function measureUpdates(offers: number, rounds: number): Updates {
   say(`updates at ${offers} offers`);
   const columns = makeColumns(offers, 11);
@@ -76,12 +79,13 @@ export function measureUpdates(offers: number, rounds: number): Updates {
   for (const query of queries) table.select(query);
   const random = randomFrom(5);
   const row = (): number => Math.floor(random() * offers);
+  // the first round is compiled code's warm-up; many changes per round, because the clock ticks in milliseconds
   const timed = (count: number, change: () => void): number => {
     const list: number[] = [];
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round <= rounds; round++) {
       const start = processorMs();
       for (let index = 0; index < count; index++) change();
-      list.push(((processorMs() - start) * 1000) / count);
+      if (round > 0) list.push(((processorMs() - start) * 1000) / count);
     }
     return median(list);
   };
@@ -99,19 +103,19 @@ export function measureUpdates(offers: number, rounds: number): Updates {
     copyRow(table, fresh, row(), row());
   });
   // a delta ends with the first answer that sees it
-  const deltas = Array.from({ length: rounds }, () => makeDelta(fresh, percent, row));
-  const delta = timed(1, () => {
+  const deltas = Array.from({ length: (rounds + 1) * DELTAS }, () => makeDelta(fresh, percent, row));
+  const delta = timed(DELTAS, () => {
     applyDelta(table, deltas.pop()!);
     table.select(queries[0]!);
   });
-  const prices = timed(1, () => {
+  const prices = timed(DELTAS, () => {
     for (let index = 0; index < percent; index++) price();
     table.select(queries[0]!);
   });
-  const encode = timed(200, () => {
+  const encode = timed(1000, () => {
     table.written([queryOf(makeIntents(1, "typical", 77)[0]!)]);
   });
-  const building = timed(200, () => {
+  const building = timed(1000, () => {
     queryOf(makeIntents(1, "typical", 77)[0]!);
   });
   return {

@@ -1,11 +1,11 @@
 import { buildPlanes, valueBytes, valuesOf } from "./build-planes.ts";
 import { type Bounds, FirstBounds } from "./first-bounds.ts";
-import { type Keying, keyingOf, keyOf, leastKey, mostKey } from "./keys.ts";
+import { keyOf, leastKey, mostKey } from "./keys.ts";
 import type { Block, KernelMemory } from "./memory.ts";
 import type { FewValues, Floats, Form, Planes } from "./numeric-forms.ts";
 import { flag, type PredicateCode, type StoredItem, unionOf } from "./predicate-code.ts";
 import type { Predicate } from "./query.ts";
-import { firstKey, REMAINDERS, rankOf, type Splits, splitsOf } from "./splits.ts";
+import { firstKey, REMAINDERS, rankOf } from "./splits.ts";
 import { UnknownRows } from "./unknown-rows.ts";
 
 const TILE = 1024;

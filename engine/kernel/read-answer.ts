@@ -1,15 +1,49 @@
-import type { Job } from "./job.ts";
+import type { Job, Part } from "./job.ts";
 import type { KernelMemory } from "./memory.ts";
 import type { Answer } from "./query.ts";
 
-/** Sum of what the threads counted. */
-function total(u32: Uint32Array, threads: readonly number[], offset: number, length: number): Uint32Array {
-  const sum = new Uint32Array(length);
+/** What the threads counted for a query's constraints, together with what is known beforehand. */
+function readCounts(
+  u32: Uint32Array,
+  threads: readonly number[],
+  { constraints, counts, counted }: Part,
+  cuts: number,
+): Pick<Answer, "failed" | "unknown" | "sole"> {
+  const failed = new Uint32Array(constraints);
+  const unknown = new Uint32Array(constraints);
+  const sole = new Uint32Array(constraints);
   for (const thread of threads) {
-    const from = (thread + offset) >> 2;
-    for (let index = 0; index < length; index++) sum[index]! += u32[from + index]!;
+    const from = (thread + counts) >> 2;
+    const cut = ((thread + cuts) >> 2) - 1;
+    for (let index = 0; index < constraints; index++) {
+      const known = counted[index]!;
+      if (known === null) {
+        failed[index]! += u32[from + index]!;
+        unknown[index]! += u32[from + constraints + index]!;
+      } else if (known.cut > 0) failed[index]! += u32[cut + known.cut]!;
+      sole[index]! += u32[from + 2 * constraints + index]!;
+    }
   }
-  return sum;
+  for (let index = 0; index < constraints; index++) {
+    const known = counted[index]!;
+    if (known === null) continue;
+    failed[index]! += known.failed;
+    unknown[index] = known.unknown;
+  }
+  return { failed, unknown, sole };
+}
+
+/** Rows with a larger score are not among the candidates of all threads together. */
+function limitOf({ i32, u32 }: KernelMemory, threads: readonly number[], part: Part): number {
+  if (threads.length === 1) return i32[(threads[0]! + part.output + 8) >> 2]!;
+  const best: number[] = [];
+  for (const thread of threads) {
+    const size = u32[(thread + part.output + 12) >> 2]!;
+    const heap = (thread + part.heap) >> 2;
+    best.push(...i32.subarray(heap, heap + size));
+  }
+  const kth = best.sort((a, b) => a - b)[part.k - 1];
+  return kth === undefined ? Infinity : kth + part.margin;
 }
 
 /**
@@ -25,79 +59,48 @@ export function readAnswer(
 ): Answer {
   const { u32, i32 } = memory;
   const part = parts[index]!;
-  const count = part.constraints;
-  const failed = total(u32, threads, part.counts, count);
-  const unknown = total(u32, threads, part.counts + 4 * count, count);
-  for (let place = 0; place < count; place++) {
-    const counted = part.counted[place];
-    if (counted == null) continue;
-    failed[place] = counted.failed;
-    unknown[place] = counted.unknown;
-    if (counted.cut > 0)
-      for (const thread of threads) failed[place]! += u32[((thread + cuts) >> 2) + counted.cut - 1]!;
-  }
-  let limit = i32[(threads[0]! + part.output + 8) >> 2]!;
-  if (threads.length > 1) {
-    const best: number[] = [];
-    for (const thread of threads) {
-      const size = u32[(thread + part.output + 12) >> 2]!;
-      const heap = (thread + part.heap) >> 2;
-      best.push(...i32.subarray(heap, heap + size));
-    }
-    const kth = best.sort((a, b) => a - b)[part.k - 1];
-    limit = kth === undefined ? Infinity : kth + part.margin;
-  }
+  const counts = readCounts(u32, threads, part, cuts);
+  const limit = limitOf(memory, threads, part);
   let feasible = 0;
-  let most = 0;
-  for (const thread of threads) {
-    feasible += u32[(thread + part.output) >> 2]!;
-    most += u32[(thread + part.output + 4) >> 2]!;
-  }
-  const rows = new Uint32Array(most);
-  const scores = new Int32Array(most);
   let size = 0;
   for (const thread of threads) {
-    let at = (thread + part.kept) >> 2;
-    for (let left = u32[(thread + part.output + 4) >> 2]!; left > 0; left--, at += 2) {
+    feasible += u32[(thread + part.output) >> 2]!;
+    const first = (thread + part.kept) >> 2;
+    const end = first + 2 * u32[(thread + part.output + 4) >> 2]!;
+    for (let at = first; at < end; at += 2) if (i32[at + 1]! <= limit) size++;
+  }
+  const rows = new Uint32Array(size);
+  const scores = new Int32Array(size);
+  let next = 0;
+  for (const thread of threads) {
+    const first = (thread + part.kept) >> 2;
+    const end = first + 2 * u32[(thread + part.output + 4) >> 2]!;
+    for (let at = first; at < end; at += 2) {
       const score = i32[at + 1]!;
       if (score > limit) continue;
-      rows[size] = u32[at]!;
-      scores[size++] = score;
+      rows[next] = u32[at]!;
+      scores[next++] = score;
     }
   }
-  return answerOf(
-    considered,
-    feasible,
-    failed,
-    unknown,
-    total(u32, threads, part.counts + 8 * count, count),
-    size === most ? rows : rows.slice(0, size),
-    size === most ? scores : scores.slice(0, size),
-  );
+  sortRows(rows, scores);
+  const { failed, unknown, sole } = counts;
+  return { considered, feasible, failed, unknown, sole, rows, scores };
 }
 
 /** Up to this many rows are sorted by insertion, which allocates nothing. */
 const FEW = 64;
 
 /** Puts rows, ascending on arrival, in the order of (score, row). */
-function answerOf(
-  considered: number,
-  feasible: number,
-  failed: Uint32Array,
-  unknown: Uint32Array,
-  sole: Uint32Array,
-  rows: Uint32Array,
-  scores: Int32Array,
-): Answer {
-  if (isAscending(scores)) return { considered, feasible, failed, unknown, sole, rows, scores };
+function sortRows(rows: Uint32Array, scores: Int32Array): void {
+  if (isAscending(scores)) return;
   if (rows.length > FEW) {
     const order = Uint32Array.from(rows.keys()).sort((a, b) => scores[a]! - scores[b]! || a - b);
-    const [byScore, sorted] = [rows.slice(), scores.slice()];
+    const [before, points] = [rows.slice(), scores.slice()];
     order.forEach((from, to) => {
-      byScore[to] = rows[from]!;
-      sorted[to] = scores[from]!;
+      rows[to] = before[from]!;
+      scores[to] = points[from]!;
     });
-    return { considered, feasible, failed, unknown, sole, rows: byScore, scores: sorted };
+    return;
   }
   for (let index = 1; index < rows.length; index++) {
     const row = rows[index]!;
@@ -110,7 +113,6 @@ function answerOf(
     rows[at] = row;
     scores[at] = score;
   }
-  return { considered, feasible, failed, unknown, sole, rows, scores };
 }
 
 /** As scores without terms are, which are all 0. */

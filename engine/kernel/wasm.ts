@@ -426,14 +426,9 @@ export class WasmTable implements Table, StoreHost, JobSource {
   #answer(key: object, queries: readonly Query[]): Answer[] {
     const job = this.jobs.get(key, queries);
     // an encoded query holds the address of its universe, not its content
-    for (const { skip } of queries) this.#universe(skip ?? -1);
+    const universes = queries.map(({ skip }) => this.#universe(skip ?? -1));
     const owns = this.#run(job);
-    const answers: Answer[] = [];
-    for (let index = 0; index < queries.length; index++) {
-      const { count } = this.#universe(queries[index]!.skip ?? -1);
-      answers.push(readAnswer(this.memory, owns, job, index, count));
-    }
-    return answers;
+    return universes.map(({ count }, index) => readAnswer(this.memory, owns, job, index, count));
   }
 
   /** Runs a job on all threads, each in its own memory. */
@@ -458,7 +453,6 @@ export class WasmTable implements Table, StoreHost, JobSource {
     const { i32 } = this.memory;
     for (const { at } of this.#threads) {
       for (let word = (at + job.cuts) >> 2, left = job.cutWords; left > 0; left--, word++) i32[word] = 0;
-      for (let word = at >> 2; word < (at >> 2) + 32; word++) i32[word] = 0;
       for (const { output, kept, heap, counts, references, constraints } of job.parts) {
         const to = (at + output) >> 2;
         i32[to] = 0;
