@@ -1,7 +1,7 @@
 import type { Basis } from "../milp/solver.ts";
 import { solveVerified, type VerifiedAnswer } from "../milp/verify.ts";
 import { basisFor, type KeptBasis, type KeptCuts, keepBasis, restoreBasis } from "./carry.ts";
-import { classesOf } from "./classes.ts";
+import { type Classes, classesOf } from "./classes.ts";
 import { bestScores } from "./construct.ts";
 import {
   type Cut,
@@ -158,6 +158,16 @@ function afterRelaxation(instance: Instance, frame: CutFrame, relaxed: Relaxed):
   const kept = new Uint8Array(instance.options);
   for (const option of relaxed.part.option) kept[option] = 1;
   return { kept, active: newCuts(frame, pointOfPart(instance, relaxed)), basis: relaxed.basis };
+}
+
+/** What the cuts and prices of a former tick prove of this instance, before anybody is asked. */
+export function judgeTick(
+  instance: Instance,
+  classes: Classes,
+  cuts: KeptCuts,
+): { readonly scores: Float64Array; readonly bound: number } {
+  const { active, prices } = keptCuts(cutFrameOf(instance, classes), cuts);
+  return judge(instance, active, prices);
 }
 
 /** After a former tick: its cuts, its basis, and the columns that these and its prices single out. */

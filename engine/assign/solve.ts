@@ -7,7 +7,7 @@ import { type Carry, reduceCarry, restoreBasis, restoreCuts } from "./carry.ts";
 import { checkAssignment } from "./check.ts";
 import { classesOf, inClassOrder } from "./classes.ts";
 import { bestScores, fill, greedy, orderBy, priceScores } from "./construct.ts";
-import { cutRounds, type Tightened } from "./cut-rounds.ts";
+import { cutRounds, judgeTick, type Tightened } from "./cut-rounds.ts";
 import { type CutRow, withCuts } from "./cuts.ts";
 import { boundAt } from "./dual.ts";
 import { type Formulation, formulate, pointOf, wholeUnits } from "./formulate.ts";
@@ -159,18 +159,24 @@ async function relaxFresh(run: Run, stage: SolverStage): Promise<readonly CutRow
 const nearlyDone = 3;
 
 /**
- * After a small change: the last answer with the new ones put in, the cuts of the last tick, solved again from its
- * basis. The program without cuts, whose prices are published, follows beside own search.
+ * After a small change: the last answer with the new ones put in, and the cuts and prices of the last tick, which may
+ * prove enough as they are; else they are solved again from its basis. The program without cuts, whose prices are published, follows beside own search.
  */
 async function relaxWarm(run: Run, stage: SolverStage): Promise<readonly CutRow[]> {
   const { options, instance, warm } = run;
   usePrices(run, warm!.prices, "lagrangian");
+  const known = judgeTick(instance, stage.classes, warm!.cuts!);
+  tighten(run, known.bound);
+  run.scores = known.scores;
+  run.cuts = warm!.cuts;
+  run.basis = warm!.basis;
   const state = createState(instance);
   load(state, warm!.units);
   fill(state, orderBy(bestScores(instance, run.scores)), run.scores);
   polish(state, state.work + options.work * 0.01);
   offerState(run, state);
   await note(run, "construction");
+  if (isDone(run)) return [];
   const frozen = { ...run };
   const tightening = cutRounds(frozen, stage, null);
   const relaxing = tightening.then(() => solveRelaxation(frozen, stage));

@@ -85,6 +85,20 @@ test("the next assignment starts the LP from the kept basis and the MIP from the
   expect(requests.at(-1)!.start).toBeDefined();
 });
 
+test("what the cuts of the last tick prove is not asked again", async () => {
+  const { instance } = generateBatch({ intents: 30, seed: 3 });
+  const first = await assign(instance, { solver: highs, work: 1e6, gap: 0.01 });
+  const { bound } = first.stages.find(({ name }) => name === "cuts")!;
+  const gap = (bound - first.gain) / first.gain + 1e-6;
+  const requests: SolveRequest[] = [];
+  const again = await assign(instance, { solver: noting(requests), work: 1e6, gap, warm: first.carry });
+  expect(requests).toEqual([]);
+  expect(again.gain).toBeGreaterThanOrEqual(first.gain);
+  expect(again.gap).toBeLessThanOrEqual(gap);
+  // and it is there for the next tick
+  expect(again.carry.cuts!.cuts).toEqual(first.carry.cuts!.cuts);
+});
+
 /** Anything that could come out of another batch. */
 const carries = (instance: Instance): fc.Arbitrary<Carry> => {
   const statuses = (length: number) =>
