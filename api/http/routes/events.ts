@@ -57,6 +57,7 @@ function stream(scope: TenantScope, start: number, subject: string | undefined):
   let isCancelled = false;
   let looks = 0;
   let commented = 0;
+  let checkedMs = env.clock.monoMs();
   let isPulling = false;
   let close: () => void = () => {};
   let wake: () => void = () => {};
@@ -74,6 +75,7 @@ function stream(scope: TenantScope, start: number, subject: string | undefined):
   stopping.addEventListener("abort", end);
   /** True while the caller may still read. */
   const holds = async (): Promise<boolean> => {
+    checkedMs = env.clock.monoMs();
     try {
       const authenticators = scope.authenticators ?? [tokenAuthenticator];
       const principal = await authenticate(env, authenticators, (name) => http.req.header(name), "GET");
@@ -101,6 +103,8 @@ function stream(scope: TenantScope, start: number, subject: string | undefined):
   /** The next text to send; null: it is over. */
   const next = async (): Promise<string | null> => {
     while (!isOver) {
+      // nothing is sent on a look that is late
+      if (env.clock.monoMs() - checkedMs >= LOOK_MS && !(await holds())) return null;
       // registered before the store is read: what is written in between wakes it
       const woken = rest();
       const rows = await tenant.events({

@@ -19,6 +19,8 @@ import { startCuttingProxy } from "../../postgres/cutting-proxy.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../../postgres/server.ts";
 import { acceptance, storeContract, tenantOf } from "./store-contract.ts";
 
+/** However busy the machine is. */
+const patient = { timeout: 20_000 };
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 const base = { idleMs: 2000, clock: systemClock, timers: systemTimers, log: silent };
@@ -117,7 +119,7 @@ describe.skipIf(noPostgres !== null)("PostgreSQL", () => {
     const heard: [number, boolean][] = [];
     there!.subscribe((seq, isForeign) => heard.push([seq, isForeign]));
     await (await tenantOf(here!, "one")).acceptIntent(acceptance("a"));
-    await expect.poll(() => heard).toEqual([[1, true]]);
+    await expect.poll(() => heard, patient).toEqual([[1, true]]);
     // what it is told of can be read
     expect(await there!.forTenant(trustTenant("one")).events({ after: 0, limit: 10 })).toHaveLength(1);
   });
@@ -140,13 +142,13 @@ describe.skipIf(noPostgres !== null)("PostgreSQL", () => {
     };
     await tenant.createToken({ ...act, token });
     const revokedMs = async () => (await there!.system.tokenById("t"))?.revoked_ms;
-    await expect.poll(revokedMs).toBeNull();
+    await expect.poll(revokedMs, patient).toBeNull();
     await tenant.revokeToken({ ...act, id: "t" });
     if (!hasHints) {
       expect(await revokedMs()).toBeNull();
       passed = 500;
       expect(await revokedMs()).toBe(5);
-    } else await expect.poll(revokedMs).toBe(5);
+    } else await expect.poll(revokedMs, patient).toBe(5);
   });
 
   test("a process that stands still inside a transaction does not keep the others", async () => {
@@ -209,7 +211,7 @@ describe.skipIf(noPostgres !== null)("PostgreSQL", () => {
     const [first] = await Promise.allSettled([
       tenant.acceptIntent(acceptance("a", { idempotency })),
       expect
-        .poll(() => proxy.cuts)
+        .poll(() => proxy.cuts, patient)
         .toBe(1)
         .then(() => (proxy.isDown = true)),
     ]);
