@@ -59,29 +59,35 @@ export interface Tx {
   readonly hasOutbox: boolean;
 }
 
-async function headOf(tx: Tx, name: ChainName): Promise<Head> {
-  const known = tx.heads.get(name);
-  if (known !== undefined) return known;
-  const head = await readHead(tx.db, name);
-  tx.heads.set(name, head);
-  return head;
+async function loadHead(tx: Tx, name: ChainName): Promise<void> {
+  if (!tx.heads.has(name)) tx.heads.set(name, await readHead(tx.db, name));
 }
+
+/** Reads both heads, so that several operations of one transaction may append at the same time. */
+export async function loadHeads(tx: Tx): Promise<void> {
+  await loadHead(tx, "events");
+  await loadHead(tx, "audit");
+}
+
+/** The head as it is now; set anew before anything else may wait. */
+const headOf = (tx: Tx, name: ChainName): Head => tx.heads.get(name) ?? genesis;
 
 /** An event without its place in the chain; `payload` is JSON text. */
 export type NewEvent = Omit<EventRow, "seq" | "prev_hash" | "hash">;
 
 /** Appends an event, and its row in the outbox where there is one. Returns its number. */
 export async function appendEvent(tx: Tx, event: NewEvent): Promise<number> {
-  const head = await headOf(tx, "events");
+  await loadHead(tx, "events");
+  const head = headOf(tx, "events");
   const row = { ...event, seq: head.seq + 1, prev_hash: head.hash };
   const hash = hashEvent(row);
+  tx.heads.set("events", { seq: row.seq, hash });
   await insertRow(tx.db, "events", { ...row, hash });
   if (tx.hasOutbox)
     await tx.db
       .insertInto("outbox")
       .values({ event_seq: row.seq, due_ms: event.at_ms, attempts: 0, claim_id: null, claimed_until_ms: 0 })
       .execute();
-  tx.heads.set("events", { seq: row.seq, hash });
   return row.seq;
 }
 
@@ -90,9 +96,10 @@ export type NewAudit = Omit<AuditRow, "seq" | "prev_hash" | "hash">;
 
 /** Appends to the audit log. */
 export async function appendAudit(tx: Tx, entry: NewAudit): Promise<void> {
-  const head = await headOf(tx, "audit");
+  await loadHead(tx, "audit");
+  const head = headOf(tx, "audit");
   const row = { ...entry, seq: head.seq + 1, prev_hash: head.hash };
   const hash = hashAudit(row);
-  await insertRow(tx.db, "audit", { ...row, hash });
   tx.heads.set("audit", { seq: row.seq, hash });
+  await insertRow(tx.db, "audit", { ...row, hash });
 }

@@ -1,10 +1,11 @@
 import type { Kysely } from "kysely";
 import pg from "pg";
-import type { Tx } from "./chain.ts";
+import { type Head, loadHeads, type Tx } from "./chain.ts";
 import { isConnectionLoss, StoreError, toStoreError } from "./errors.ts";
 import { connect, drop, kyselyOver, type PostgresOptions, pause } from "./postgres.ts";
 import { tokenWrites, type Writer } from "./queued-store.ts";
 import type { Database } from "./schema.ts";
+import type { AcceptIntent } from "./store.ts";
 import { type Command, failure, type GroupResult, perform, type Reply } from "./writer.ts";
 
 /** The lock that every group of writes holds to its commit, whichever process it comes from. */
@@ -30,7 +31,7 @@ interface Session {
 
 async function openSession(options: PostgresWriterOptions): Promise<Session> {
   const { id, clock } = options;
-  const client = await connect(options);
+  const client = await connect(options, true);
   try {
     // an answered write is on disk, whatever the default of the server is
     await client.query("set synchronous_commit to on");
@@ -47,12 +48,49 @@ async function openSession(options: PostgresWriterOptions): Promise<Session> {
   return { client, db: kyselyOver({ connect: async () => one, end: async () => {} }) };
 }
 
+/**
+ * What a command can meet of other accepted intents; null: it may meet anything. Accepting looks at nothing but its own
+ * name and key.
+ */
+function claimsOf({ tenant, name, input }: Command): readonly string[] | null {
+  if (name !== "acceptIntent") return null;
+  const [intent] = input as [AcceptIntent];
+  const { idempotency } = intent;
+  return [
+    JSON.stringify(["id", intent.id]),
+    JSON.stringify(["name", tenant, intent.name]),
+    ...(idempotency === undefined ? [] : [JSON.stringify(["key", tenant, idempotency.key])]),
+  ];
+}
+
+/** Cuts commands, in their order, into runs of ones that do not meet: these may go to the server at the same time. */
+export function* runsOf(commands: readonly Command[]): Generator<readonly Command[]> {
+  let run: Command[] = [];
+  let claimed = new Set<string>();
+  for (const command of commands) {
+    const claims = claimsOf(command);
+    if (run.length > 0 && (claims === null || claims.some((claim) => claimed.has(claim)))) {
+      yield run;
+      run = [];
+      claimed = new Set();
+    }
+    if (claims === null) yield [command];
+    else {
+      run.push(command);
+      for (const claim of claims) claimed.add(claim);
+    }
+  }
+  if (run.length > 0) yield run;
+}
+
 /** What one group does in its transaction; where it is, when it fails, decides what is known about it. */
 class Group {
   readonly #session: Session;
   readonly #tx: Tx;
   readonly #begin: string;
   #lastEvent: number | null = null;
+  /** The head of events that was read ahead, and not appended. */
+  #loaded: Head | null = null;
 
   constructor(session: Session, options: PostgresWriterOptions, number: number) {
     this.#session = session;
@@ -86,11 +124,20 @@ class Group {
   async #together(commands: readonly Command[]): Promise<Reply[] | null> {
     const replies: Reply[] = [];
     try {
-      for (const command of commands) replies.push({ value: await this.#perform(command) });
+      for (const run of runsOf(commands)) {
+        if (run.length > 1) await this.#loadHeads();
+        const settled = await Promise.allSettled(run.map((command) => this.#perform(command)));
+        const failed = settled
+          .filter((one) => one.status === "rejected")
+          .map(({ reason }) => reason as unknown);
+        if (failed.length > 0) throw failed.find(isConnectionLoss) ?? failed[0];
+        for (const one of settled) replies.push({ value: (one as PromiseFulfilledResult<unknown>).value });
+      }
       return replies;
     } catch (error) {
       if (isConnectionLoss(error)) throw error;
       this.#tx.heads.clear();
+      this.#loaded = null;
       this.#lastEvent = null;
       return null;
     }
@@ -115,11 +162,18 @@ class Group {
     return replies;
   }
 
+  async #loadHeads(): Promise<void> {
+    const { heads } = this.#tx;
+    const isNew = !heads.has("events");
+    await loadHeads(this.#tx);
+    if (isNew) this.#loaded = heads.get("events") ?? null;
+  }
+
   async #perform(command: Command): Promise<unknown> {
     const value = await perform(this.#tx, command);
-    // heads are read for appending only, and forgotten between groups
     const head = this.#tx.heads.get("events");
-    if (head !== undefined) this.#lastEvent = head.seq;
+    // otherwise read for appending only, and forgotten between groups
+    if (head !== undefined && head !== this.#loaded) this.#lastEvent = head.seq;
     return value;
   }
 }

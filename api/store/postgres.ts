@@ -87,9 +87,12 @@ export function kyselyOver(source: Source): Kysely<Database> {
   });
 }
 
-/** Opens one connection. Errors after that show in its queries alone. */
-export async function connect(options: PostgresOptions): Promise<pg.Client> {
-  const client = new pg.Client(sessionSettings(options));
+/**
+ * Opens one connection. Errors after that show in its queries alone. A pipelined one sends queries that are asked at the
+ * same time without waiting for each other's answers; the server runs them one after another.
+ */
+export async function connect(options: PostgresOptions, isPipelined: boolean = false): Promise<pg.Client> {
+  const client = new pg.Client({ ...sessionSettings(options), pipeline: isPipelined });
   client.on("error", () => undefined);
   try {
     await client.connect();

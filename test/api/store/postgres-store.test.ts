@@ -11,10 +11,11 @@ import {
   openReader,
   type PostgresStoreOptions,
 } from "../../../api/store/postgres-store.ts";
-import { WRITE_LOCK } from "../../../api/store/postgres-writer.ts";
+import { runsOf, WRITE_LOCK } from "../../../api/store/postgres-writer.ts";
 import type { Store } from "../../../api/store/store.ts";
 import { trustTenant } from "../../../api/store/tenant.ts";
 import { verifyDatabase } from "../../../api/store/verify.ts";
+import type { Command } from "../../../api/store/writer.ts";
 import { startCuttingProxy } from "../../postgres/cutting-proxy.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../../postgres/server.ts";
 import { acceptance, storeContract, tenantOf } from "./store-contract.ts";
@@ -114,6 +115,53 @@ describe.skipIf(noPostgres !== null)("PostgreSQL", () => {
     await reader.close();
   });
 
+  test("commands that may meet go one after another, and the others together", () => {
+    const command = (id: string, more: object = {}, tenant = "one"): Command => ({
+      tenant: trustTenant(tenant),
+      name: "acceptIntent",
+      input: [acceptance(id, more)],
+    });
+    const key = { key: "k", requestHash: "h", expiresMs: 5000 };
+    const other: Command = { tenant: trustTenant("one"), name: "cancelIntent", input: [] };
+    const commands = [
+      command("a", { idempotency: key }),
+      command("b"),
+      command("c", { name: "name-a" }, "two"),
+      // the key of the first, the name of another, a command of another kind
+      command("d", { idempotency: key }),
+      command("e", { name: "name-d" }),
+      command("e"),
+      other,
+      other,
+      command("f"),
+    ];
+    const runs = [...runsOf(commands)];
+    expect(runs.map((run) => run.length)).toEqual([3, 1, 1, 1, 1, 1, 1]);
+    expect(runs.flat()).toEqual(commands);
+  });
+
+  test("of many that arrive together each gets its answer, also where some cannot be done", async () => {
+    const [, store] = await shared([{}]);
+    const tenant = await tenantOf(store!, "one");
+    const key = { key: "k", requestHash: "h", expiresMs: 5000 };
+    await tenant.acceptIntent(acceptance("taken", { name: "web" }));
+    const heard: number[] = [];
+    store!.subscribe((seq) => heard.push(seq));
+    const answers = await Promise.allSettled([
+      ...idsOf(20, "i").map((id) => tenant.acceptIntent(acceptance(id))),
+      tenant.acceptIntent(acceptance("x", { name: "web" })),
+      tenant.acceptIntent(acceptance("y", { name: "y", idempotency: key })),
+      tenant.acceptIntent(acceptance("z", { name: "y", idempotency: key })),
+      // an id that is in use breaks the whole run, and only itself in the end
+      tenant.acceptIntent(acceptance("i3", { name: "again" })),
+    ]);
+    const kinds = answers.map((one) => (one.status === "fulfilled" ? one.value.kind : one.reason.code));
+    expect(kinds).toEqual([...Array(20).fill("accepted"), "name_taken", "accepted", "replayed", "conflict"]);
+    const events = await tenant.events({ after: 0, limit: 100 });
+    expect(events.map(({ seq }) => seq)).toEqual(idsOf(22, "").map((_, index) => index + 1));
+    expect(heard.at(-1)).toBe(22);
+  });
+
   test.for([true, false])("others hear of an event (with hints: %s)", async (hasHints) => {
     const [, here, there] = await shared([{}, { hasHints }]);
     const heard: [number, boolean][] = [];
@@ -141,6 +189,11 @@ describe.skipIf(noPostgres !== null)("PostgreSQL", () => {
       last_used_ms: null,
     };
     await tenant.createToken({ ...act, token });
+    // it listens by the time at which it hears of anything
+    let heard = 0;
+    there!.subscribe((seq) => (heard = seq));
+    await tenant.acceptIntent(acceptance("a"));
+    await expect.poll(() => heard, patient).toBe(1);
     const revokedMs = async () => (await there!.system.tokenById("t"))?.revoked_ms;
     await expect.poll(revokedMs, patient).toBeNull();
     await tenant.revokeToken({ ...act, id: "t" });
