@@ -170,6 +170,9 @@ const schema = z.strictObject({
   reservations: z.array(reservationSchema).optional().describe("Capacity held for a window."),
   outages: z.array(outageSchema).optional().describe("What is not usable."),
   maintenance: z.array(outageSchema).optional().describe("What will not be usable."),
+  turnaround: durationLeaf
+    .optional()
+    .describe("How long capacity is taken besides each run of a batch: start and clearing; default 0."),
   spot_history: z.array(spotHistorySchema).optional().describe("Interruptions seen, per offer."),
   progress: z.array(progressSchema).optional().describe("How far batches are, by intent."),
 });
@@ -445,6 +448,7 @@ export function readSnapshot(document: unknown, options: SnapshotOptions = {}): 
     outages: toOutages(parsed.outages, "outages", notes),
     maintenance: toOutages(parsed.maintenance, "maintenance", notes),
     ...stated({
+      turnaroundSeconds: parsed.turnaround,
       spotHistory: toSpotHistory(parsed.spot_history, notes),
       progress: toProgress(parsed.progress, notes),
     }),

@@ -67,6 +67,12 @@ export function toHolding(row: HeldRow, temper: Temper): Holding {
 const clearingMs = 30_000;
 
 /**
+ * For so long capacity is taken besides a run: from the decision until it runs, and `clearingMs`. A start that is promised
+ * behind another run counts on it; a provider that takes longer to start is a failure that may move it.
+ */
+export const turnaroundSeconds = 120;
+
+/**
  * When work gives its place back: at its timeout, which is enforced once it runs, or before, when it is expected to take
  * less. Null where nothing is known.
  */

@@ -18,7 +18,7 @@ import type { AllocationRow, ReservationRow, TenantRow } from "../store/schema.t
 import type { NewPlan } from "../store/store.ts";
 import { type Books, createBooks } from "./books.ts";
 import { createFollower, type Follower, type Scene } from "./follow.ts";
-import { progressOf, withoutTaken } from "./holdings.ts";
+import { progressOf, turnaroundSeconds, withoutTaken } from "./holdings.ts";
 import { createPlanRunner, type PlanRunner } from "./plan-job.ts";
 import { createPlanLog, type PlanRecord } from "./plan-log.ts";
 
@@ -195,6 +195,7 @@ export function createPlanner(
         tenants,
         reservations,
         outages: avoided.length === 0 ? catalog.outages : [...catalog.outages, ...avoided],
+        turnaroundSeconds,
         ...(progress.length === 0 ? {} : { progress }),
       },
     };

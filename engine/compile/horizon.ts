@@ -44,7 +44,7 @@ export function viewerOf({ intent }: Need): Viewer {
 }
 
 /**
- * How long a need occupies the option of a row. Only a timeout ends it for sure; services never end.
+ * How long a need occupies the option of a row, start and clearing included. Only a timeout ends it for sure; services never end.
  *
  * @param rounds waves of tasks, one after the other
  */
@@ -52,8 +52,10 @@ export function lastingOf(catalog: Catalog, need: Need, row: number, rounds: num
   if (need.runtime.source === "none")
     return { expectedMs: Number.POSITIVE_INFINITY, mostMs: Number.POSITIVE_INFINITY };
   const { timeoutSeconds } = need.intent.workload.batch ?? {};
+  const besides = (catalog.snapshot.turnaroundSeconds ?? 0) * 1000;
   const mostMs = timeoutSeconds === undefined ? Number.POSITIVE_INFINITY : timeoutSeconds * 1000 * rounds;
-  return { expectedMs: Math.min(mostMs, Math.ceil(taskSeconds(catalog, need, row) * 1000) * rounds), mostMs };
+  const expectedMs = Math.min(mostMs, Math.ceil(taskSeconds(catalog, need, row) * 1000) * rounds);
+  return { expectedMs: expectedMs + besides, mostMs: mostMs + besides };
 }
 
 /** Rounds of a need of which `tasks` run at a time. */

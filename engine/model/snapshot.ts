@@ -125,6 +125,8 @@ export interface Snapshot {
   readonly outages: readonly Outage[];
   readonly maintenance: readonly Outage[];
   readonly spotHistory?: readonly SpotHistory[];
+  /** For so long capacity is taken besides each run of a batch, to start it and to give it back; default 0. */
+  readonly turnaroundSeconds?: number;
   readonly progress?: readonly Progress[];
   readonly skipped: readonly SkippedOffer[];
   readonly warnings: readonly Warning[];

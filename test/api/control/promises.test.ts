@@ -1,6 +1,8 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createControlLoop } from "../../../api/control/loop.ts";
 import { createPlanner } from "../../../api/control/planner.ts";
+import type { Reservation } from "../../../engine/model/snapshot.ts";
 import { formatTime } from "../../../engine/model/time.ts";
 import { createDrivenService, wish } from "../driven-env.ts";
 
@@ -43,6 +45,8 @@ async function serve() {
 }
 
 const minutes = 60_000;
+/** Nightly runs look at thirty times as many histories. */
+const times = process.env["FLARE_NIGHTLY"] === undefined ? 1 : 30;
 
 test("a promised start is kept when smaller jobs arrive: those that would delay it wait, those that end before run", async () => {
   const { service, submit, look } = await serve();
@@ -103,4 +107,57 @@ test("what is held for a start ends with the wait", async () => {
   await service.run(3000);
   expect(await look(gang)).toMatchObject({ phase: "running" });
   expect(await service.env.store.system.heldStarts()).toEqual([]);
+});
+
+const histories = fc.array(
+  fc.record({
+    gpus: fc.integer({ min: 1, max: 4 }),
+    /** Minutes after which its timeout ends it, what it says it takes, and when it comes. */
+    timeout: fc.constantFrom(5, 10, 20),
+    estimate: fc.constantFrom(3, 5, null),
+    arrives: fc.integer({ min: 0, max: 12 }),
+  }),
+  { minLength: 4, maxLength: 9 },
+);
+
+test("over random arrivals nobody starts later than promised, tick after tick", async () => {
+  let promises = 0;
+  await fc.assert(
+    fc.asyncProperty(histories, async (jobs) => {
+      const { service, submit } = await serve();
+      const { system } = service.env.store;
+      const told = new Map<string, number>();
+      const ids: string[] = [];
+      /** Notes what is held for whom, as a promise. */
+      const listen = async (): Promise<void> => {
+        for (const { id, held } of await system.heldStarts()) {
+          const [hold] = JSON.parse(held) as Reservation[];
+          if (hold?.basis !== "promise") continue;
+          promises++;
+          told.set(id, Math.min(Date.parse(hold.start), told.get(id) ?? Infinity));
+        }
+      };
+      for (let minute = 0; minute < 150; minute++) {
+        for (const [index, job] of jobs.entries()) {
+          if (job.arrives !== minute) continue;
+          const estimate = job.estimate === null ? {} : { estimate: `${job.estimate}m` };
+          ids.push(
+            await submit(batch(`job-${index}`, job.gpus, { timeout: `${job.timeout}m`, ...estimate })),
+          );
+        }
+        await listen();
+        await service.run(minutes, 3);
+        if (minute > 12 && (await system.waitingIds()).length === 0) break;
+      }
+      for (const [id, at] of told) {
+        const { allocations } = (await system.intentById(id))!;
+        const placed = Math.min(...allocations.map(({ created_ms }) => created_ms));
+        // the clock of this test ticks every twenty seconds
+        expect(placed - at, id).toBeLessThanOrEqual(20_000);
+      }
+      await service.control.stop();
+    }),
+    { numRuns: 3 * times },
+  );
+  expect(promises).toBeGreaterThan(5);
 });
