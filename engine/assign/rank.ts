@@ -37,6 +37,11 @@ function rawCost(catalog: Catalog, need: Need, row: number): number {
   return billed * interruptionFactor(catalog, need, row);
 }
 
+/** Reads one criterion of rows; NaN where an offer does not tell it. */
+function criterionAt(catalog: Catalog, need: Need, name: CriterionName): (row: number) => number {
+  return name === "cost" ? (row) => rawCost(catalog, need, row) : criterionEntries(catalog, need)[name].at;
+}
+
 /** Raw criteria of a row; NaN where the offer does not tell. */
 export function rawCriteria(catalog: Catalog, need: Need, row: number): Record<CriterionName, number> {
   const { slowness, latency, energy } = criterionEntries(catalog, need);
@@ -54,16 +59,18 @@ export interface Range {
   readonly worst: Readonly<Record<CriterionName, number>>;
 }
 
-export function rangeOf(catalog: Catalog, need: Need, rows: Iterable<number>): Range {
+export function rangeOf(catalog: Catalog, need: Need, rows: ArrayLike<number>): Range {
   const best: Record<CriterionName, number> = { cost: NaN, slowness: NaN, latency: NaN, energy: NaN };
   const worst: Record<CriterionName, number> = { ...best };
-  for (const row of rows) {
-    const values = rawCriteria(catalog, need, row);
-    for (const name of criterionNames) {
-      const value = values[name];
-      if (!(value >= best[name])) best[name] = Number.isNaN(value) ? best[name] : value;
-      if (!(value <= worst[name])) worst[name] = Number.isNaN(value) ? worst[name] : value;
+  for (const name of criterionNames) {
+    const at = criterionAt(catalog, need, name);
+    let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (let index = 0; index < rows.length; index++) {
+      const value = at(rows[index]!);
+      if (value < least) least = value;
+      if (value > most) most = value;
     }
+    if (least <= most) [best[name], worst[name]] = [least, most];
   }
   return { best, worst };
 }
@@ -93,14 +100,11 @@ export function hasPreferences({ intent }: Need): boolean {
 /** What `comparator` orders rows by first; NaN where a weighted criterion is unknown. */
 export function keysOf({ catalog, need }: Scope, ranking: Ranking, rows: ArrayLike<number>): Float64Array {
   const { weights } = ranking;
-  const entries = criterionEntries(catalog, need);
-  const read = (name: CriterionName): ((row: number) => number) =>
-    name === "cost" ? (row) => rawCost(catalog, need, row) : entries[name].at;
   const sole = soleCriterion(weights, need);
   const names = criterionNames.filter((name) => weightOf(weights, name) > 0);
   const keys = new Float64Array(rows.length);
   for (const name of names) {
-    const at = read(name);
+    const at = criterionAt(catalog, need, name);
     const weight = weightOf(weights, name);
     for (let index = 0; index < keys.length; index++) {
       const value = at(rows[index]!);

@@ -4,12 +4,11 @@ import { assert, EngineError } from "../model/errors.ts";
 import type { Flavor } from "../model/flavor.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { type Catalog, inOrder, keepRowsByOffer, offerIndexOf, prepare, rowsByOffer } from "./catalog.ts";
+import { freeNumbers } from "./columns.ts";
 import { downtimeOf } from "./downtime.ts";
-import { lengthened } from "./lengthened.ts";
-import { type Options, type Sale, salesOf, setOption } from "./rows.ts";
+import { type Sale, salesOf, setOption, sizedOptions } from "./rows.ts";
 import { storedScore } from "./score-columns.ts";
 import { type SpotRates, spotRatesOf } from "./spot-history.ts";
-import { capacityTraits } from "./traits.ts";
 
 /** What has changed since a catalogue was prepared. */
 export interface CatalogChanges {
@@ -120,19 +119,6 @@ function moveRows(catalog: Catalog, { snapshot, indexOf }: Step, changed: readon
   return wanted.map(({ sale, row }): Write => ({ sale, row: row < 0 ? table.addRow() : row }));
 }
 
-/** The options with room for all rows of the table. */
-function longerOptions(options: Options, count: number): Options {
-  return {
-    count,
-    flavor: lengthened(options.flavor, count),
-    spot: lengthened(options.spot, count),
-    extraSpot: lengthened(options.extraSpot, count),
-    unitMicro: lengthened(options.unitMicro, count),
-    wholeMicro: lengthened(options.wholeMicro, count),
-    interruptionRate: lengthened(options.interruptionRate, count),
-  };
-}
-
 /** True when two offers differ in nothing but what of them is free; parts are compared by identity. */
 function isSameButFree(a: Flavor, b: Flavor): boolean {
   const keys = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof Flavor>;
@@ -165,7 +151,7 @@ function take(catalog: Catalog, step: Step): Catalog {
   const changed = [...step.changed, ...newlyRated(catalog, live, spotRates, step)].sort(byId);
   const before = catalog.options.count;
   const writes = moveRows(catalog, step, changed);
-  const options = table.rows === before ? catalog.options : longerOptions(catalog.options, table.rows);
+  const options = table.rows === before ? catalog.options : sizedOptions(catalog.options, table.rows);
   columns.rows.options = options;
   const free: number[] = [];
   const all: number[] = [];
@@ -178,7 +164,7 @@ function take(catalog: Catalog, step: Step): Catalog {
       old !== undefined && rate === options.interruptionRate[row] && isSameButFree(old, sale.flavor);
     (isFree ? free : all).push(row);
   }
-  columns.rewrite(free, capacityTraits);
+  columns.rewrite(free, freeNumbers);
   if (all.length > 0 || options !== catalog.options) columns.rewrite(all);
   const isOnlyFree = all.length === 0 && step.indexOf === null;
   if (!isOnlyFree) writeDerived(catalog, writes);

@@ -22,8 +22,22 @@ import {
   type Trait,
 } from "./traits.ts";
 
-/** Numbers that constraints bound: traits, what follows from several, and the prices of `Options`. */
-export type NumberName = NumericName | "carbonGramsPerGpuHour" | "unitMicro" | "wholeMicro";
+/** Numbers of `Options`: what changes while an offer stands. */
+export const freeNumbers: readonly NumberName[] = ["gpusFree", "cpuMilliFree", "memoryMibFree", "podsFree"];
+const optionNumbers = [
+  "gpusFree",
+  "cpuMilliFree",
+  "memoryMibFree",
+  "podsFree",
+  "unitMicro",
+  "wholeMicro",
+] as const;
+
+/** Numbers that constraints bound: traits, what follows from several, and those of `Options`. */
+export type NumberName = NumericName | "carbonGramsPerGpuHour" | (typeof optionNumbers)[number];
+
+const isOfOptions = (name: NumberName): name is (typeof optionNumbers)[number] =>
+  (optionNumbers as readonly string[]).includes(name);
 
 /** Yes or no: traits, and of an option whether it is on spot, is so besides on demand, has a price in the snapshot's currency. */
 export type YesNoName = FlagName | "spot" | "extraSpot" | "priced";
@@ -126,7 +140,7 @@ interface NumberReader {
 
 function numberReader(rows: Rows, name: NumberName): NumberReader {
   if (name === "carbonGramsPerGpuHour") return carbonReader(rows);
-  if (name === "unitMicro" || name === "wholeMicro")
+  if (isOfOptions(name))
     return { at: (row) => rows.options[name][row]!, read: () => ({ values: rows.options[name] }) };
   const trait = numericTraits[name];
   const read = readerOf(trait);
@@ -233,8 +247,12 @@ function siteCodes(
   return (row) => numbered(flavors[row]![name], row);
 }
 
-const isSameList = (a: readonly string[], b: readonly string[]): boolean =>
-  a === b || (a.length === b.length && a.every((text, index) => text === b[index]));
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
+  return true;
+}
 
 /**
  * Codes of the distinct places offers are in: region, zone, country and areas together, unknown only where none is

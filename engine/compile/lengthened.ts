@@ -1,7 +1,8 @@
 /** Arrays keep room for further rows behind their end. */
 const HEADROOM = 1.125;
 
-type Column = Float64Array | Float32Array | Int32Array | Uint8Array;
+/** Values per row. */
+export type Column = Float64Array | Float32Array | Int32Array | Uint8Array;
 
 /** The array with `length` elements, in place where its buffer has room. */
 export function lengthened<T extends Column>(values: T, length: number): T {

@@ -8,6 +8,7 @@ import type {
 } from "../model/flavor.ts";
 import { convert, type Money } from "../model/money.ts";
 import type { Snapshot } from "../model/snapshot.ts";
+import { type Column, lengthened } from "./lengthened.ts";
 import type { SpotRates } from "./spot-history.ts";
 
 /**
@@ -27,6 +28,11 @@ export interface Options {
   readonly wholeMicro: Float64Array;
   /** Expected interruptions per hour, 0 for on demand. */
   readonly interruptionRate: Float64Array;
+  /** What of the offer is free, NaN for unknown; a total that nothing is known to be taken from is free. */
+  readonly gpusFree: Float64Array;
+  readonly cpuMilliFree: Float64Array;
+  readonly memoryMibFree: Float64Array;
+  readonly podsFree: Float64Array;
 }
 
 /** Parts of an offer that readers share between equal ones. */
@@ -139,7 +145,10 @@ export interface Sale {
   readonly isSpot: boolean;
 }
 
-/** Writes a row's prices: per GPU where any number can be bought, else of the whole offer. Pro rata rounds up. */
+/**
+ * Writes what a row sells: at what price, per GPU where any number can be bought, else of the whole offer, pro rata rounded
+ * up; and how much of it is free.
+ */
 export function setOption(
   options: Options,
   row: number,
@@ -156,6 +165,10 @@ export function setOption(
   options.interruptionRate[row] = isSpot ? spotRates.perHour(flavor) : 0;
   options.unitMicro[row] = !divisible ? Number.NaN : isPerGpu ? micro : Math.ceil(micro / capacity.gpus);
   options.wholeMicro[row] = divisible ? Number.NaN : isPerGpu ? micro * capacity.gpus : micro;
+  options.gpusFree[row] = capacity.gpusFree;
+  options.cpuMilliFree[row] = capacity.cpuMilliFree ?? capacity.cpuMilli ?? Number.NaN;
+  options.memoryMibFree[row] = capacity.memoryMibFree ?? capacity.memoryMib ?? Number.NaN;
+  options.podsFree[row] = capacity.podsFree ?? capacity.pods ?? Number.NaN;
 }
 
 /** What an offer costs, on demand before spot. */
@@ -167,23 +180,50 @@ export function salesOf(flavor: Flavor, index: number): Sale[] {
   return sales;
 }
 
+function emptyOptions(count: number): Options {
+  return {
+    count,
+    flavor: new Int32Array(count),
+    spot: new Uint8Array(count),
+    extraSpot: new Uint8Array(count),
+    unitMicro: new Float64Array(count),
+    wholeMicro: new Float64Array(count),
+    interruptionRate: new Float64Array(count),
+    gpusFree: new Float64Array(count),
+    cpuMilliFree: new Float64Array(count),
+    memoryMibFree: new Float64Array(count),
+    podsFree: new Float64Array(count),
+  };
+}
+
+/** The options with another number of rows: the first ones, or with room for more behind them. */
+export function sizedOptions(options: Options, count: number): Options {
+  const size = <T extends Column>(values: T): T =>
+    values.length < count ? lengthened(values, count) : (values.subarray(0, count) as T);
+  return {
+    count,
+    flavor: size(options.flavor),
+    spot: size(options.spot),
+    extraSpot: size(options.extraSpot),
+    unitMicro: size(options.unitMicro),
+    wholeMicro: size(options.wholeMicro),
+    interruptionRate: size(options.interruptionRate),
+    gpusFree: size(options.gpusFree),
+    cpuMilliFree: size(options.cpuMilliFree),
+    memoryMibFree: size(options.memoryMibFree),
+    podsFree: size(options.podsFree),
+  };
+}
+
 /** Reads the rows of a snapshot, in one pass over its offers. */
 export function readRows(snapshot: Snapshot, spotRates: SpotRates): Rows {
   const { offers } = snapshot;
   const most = offers.length * 2;
-  const options: Options = {
-    count: most,
-    flavor: new Int32Array(most),
-    spot: new Uint8Array(most),
-    extraSpot: new Uint8Array(most),
-    unitMicro: new Float64Array(most),
-    wholeMicro: new Float64Array(most),
-    interruptionRate: new Float64Array(most),
-  };
+  const options = emptyOptions(most);
   const list = <T>(): T[] => new Array<T>(most);
   const flavors = list<Flavor>();
   // what nearly every plan looks at, while the offer is at hand
-  const [gpu, capacity, network, coordinates] = [list(), list(), list(), list()];
+  const [gpu, network, coordinates] = [list(), list(), list()];
   let count = 0;
   for (let index = 0; index < offers.length; index++) {
     const flavor = offers[index]!;
@@ -193,25 +233,14 @@ export function readRows(snapshot: Snapshot, spotRates: SpotRates): Rows {
       if (money === undefined) continue;
       flavors[count] = flavor;
       gpu[count] = flavor.gpu;
-      capacity[count] = flavor.capacity;
       network[count] = flavor.network;
       coordinates[count] = flavor.coordinates;
       setOption(options, count++, { flavor, index, money, isSpot: isSpot === 1 }, snapshot, spotRates);
     }
   }
-  for (const some of [flavors, gpu, capacity, network, coordinates]) some.length = count;
-  const exact: Options = {
-    count,
-    flavor: options.flavor.subarray(0, count),
-    spot: options.spot.subarray(0, count),
-    extraSpot: options.extraSpot.subarray(0, count),
-    unitMicro: options.unitMicro.subarray(0, count),
-    wholeMicro: options.wholeMicro.subarray(0, count),
-    interruptionRate: options.interruptionRate.subarray(0, count),
-  };
-  return new Rows(exact, flavors, [
+  for (const some of [flavors, gpu, network, coordinates]) some.length = count;
+  return new Rows(sizedOptions(options, count), flavors, [
     ["gpu", gpu],
-    ["capacity", capacity],
     ["network", network],
     ["coordinates", coordinates],
   ]);

@@ -133,13 +133,17 @@ function latencies({ columns: { rows } }: Catalog, { origin }: Need): Numbers {
   const stated = Float64Array.from(network.all, ({ latencyMs }) =>
     measured ? (latencyMs ?? Number.NaN) : Number.NaN,
   );
-  const estimated = Float64Array.from(sites.all, (site) =>
-    site === undefined ? Number.NaN : estimate(site),
-  );
+  const estimated = new Float64Array(sites.all.length).fill(-1);
   const values = new Float64Array(rows.options.count);
   for (let row = 0; row < values.length; row++) {
-    const own = stated[network.of[row]!]!;
-    values[row] = Number.isNaN(own) ? estimated[sites.of[row]!]! : own;
+    values[row] = stated[network.of[row]!]!;
+    if (!Number.isNaN(values[row]!)) continue;
+    const kind = sites.of[row]!;
+    if (estimated[kind] === -1) {
+      const site = sites.all[kind];
+      estimated[kind] = site === undefined ? Number.NaN : estimate(site);
+    }
+    values[row] = estimated[kind]!;
   }
   return { values };
 }

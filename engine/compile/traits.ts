@@ -33,11 +33,7 @@ export type NumericName =
   | "computeCapability"
   | "fp32Tflops"
   | "multiGpuEfficiency"
-  | "gpusFree"
   | "gpusTotal"
-  | "cpuMilliFree"
-  | "memoryMibFree"
-  | "podsFree"
   | "pue"
   | "renewablePercent"
   | "efficiencyRating"
@@ -45,14 +41,6 @@ export type NumericName =
   | "jitterMs"
   | "uptimePercent"
   | "coldStartSeconds";
-
-/** What changes while an offer stands. */
-export const capacityTraits: readonly NumericName[] = [
-  "gpusFree",
-  "cpuMilliFree",
-  "memoryMibFree",
-  "podsFree",
-];
 
 /** Traits that are numbers. */
 export const numericTraits: Readonly<Record<NumericName, Trait<number>>> = {
@@ -62,12 +50,7 @@ export const numericTraits: Readonly<Record<NumericName, Trait<number>>> = {
   computeCapability: gpu(({ computeCapability }) => computeCapability),
   fp32Tflops: gpu(({ fp32Tflops }) => fp32Tflops),
   multiGpuEfficiency: gpu(({ multiGpuEfficiency }) => multiGpuEfficiency),
-  gpusFree: capacity(({ gpusFree }) => gpusFree),
   gpusTotal: capacity(({ gpus }) => gpus),
-  // a total that nothing is known to be taken from is free
-  cpuMilliFree: capacity(({ cpuMilliFree, cpuMilli }) => cpuMilliFree ?? cpuMilli),
-  memoryMibFree: capacity(({ memoryMibFree, memoryMib }) => memoryMibFree ?? memoryMib),
-  podsFree: capacity(({ podsFree, pods }) => podsFree ?? pods),
   pue: energy(({ pue }) => pue),
   renewablePercent: energy(({ renewablePercent }) => renewablePercent),
   efficiencyRating: energy(({ efficiencyRating }) =>
