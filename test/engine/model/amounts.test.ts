@@ -43,3 +43,13 @@ test("times read like the platform's own and write back", () => {
   expect(parseTime("2026-01-05T12:00:00+02:00")).toBe(Date.parse("2026-01-05T10:00:00Z"));
   expect(() => parseTime("yesterday")).toThrow(/RFC 3339/);
 });
+
+test("conversion is that of whole numbers, however large", () => {
+  const amounts = fc.oneof(fc.nat(100_000_000), fc.integer({ min: 0, max: 9_000_000_000_000 }));
+  fc.assert(
+    fc.property(amounts, fc.oneof(fc.nat(3_000_000), fc.nat(2_000_000_000)), (micro, rate) => {
+      const exact = Number((BigInt(micro) * BigInt(rate) + 500_000n) / 1_000_000n);
+      expect(convert({ micro, currency: "USD" }, "EUR", { USD: rate })).toBe(exact);
+    }),
+  );
+});
