@@ -13,7 +13,7 @@ import type { Intent } from "../../../engine/model/intent.ts";
 import type { Snapshot } from "../../../engine/model/snapshot.ts";
 import { plan } from "../../../engine/plan.ts";
 import { gpuSpeed } from "../../../engine/score/performance.ts";
-import { flavor, snapshot } from "../builders.ts";
+import { eur, flavor, intent, snapshot } from "../builders.ts";
 import { intents, offers } from "../plan/arbitraries.ts";
 
 const decide = async (catalog: Catalog, wanted: readonly Intent[]) => {
@@ -78,17 +78,53 @@ test.for([
   }
 });
 
+/** The offers, those with the given indices without any latency. */
+const silent = (some: readonly Flavor[], which: readonly number[]): Flavor[] =>
+  some.map((one, index) => {
+    if (!which.includes(index)) return one;
+    const { coordinates: _, ...rest } = one;
+    return { ...rest, network: {} };
+  });
+
 test("plans over random offers stay the same from the first to the thirtieth", async () => {
   await fc.assert(
-    fc.asyncProperty(offers, intents, async (some, one) => {
-      const catalog = prepare(snapshot(some));
+    fc.asyncProperty(offers, intents, fc.array(fc.nat(8)), async (some, one, which) => {
+      const catalog = prepare(snapshot(silent(some, which)));
       const first = await decide(catalog, [one]);
       for (let round = 0; round < 30; round++) await plan(catalog, [one], { explain: false });
       expect(await decide(catalog, [one])).toBe(first);
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
 });
+
+test.for(["latency", "balanced", "energy", "performance", "cost"] as const)(
+  "an offer that does not tell what is weighed counts as the worst, however often it is asked for (%s)",
+  async (objective) => {
+    const some = Array.from({ length: 30 }, (_, index) =>
+      flavor(`offer-${10 + index}`, {
+        price: { basis: "gpu", onDemand: eur(3 - index / 20) },
+        network: { latencyMs: 10 + index },
+        energy: { carbonIntensity: 100 + index, pue: 1.2 },
+      }),
+    );
+    const which = [0, 7, 29];
+    const offers = silent(some, which).map((one, index) =>
+      which.includes(index)
+        ? { ...one, energy: {}, gpu: { ...one.gpu, model: "unheard-of", fp16Tflops: 0 } }
+        : one,
+    );
+    const wanted = [intent({ objective })];
+    const catalog = prepare(snapshot(offers));
+    const first = await decide(catalog, wanted);
+    for (let round = 0; round < 4; round++) expect(await decide(catalog, wanted)).toBe(first);
+    const complete = offers.filter((_, index) => !which.includes(index));
+    const told = prepare(snapshot(complete));
+    for (let round = 0; round < 4; round++) await decide(told, wanted);
+    expect(told.scoreColumns.values().some(({ column }) => column >= 0)).toBe(true);
+    expect(await decide(told, wanted)).toBe(await decide(prepare(snapshot(complete)), wanted));
+  },
+);
 
 test("blocked rows are those that fail one constraint or two, told one by one", () => {
   fc.assert(
