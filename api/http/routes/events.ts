@@ -75,11 +75,13 @@ function stream(scope: TenantScope, start: number, subject: string | undefined):
   stopping.addEventListener("abort", end);
   /** True while the caller may still read. */
   const holds = async (): Promise<boolean> => {
-    checkedMs = env.clock.monoMs();
+    const askedMs = env.clock.monoMs();
     try {
       const authenticators = scope.authenticators ?? [tokenAuthenticator];
       const principal = await authenticate(env, authenticators, (name) => http.req.header(name), "GET");
-      return allows(principal.permissions, "intents:read");
+      if (!allows(principal.permissions, "intents:read")) return false;
+      checkedMs = askedMs;
+      return true;
     } catch {
       return false;
     }
