@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { forgePlan } from "../adapters/json/decision.ts";
 import { openKernelTables } from "../adapters/kernel-pool/tables.ts";
 import { chooseSolver, type SolverName } from "../adapters/solver/choose.ts";
@@ -131,6 +132,8 @@ export async function place(files: readonly string[], flags: PlaceFlags): Promis
     decide(fixtures, documents, choices, {
       ...options,
       ...tools,
+      // the solver's answers come in between steps of own search
+      pause: () => setImmediate(),
       observe: (written) => {
         dump = written;
       },
