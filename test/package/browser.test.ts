@@ -1,20 +1,15 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
 import { expect, test } from "vitest";
 import { generateSnapshot } from "../../adapters/catalog/generate.ts";
 import { readIntent } from "../../adapters/json/intent.ts";
 import { readSnapshot } from "../../adapters/json/snapshot.ts";
+import { hasBrowser, launch, whyNot } from "../browser/chromium.ts";
 import { bundle, root } from "./bundle.ts";
 import { type RunInput, type RunOutput, runEngine } from "./engine-run.ts";
-
-const named = process.env["FLARE_CHROMIUM"];
-const places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const browser = named ?? places.find((path) => existsSync(path));
-const why = browser === undefined ? " (skipped: no Chromium here; FLARE_CHROMIUM names one)" : "";
 
 const readJson = (path: string): unknown => JSON.parse(readFileSync(join(root, path), "utf8"));
 
@@ -35,13 +30,7 @@ async function serve(module: string): Promise<{ readonly url: string; close(): v
 
 async function runInBrowser(module: string, input: RunInput): Promise<RunOutput> {
   const { url, close } = await serve(module);
-  const flags = ["--disable-gpu", "--disable-quic", "--disable-component-update", "--disable-sync"];
-  const started = await chromium.launch({
-    executablePath: browser!,
-    headless: true,
-    chromiumSandbox: false,
-    args: [...flags, "--no-first-run", "--disable-background-networking"],
-  });
+  const started = await launch();
   try {
     const page = await started.newPage();
     await page.goto(url);
@@ -57,8 +46,8 @@ async function runInBrowser(module: string, input: RunInput): Promise<RunOutput>
   }
 }
 
-test.skipIf(browser === undefined)(
-  `a page in Chromium plans the same bytes as Node, on the same kernel with the same counts${why}`,
+test.skipIf(!hasBrowser)(
+  `a page in Chromium plans the same bytes as Node, on the same kernel with the same counts${whyNot}`,
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "flare-browser-"));
     try {
