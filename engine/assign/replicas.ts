@@ -7,6 +7,7 @@ import { slotsOver } from "../compile/horizon.ts";
 import { billedByGpu, interruptionFactor } from "../compile/need.ts";
 import { exactScore } from "../compile/score-columns.ts";
 import { weightOf } from "../score/objective.ts";
+import { fill } from "./fill.ts";
 import type { Candidate, Ranking } from "./rank.ts";
 
 /** Replicas of one need in the offer of a candidate. */
@@ -253,10 +254,53 @@ function combine(
 /** Candidates looked at together; more are cut to a shortlist. */
 const EXACT = 64;
 
+/** Steps of the dynamic programme, each over the labels of a state, that one placement may take. */
+const MOST_STEPS = 400_000;
+
+/** True when looking at all numbers of replicas in all offers would take too long. */
+function isTooMany(
+  candidates: readonly Candidate[],
+  replicas: number,
+  slotsOf: (candidate: Candidate) => number,
+): boolean {
+  let steps = 0;
+  for (const candidate of candidates) {
+    steps += (replicas + 1) * (Math.min(slotsOf(candidate), replicas) + 1);
+    if (steps > MOST_STEPS) return true;
+  }
+  return false;
+}
+
+/** Replicas hosted offer by offer: by the objective, and where the cap forbids that, by the price alone. */
+function filled(
+  scope: Scope,
+  groups: readonly Group[],
+  domains: number,
+  objective: (candidate: Candidate, replicas: number) => number,
+): Share[] | Shortfall {
+  const { need } = scope;
+  const price = ({ row }: Candidate, replicas: number): number => billedShare(scope, row, replicas);
+  const slotsOf = ({ row }: Candidate): number => slotsNow(scope, row);
+  const rank = ({ candidate }: Share): number => rowRank(scope.catalog, candidate.row);
+  const cap = need.capMicro ?? Number.POSITIVE_INFINITY;
+  let leastMicro = Number.POSITIVE_INFINITY;
+  for (const cost of [objective, price]) {
+    const portions = fill(groups, need.replicas, domains, slotsOf, cost);
+    if (portions === null) return { most: need.replicas, leastMicro: null, by: "spread" };
+    const shares = portions.map(
+      ({ candidate, replicas }): Share => ({ candidate, replicas, billedMicro: price(candidate, replicas) }),
+    );
+    const billed = shares.reduce((sum, { billedMicro }) => sum + billedMicro, 0);
+    if (billed <= cap) return shares.sort((a, b) => rank(a) - rank(b));
+    leastMicro = Math.min(leastMicro, billed);
+  }
+  return { most: need.replicas, leastMicro, by: "cap" };
+}
+
 /**
  * Hosts all replicas of a need in one or several offers: least objective subject to the hourly cap and the spread, by
  * dynamic programming over replicas (each step one more offer, with every number of replicas it can host). Exact for up
- * to 64 offers and 48 trade-offs per state; above that over a shortlist. One offer appears once, at its better price kind.
+ * to 64 offers and 48 trade-offs per state; above that over a shortlist, and for very many replicas offer by offer. One offer appears once, at its better price kind.
  *
  * @param candidates feasible options, best first
  */
@@ -280,13 +324,15 @@ export function hostReplicas(
   if (!isSpreadable) return { most: room, leastMicro: null, by: "spread" };
 
   const objective = objectiveOf(scope, ranking);
+  const slotsOf = ({ row }: Candidate): number => slotsNow(scope, row);
+  if (isTooMany(distinct, need.replicas, slotsOf)) return filled(scope, groups, domains, objective);
   const rate = (candidate: Candidate, replicas: number): number => objective(candidate, replicas) / replicas;
   const most = distinct.length <= EXACT ? EXACT : Math.max(1, Math.floor(EXACT / groups.length));
   const complete = combine(
     groups.map((group) => ({ ...group, candidates: shortlist(scope, group.candidates, rate, most) })),
     need.replicas,
     domains,
-    ({ row }) => slotsNow(scope, row),
+    slotsOf,
     (candidate) => (replicas) => ({
       added: objective(candidate, replicas),
       billed: billedShare(scope, candidate.row, replicas),

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { readIntent } from "../../../adapters/json/intent.ts";
+import { joinPath } from "../../../adapters/json/notes.ts";
 import type { Intent } from "../../../engine/model/intent.ts";
 import { formatTime } from "../../../engine/model/time.ts";
 import { showDecision } from "../../control/documents.ts";
@@ -16,6 +17,8 @@ import { showIntent, showRate, showRateText, showSummary, showTime } from "../sh
 
 /** Notes on one intent that are kept; a document that earns more is not worth keeping. */
 const MOST_WARNINGS = 200;
+/** Most entries of one list: regions, providers, ports, environment. */
+const MOST_ENTRIES = 1000;
 /** Most replicas or tasks of one intent. */
 const MOST_REPLICAS = 10_000;
 /** Units of a caller's rate that a decision costs. */
@@ -24,12 +27,28 @@ export const DECISION_UNITS = 25;
 /** What every route says about an intent that this tenant does not have. */
 export const notFound = (): ApiError => new ApiError("NOT_FOUND", "there is no such intent");
 
+/** Refuses lists that are longer than anybody means, before each entry of them is read, found wrong and told of. */
+function checkLists(value: unknown, path: string): void {
+  if (typeof value !== "object" || value === null) return;
+  if (Array.isArray(value) && value.length > MOST_ENTRIES) {
+    const message = `found ${value.length} entries; accepted: at most ${MOST_ENTRIES}`;
+    throw new ApiError("INVALID_FORMAT", `${path}: ${message}`, {
+      problems: [{ path, code: "out_of_range", message }],
+    });
+  }
+  const inner = Array.isArray(value)
+    ? value.map((entry, index) => [index, entry] as const)
+    : Object.entries(value);
+  for (const [key, member] of inner) checkLists(member, joinPath(path, key));
+}
+
 /**
  * The intent of a body, for the tenant alone.
  *
  * @throws {ApiError} 400
  */
 export function acceptable(document: unknown, tenant: string, strict: boolean): Intent {
+  checkLists(document, "");
   const intent = readIntent(splitLabels(document).rest, { strict, tenant });
   if (intent.warnings.length > MOST_WARNINGS)
     throw new ApiError("INVALID_FORMAT", `more than ${MOST_WARNINGS} fields are unknown or without effect`);
