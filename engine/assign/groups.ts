@@ -220,14 +220,14 @@ export function expand(original: Instance, { members, instance }: Grouped, units
 export async function useGrouped(
   run: Run,
   grouped: Grouped,
-  outcome: { readonly units: Units; readonly bound: number; readonly prices: Float64Array },
+  outcome: Pick<Run, "units" | "bound" | "prices" | "pricesFrom">,
 ): Promise<void> {
   const { instance, options } = run;
   tighten(run, outcome.bound);
   usePrices(
     run,
     Float64Array.from(grouped.rowOf, (row) => outcome.prices[row]!),
-    "lagrangian",
+    outcome.pricesFrom,
   );
   const state = createState(instance);
   load(state, expand(instance, grouped, outcome.units));

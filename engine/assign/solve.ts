@@ -371,7 +371,8 @@ const groupShare = 0.85;
 /** First with interchangeable offers as one; what that leaves of work and time is for the offers themselves. */
 async function improveByGroups(run: Run): Promise<void> {
   const { instance, options, warm } = run;
-  const grouped = warm === null ? groupOffers(instance) : null;
+  // cuts of a former tick belong to the offers themselves
+  const grouped = warm === null || warm.cuts === null ? groupOffers(instance) : null;
   if (grouped === null) return;
   const { deadlineMs, solver, pause, start: _offers, warm: _none, ...rest } = options;
   const limited = (share: number) => ({

@@ -79,9 +79,9 @@ test("interchangeable offers as one: a bound for all, optimal with a solver, not
       expect(outcome.gain).toBe(best);
       expect(outcome.bound).toBeGreaterThanOrEqual(best);
     }),
-    { numRuns: 80, seed: 67 },
+    { numRuns: 40, seed: 67 },
   );
-  expect(grouped).toBeGreaterThan(20);
+  expect(grouped).toBeGreaterThan(10);
 });
 
 test("offers that differ in anything that decides stay apart", () => {
@@ -107,7 +107,7 @@ test("offers that differ in anything that decides stay apart", () => {
   expect(groupOffers(changed("capacity", 1))!.instance.options).toBe(4);
 });
 
-test("400 jobs of 40 kinds on 36 machines of 3 kinds: grouped, dealt out the same way twice, nearly proven", async () => {
+test("200 jobs of 40 kinds on 18 machines of 3 kinds: grouped, dealt out the same way twice, nearly proven", async () => {
   const random = createRandom(4);
   const pick = <Value>(values: readonly Value[]): Value => values[random.below(values.length)]!;
   const kinds = Array.from({ length: 40 }, () => ({
@@ -115,23 +115,28 @@ test("400 jobs of 40 kinds on 36 machines of 3 kinds: grouped, dealt out the sam
     worth: 1000 + random.below(4000),
     copies: 1,
   }));
-  const jobs = Array.from({ length: 400 }, () => pick(kinds)).map((kind) => ({
+  const jobs = Array.from({ length: 200 }, () => pick(kinds)).map((kind) => ({
     ...kind,
     worth: kind.worth * kind.gpus,
   }));
   const fleet: Fleet = {
-    kinds: [7, 8, 6].map((gpus, index) => ({ count: 12, gpus, cost: 10 * index })),
+    kinds: [7, 8, 6].map((gpus, index) => ({ count: 6, gpus, cost: 10 * index })),
     jobs,
-    quota: 180,
+    quota: 90,
   };
   const wide = layOut(fleet);
   // pods never bind here: machines differ in GPUs alone
   const instance = { ...wide, capacity: wide.capacity.map((value) => (value === 2 ? 8 : value)) };
   const groups = groupOffers(instance)!;
-  expect(groups.instance.options).toBe(instance.options / 12);
+  expect(groups.instance.options).toBe(instance.options / 6);
   const solve = () => assign(instance, { solver: highs, work: 2e6, gap: 1e-3 });
   const first = await solve();
   expect(first.gap).toBeLessThan(0.002);
   expect(first.stages.map(({ name }) => name)).toContain("groups");
+  expect(first.pricesFrom).toBe("lp");
   expect((await solve()).units).toEqual(first.units);
+  // the next tick groups them again, and starts from the last answer
+  const next = await assign(instance, { solver: highs, work: 2e6, gap: 1e-3, warm: first.carry });
+  expect(next.stages.map(({ name }) => name)).toContain("groups");
+  expect(next.gain).toBeGreaterThanOrEqual(first.gain);
 });
