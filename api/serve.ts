@@ -233,7 +233,8 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
       () => dispatcher.stop(),
     );
     const stop = new AbortController();
-    const notReady = (): string | null => (stop.signal.aborted ? "the service is stopping" : null);
+    const notReady = (): string | null =>
+      stop.signal.aborted ? "the service is stopping" : (store.trouble?.() ?? null);
     const page = readPageFiles();
     const app = createApp({
       env,

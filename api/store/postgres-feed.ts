@@ -14,11 +14,18 @@ export interface FeedOptions extends PostgresOptions {
   readonly onTokens: () => void;
 }
 
+/** The following of a log. */
+export interface Feed {
+  /** True while the database does not answer. */
+  isTroubled(): boolean;
+  stop(): Promise<void>;
+}
+
 /**
  * What other processes wrote: a connection of its own that looks at the log, on every hint and in any case every
- * `pollMs`. Hints may be late, doubled or lost; they only make it look sooner. Returns its end.
+ * `pollMs`. Hints may be late, doubled or lost; they only make it look sooner.
  */
-export function followFeed(options: FeedOptions): () => Promise<void> {
+export function followFeed(options: FeedOptions): Feed {
   const { timers, log, pollMs, hasHints, onEvents, onTokens } = options;
   let client: pg.Client | null = null;
   let timer: Cancel | null = null;
@@ -68,10 +75,13 @@ export function followFeed(options: FeedOptions): () => Promise<void> {
     isHinted = false;
   };
   look();
-  return async () => {
-    isStopped = true;
-    timer?.();
-    await active;
-    if (client !== null) await client.end();
+  return {
+    isTroubled: () => isTroubled,
+    async stop() {
+      isStopped = true;
+      timer?.();
+      await active;
+      if (client !== null) await client.end();
+    },
   };
 }

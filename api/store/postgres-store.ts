@@ -5,7 +5,7 @@ import { postgresDialect } from "./dialect.ts";
 import { toStoreError } from "./errors.ts";
 import { migrate } from "./migrate.ts";
 import { kyselyOver, type PostgresOptions, persist, sessionSettings } from "./postgres.ts";
-import { followFeed } from "./postgres-feed.ts";
+import { type Feed, followFeed } from "./postgres-feed.ts";
 import { createPostgresWriter } from "./postgres-writer.ts";
 import { createQueuedStore, type QueuedStore } from "./queued-store.ts";
 import type { Database } from "./schema.ts";
@@ -76,7 +76,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     hasOutbox,
     deadlineMs: writeDeadlineMs,
   });
-  let unfollow: () => Promise<void> = async () => {};
+  let feed: Feed | null = null;
   const store: QueuedStore = createQueuedStore({
     writer,
     read: (command) => persist(options, clock.monoMs() + READ_DEADLINE_MS, () => perform(tx, command)),
@@ -86,16 +86,17 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     nowMs: clock.monoMs,
     tokenLifeMs: TOKEN_LIFE_MS,
     async close() {
-      await unfollow();
+      await feed?.stop();
       await reader.close();
     },
   });
-  unfollow = followFeed({
+  feed = followFeed({
     ...options,
     pollMs: POLL_MS,
     hasHints,
     onEvents: store.heard,
     onTokens: store.forgetTokens,
   });
-  return store;
+  const { isTroubled } = feed;
+  return { ...store, trouble: () => (isTroubled() ? "the database does not answer" : null) };
 }

@@ -384,6 +384,8 @@ export interface Store {
    */
   subscribe(listener: (lastSeq: number, isForeign: boolean) => void): () => void;
   stats(): StoreStats;
+  /** Why it cannot be used at the moment, or null; absent: it can as long as this process lives. */
+  trouble?(): string | null;
   /** Finishes the writes that wait, then closes. */
   close(): Promise<void>;
 }

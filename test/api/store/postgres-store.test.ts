@@ -65,6 +65,8 @@ describe.skipIf(noPostgres !== null)("PostgreSQL", () => {
       await client.end();
     }
   };
+  const endSessions =
+    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'flare' and datname = current_database()";
   const idsOf = (count: number, prefix: string): string[] =>
     Array.from({ length: count }, (_, index) => `${prefix}${index}`);
   const act = { actor: "x", atMs: 5, requestId: "r" };
@@ -275,19 +277,23 @@ describe.skipIf(noPostgres !== null)("PostgreSQL", () => {
     expect(again).toMatchObject({ kind: "replayed", response: '{"intent_id":"a"}' });
   });
 
+  test("a store whose database is gone says so until it is back", async () => {
+    const { proxy, url, store } = await throughProxy();
+    expect(store.trouble?.()).toBeNull();
+    proxy.isDown = true;
+    await query(url, endSessions);
+    await expect.poll(() => store.trouble?.(), patient).toBe("the database does not answer");
+    proxy.isDown = false;
+    await expect.poll(() => store.trouble?.(), patient).toBeNull();
+  });
+
   test("sessions that the server ends are opened again, and nothing answered is lost", async () => {
     const [url, store] = await shared([{}]);
     const tenant = await tenantOf(store!, "one");
     const ids = idsOf(200, "i");
     let ended = 0;
     for (const [index, id] of ids.entries()) {
-      if (index % 50 === 25)
-        ended += (
-          await query(
-            url,
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'flare' and datname = current_database()",
-          )
-        ).length;
+      if (index % 50 === 25) ended += (await query(url, endSessions)).length;
       await tenant.acceptIntent(acceptance(id));
       expect(await tenant.intent(id)).not.toBeNull();
     }
