@@ -119,12 +119,12 @@ export function inOrder(snapshot: Snapshot): Snapshot {
  * @throws {EngineError} `duplicate_id` when two offers share an id
  */
 export function prepare(
-  unordered: Snapshot,
+  snapshot: Snapshot,
   makeTable: (columns: TableColumns) => Table = createTable,
 ): Catalog {
-  const snapshot = inOrder(unordered);
   const spotRates = spotRatesOf(snapshot);
   const rows = readRows(snapshot, spotRates);
+  if (rows === null) return prepare(inOrder(snapshot), makeTable);
   const { options } = rows;
   const table = makeTable({ rows: options.count, numeric: [], category: [], flags: [], scores: [] });
   return {

@@ -215,8 +215,8 @@ export function sizedOptions(options: Options, count: number): Options {
   };
 }
 
-/** Reads the rows of a snapshot, in one pass over its offers. */
-export function readRows(snapshot: Snapshot, spotRates: SpotRates): Rows {
+/** Reads the rows of a snapshot, in one pass over its offers; null where these are not in the order of their ids. */
+export function readRows(snapshot: Snapshot, spotRates: SpotRates): Rows | null {
   const { offers } = snapshot;
   const most = offers.length * 2;
   const options = emptyOptions(most);
@@ -227,6 +227,7 @@ export function readRows(snapshot: Snapshot, spotRates: SpotRates): Rows {
   let count = 0;
   for (let index = 0; index < offers.length; index++) {
     const flavor = offers[index]!;
+    if (index > 0 && !(offers[index - 1]!.id < flavor.id)) return null;
     const { onDemand, spot } = flavor.price;
     for (let isSpot = 0; isSpot < 2; isSpot++) {
       const money = isSpot === 0 ? onDemand : spot;
