@@ -243,21 +243,27 @@ function searchPeriod(search: Search): Held | null {
   const starts = startsOf(search);
   let tried = 0;
   for (const [at, rows] of attempts(search, starts)) {
-    if (tried++ >= startsTried) return null;
+    if (tried++ >= startsTried) break;
     const found = sharesAt(search, at, rows);
     if (found.shares.length === 0) continue;
     const held = heldOf(search, found, at === promised);
-    const isKept = promised === Number.POSITIVE_INFINITY || at >= promised;
-    if (isKept || at === now || held.isPromise) return held;
-    const rowsThen = starts.filter(({ from, until }) => from <= promised && promised <= until);
-    const kept = sharesAt(
-      search,
-      promised,
-      rowsThen.map(({ row }) => row),
-    );
-    return kept.shares.length === 0 ? held : heldOf(search, kept, true);
+    const isKept = promised === Number.POSITIVE_INFINITY || at === promised;
+    if (isKept || at === now || (at < promised && held.isPromise)) return held;
+    return promisedAgain(search, starts, promised) ?? held;
   }
-  return null;
+  return promisedAgain(search, starts, promised);
+}
+
+/** The start that was promised, whatever others were told that may slip; null where there is no room for it any more. */
+function promisedAgain(search: Search, starts: readonly Start[], promised: number): Held | null {
+  if (promised === Number.POSITIVE_INFINITY) return null;
+  const rows = starts
+    .filter(({ from, until }) => from <= promised && promised <= until)
+    .map(({ row }) => row);
+  if (rows.length === 0) return null;
+  const calendar: Calendar = { ...search.calendar, letsEstimatesSlip: true };
+  const kept = sharesAt({ ...search, calendar }, promised, rows);
+  return kept.shares.length === 0 ? null : heldOf(search, kept, true);
 }
 
 /**

@@ -31,6 +31,8 @@ export interface Calendar {
   readonly own: Map<number, OwnTimeline>;
   /** Intents whose holds are given up, because the plan decided about them anew. */
   readonly released: Set<string>;
+  /** Estimates that others were told do not count: an estimate may slip for a promise. */
+  readonly letsEstimatesSlip?: boolean;
 }
 
 /** A changed timeline with the views computed from it. */
@@ -99,6 +101,7 @@ export function giveUpHold(calendar: Calendar, intent: string): void {
 const binds = (calendar: Calendar, hold: Hold, viewer: Viewer): boolean => {
   if (hold.intent === null) return hold.tenant !== viewer.tenant;
   if (hold.intent === viewer.intent || calendar.released.has(hold.intent)) return false;
+  if (calendar.letsEstimatesSlip === true && !hold.isPromise) return false;
   return hold.priority === null || viewer.priority <= hold.priority;
 };
 

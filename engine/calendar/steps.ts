@@ -20,13 +20,16 @@ export interface Steps {
 }
 
 /**
- * Builds steps from changes in any order; changes at or before `at` count from the start.
+ * Builds steps from changes in any order; changes at or before `at` count from the start. What is free already though a
+ * change is to free it later, because whoever holds it has just gone, is not freed twice: at no time is more free than what
+ * the changes still to come leave, or than there is at the start.
  *
  * @param most amounts that are never exceeded, whatever the changes say
  */
 export function stepsFrom(at: number, initial: Amounts, changes: readonly Change[], most: Amounts): Steps {
   const sorted = changes.filter((change) => change.at < Number.POSITIVE_INFINITY).sort((a, b) => a.at - b.at);
   const level = [...initial];
+  const toCome = initial.map((_, index) => changes.reduce((sum, { delta }) => sum + delta[index]!, 0));
   const times = [at];
   const free = level.map((amount) => [amount]);
   for (const { at: when, delta } of sorted) {
@@ -35,7 +38,9 @@ export function stepsFrom(at: number, initial: Amounts, changes: readonly Change
     if (isNew) times.push(when);
     for (const [index, amount] of delta.entries()) {
       level[index] = level[index]! + amount;
-      free[index]![isNew ? last + 1 : last] = Math.min(level[index]!, most[index]!);
+      toCome[index] = toCome[index]! - amount;
+      const left = Math.max(initial[index]!, most[index]! - toCome[index]!);
+      free[index]![isNew ? last + 1 : last] = Math.min(level[index]!, left);
     }
   }
   return { times, free };

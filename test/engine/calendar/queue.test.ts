@@ -263,3 +263,41 @@ test("a start that is held behind work without an end is held for nobody", async
   expect(of("late").outcome).toBe("waiting");
   expect(of("late").expectedStart).toBeUndefined();
 });
+
+test("a promise stays where it is though an estimate that others were told slips onto it", async () => {
+  const told = (name: string, basis: "promise" | "estimate", start: string, end: string): Reservation => ({
+    id: `${name}@a`,
+    tenant: "default",
+    intent: name,
+    priority: 500,
+    basis,
+    offer: "a",
+    gpus: 2,
+    start: at(start),
+    end: at(end),
+    ...(basis === "promise" ? { enforcedEnd: at(end) } : {}),
+  });
+  // what the estimate counted on, the work of two GPUs until one o'clock, now runs until three
+  const state = snapshot([offer("a", 4, 0)], {
+    holdings: [
+      holding("long", "a", 2, { until: at("15:00"), enforced: true }),
+      holding("short", "a", 2, { until: at("12:30"), enforced: true }),
+    ],
+    reservations: [told("sure", "promise", "12:30", "13:30"), told("maybe", "estimate", "13:00", "14:00")],
+  });
+  const { of } = await decide(state, [job("maybe", 2, 3600), job("sure", 2, 3600)]);
+  expect(of("sure").wait!.held).toMatchObject({ start: at("12:30"), basis: "promise" });
+  expect(of("maybe").wait!.held!.start).toBe(at("13:30"));
+});
+
+test("what is free already is not freed twice by holdings that have just gone", async () => {
+  // the provider says that three of four are free; two of those are still in the books until one o'clock
+  const state = snapshot([offer("a", 4, 3)], {
+    holdings: [
+      holding("gone", "a", 2, { until: at("13:00"), enforced: true }),
+      holding("long", "a", 1, { until: at("15:00"), enforced: true }),
+    ],
+  });
+  const { of } = await decide(state, [job("all", 4, 3600)]);
+  expect(of("all").wait!.held).toMatchObject({ start: at("15:00"), basis: "promise" });
+});
