@@ -1,3 +1,4 @@
+import type { PartNeed } from "../engine/compile/devices.ts";
 import type { Intent } from "../engine/model/intent.ts";
 import type { Micro } from "../engine/model/money.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
@@ -32,6 +33,8 @@ export interface ReserveRequest {
   readonly cpuMilli: number;
   readonly memoryMib: number;
   readonly spot: boolean;
+  /** What each replica takes of a GPU where it is a part of one: thousandths, or the profile of an instance. */
+  readonly part?: PartNeed;
   /** Most that may be charged per hour, in the catalog's currency: the price that was decided on. */
   readonly maxCostMicro: Micro;
 }

@@ -1,3 +1,4 @@
+import { partMilli } from "../../engine/compile/devices.ts";
 import type { Capacity, Flavor } from "../../engine/model/flavor.ts";
 import type { Intent } from "../../engine/model/intent.ts";
 import { convert, type Money } from "../../engine/model/money.ts";
@@ -55,7 +56,7 @@ const refused = (code: RefusalCode, message: string): Refusal => ({ kind: "refus
 /** Price of `gpus` GPUs of an offer per hour in the catalog's currency, or null where it is not sold that way. */
 function priceOf(
   offer: Flavor,
-  { gpus, spot }: ReserveRequest,
+  { gpus, replicas, spot, part }: ReserveRequest,
   { currency, rates }: Pick<Snapshot, "currency" | "rates">,
 ): number | null {
   const money = spot ? offer.price.spot : offer.price.onDemand;
@@ -63,7 +64,10 @@ function priceOf(
   if (micro === null) return null;
   if (offer.divisible) {
     const perGpu = offer.price.basis === "gpu" ? micro : Math.ceil(micro / offer.capacity.gpus);
-    return perGpu * gpus;
+    // parts are charged pro rata, each rounded up
+    return part === undefined
+      ? perGpu * gpus
+      : Math.ceil((perGpu * partMilli(part, offer)) / 1000) * replicas;
   }
   return offer.price.basis === "gpu" ? micro * offer.capacity.gpus : micro;
 }

@@ -1,4 +1,5 @@
 import { AdapterError, type Held, type Refusal } from "../../adapters/port.ts";
+import { partOfNeed } from "../../engine/compile/devices.ts";
 import { assert } from "../../engine/model/errors.ts";
 import { replicasOf } from "../../engine/model/intent.ts";
 import type { Env } from "../env.ts";
@@ -74,6 +75,7 @@ async function placing(context: StepContext, view: IntentView): Promise<Step> {
   const { intent } = view;
   const changes: Changes = [];
   if (live(view).some(({ offer }) => context.clearing.has(offer))) return null;
+  const part = partOfNeed(intentOf(intent).workload.resources.gpu);
   for (const row of live(view)) {
     const answer = await context.federation.reserve({
       key: row.id,
@@ -85,6 +87,7 @@ async function placing(context: StepContext, view: IntentView): Promise<Step> {
       cpuMilli: row.cpu_milli,
       memoryMib: row.memory_mib,
       spot: row.spot === 1,
+      ...(part === undefined ? {} : { part }),
       maxCostMicro: row.cost_micro,
     });
     if (answer.kind === "refused") return refusedStep(context, intent, row.offer, answer);

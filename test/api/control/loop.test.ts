@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { AdapterError, type Federation } from "../../../adapters/port.ts";
 import { readRecord, restore } from "../../../api/control/plan-log.ts";
-import { createDrivenService, wish } from "../driven-env.ts";
+import { createDrivenService, twoOffers, wish } from "../driven-env.ts";
 
 const kinds = async (
   service: Awaited<ReturnType<typeof createDrivenService>>,
@@ -113,6 +113,24 @@ test("a federation that does not answer in time costs an attempt, and after the 
   });
   expect((await kinds(service, id)).filter((kind) => kind === "placing")).toHaveLength(2);
   expect(await service.env.federation.observe()).toEqual([]);
+});
+
+test("a part of a GPU is reserved at the price of the part, and runs", async () => {
+  const [first] = twoOffers.offers;
+  const snapshot = { ...twoOffers, offers: [{ ...first!, gpu: { ...first!.gpu, sharing: true } }] };
+  const service = await createDrivenService({ snapshot });
+  const token = await service.token(["intents:read", "intents:write"]);
+  const half = wish("half", 1) as { intent: { workload: { resources: { gpu: object } } } };
+  half.intent.workload.resources.gpu = { count: 1, shared: true, fraction: 0.5 };
+  const answer = await service.request(token, "POST", "/intents", half);
+  expect(answer).toMatchObject({ status: 202, body: { estimated_cost: "1.00 EUR/hour" } });
+  await service.run(3000);
+  const path = `/intents/${String(answer.body["intent_id"])}`;
+  expect((await service.request(token, "GET", path)).body).toMatchObject({
+    phase: "running",
+    cost: { amount: 1 },
+  });
+  expect(await kinds(service, String(answer.body["intent_id"]))).not.toContain("releasing");
 });
 
 test("the plan is logged with everything it was made of before anything acts on it", async () => {
