@@ -5,7 +5,11 @@ import { readRecord, restore } from "../../../api/control/plan-log.ts";
 import { createDrivenService, type DrivenService, wish } from "../driven-env.ts";
 
 /** A service in which much happened: arrivals, waits, cancellations, a price that changed, reservations. */
-async function eventful(): Promise<{ service: DrivenService; ask: (path: string) => Promise<object> }> {
+async function eventful(): Promise<{
+  service: DrivenService;
+  ask: (path: string) => Promise<object>;
+  cancelled: string;
+}> {
   const service = await createDrivenService({
     scenario: { events: [{ kind: "price", at_ms: 5000, offer: "one-by-one", factor: 1.5 }] },
   });
@@ -27,7 +31,9 @@ async function eventful(): Promise<{ service: DrivenService; ask: (path: string)
   await service.request(token, "DELETE", `/intents/${first}`);
   await submit("sixth", 8);
   await service.run(5000);
-  return { service, ask: async (path) => (await service.request(token, "GET", path)).body };
+  await submit("seventh", 1);
+  await service.run(1000);
+  return { service, cancelled: first, ask: async (path) => (await service.request(token, "GET", path)).body };
 }
 
 test("every logged plan, made again from the log, gives the same bytes", async () => {
@@ -52,14 +58,15 @@ test("every logged plan, made again from the log, gives the same bytes", async (
 });
 
 test("the log tells the prices and the holdings of the moment of a plan", async () => {
-  const { service } = await eventful();
+  const { service, cancelled } = await eventful();
   const { system } = service.env.store;
   const [tenant] = await system.tenants();
-  const [last] = await service.env.store.forTenant(tenant!.id).intents({ name: "sixth", limit: 1 });
+  const [last] = await service.env.store.forTenant(tenant!.id).intents({ name: "seventh", limit: 1 });
   const [row] = await service.env.store.forTenant(tenant!.id).decisions(last!.id, 1);
   const { snapshot } = restore((await readRecord(system, row!.plan_id))!);
   expect(snapshot.reservations).toMatchObject([{ offer: "whole-node", gpus: 8 }]);
   expect(snapshot.holdings.map(({ offer }) => offer)).toContain("one-by-one");
+  expect(snapshot.holdings.map(({ intent }) => intent)).not.toContain(cancelled);
   const prices = snapshot.offers.map(({ id, price }) => [id, price.onDemand?.micro]);
   expect(prices).toEqual([
     ["one-by-one", 3_000_000],

@@ -101,5 +101,7 @@ test("what was refused under a key may be tried again under it", async () => {
   expect(refused.status).toBe(409);
   await service.request(admin, "DELETE", `/resources/reservations/${String(first.body["reservation_id"])}`);
   const second = await service.request(admin, "POST", "/resources/reservations", body, key);
-  expect(second.status).toBe(201);
+  expect([second.status, second.headers.get("idempotency-replayed")]).toEqual([201, null]);
+  const path = `/resources/reservations/${String(second.body["reservation_id"])}`;
+  expect((await service.request(admin, "GET", path)).body).toMatchObject({ status: "active" });
 });
