@@ -2,6 +2,7 @@ import { isLegal, isTerminal, type Phase } from "../api/control/lifecycle.ts";
 import { contentHash, genesis, hashAudit, hashEvent } from "../api/store/chain.ts";
 import type { AuditRow, EventRow, IntentRow } from "../api/store/schema.ts";
 import type { SimDatabase } from "./database.ts";
+import type { Acts } from "./process.ts";
 import type { Trace } from "./trace.ts";
 import { check } from "./violation.ts";
 
@@ -109,11 +110,36 @@ function compare(row: IntentRow, told: Told | undefined): void {
 }
 
 /** Opens the books of a database. */
-export function createBooks(database: SimDatabase, trace: Trace): Books {
+export function createBooks(database: SimDatabase, trace: Trace, acts: Acts): Books {
   const events: EventRow[] = [];
   const intents = new Map<string, Told>();
   const acted = new Set<string>();
   let audit: { seq: number; hash: string } = genesis;
+  /** The epoch that decides, and the process that has decided in it. */
+  let epoch = 0;
+  let leader: number | null = null;
+  const checkFence = ({ seq, action, target, request_id }: AuditRow): void => {
+    if (action === "control.lead") {
+      const next = Number(target.replace("epoch ", ""));
+      check(next === epoch + 1, "fencing", () => `audit ${seq}: epoch ${next} follows ${epoch}`);
+      epoch = next;
+      leader = null;
+      return;
+    }
+    const act = acts.get(request_id);
+    if (act === undefined) return;
+    check(
+      act.epoch === epoch,
+      "fencing",
+      () => `audit ${seq}: decided in epoch ${act.epoch} during ${epoch}`,
+    );
+    leader ??= act.process;
+    check(
+      leader === act.process,
+      "fencing",
+      () => `epoch ${epoch} has the writers ${leader} and ${act.process}`,
+    );
+  };
   let changes = -1;
   /** Rows of intents that have ended are never looked at again but by `compareAll`. */
   const versions = new Map<string, number>();
@@ -151,6 +177,7 @@ export function createBooks(database: SimDatabase, trace: Trace): Books {
       );
       check(row.hash === hashAudit(row), "event-log", () => `audit ${row.seq} is not what was hashed`);
       audit = { seq: row.seq, hash: row.hash };
+      checkFence(row);
       if (row.outcome === "allowed" && !row.action.startsWith("admin ")) acted.add(row.request_id);
     }
   };

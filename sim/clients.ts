@@ -20,6 +20,8 @@ export interface Submission {
 
 /** A stream of events that a client reads. */
 export interface Stream {
+  /** The process that it comes from. */
+  readonly process: object;
   readonly tenant: string;
   /** Token it was opened with. */
   readonly token: string;
@@ -43,8 +45,8 @@ export interface ClientToken {
   readonly tenant: string;
   readonly id: string;
   readonly text: string;
-  /** Set once its revocation was acknowledged. */
-  isRevoked: boolean;
+  /** True time at which its revocation was acknowledged; null: it was not. */
+  revokedMs: number | null;
 }
 
 /** A reservation that was acknowledged. */

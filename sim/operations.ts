@@ -37,6 +37,7 @@ const operations: Readonly<Record<OperationName, Operation>> = {
   rival: (world, rng) => incident(world, rng, "rival"),
   crash: (world) => world.crash(),
   restart: (world) => world.restart(),
+  pause: (world) => world.pause(),
   jump,
   commitFault,
 };

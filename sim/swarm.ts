@@ -31,6 +31,7 @@ export const operationNames = [
   "rival",
   "crash",
   "restart",
+  "pause",
   "jump",
   "commitFault",
 ] as const;
@@ -55,6 +56,8 @@ export interface Swarm {
   readonly shuffles: boolean;
   /** Largest error of a machine's clock. */
   readonly skewMs: number;
+  /** Services on the one database; of several, one decides. */
+  readonly processes: number;
   readonly faults: SwarmFaults;
 }
 
@@ -158,6 +161,7 @@ const always: ReadonlySet<OperationName> = new Set(["submit", "read"]);
 const rare: Readonly<Partial<Record<OperationName, number>>> = {
   crash: 2,
   restart: 1,
+  pause: 2,
   suspend: 1,
   quota: 2,
   outage: 1,
@@ -199,6 +203,7 @@ export function drawSwarm(seed: number): Swarm {
     lateMs: rng.chance(0.3) ? rng.pick([50, 2000]) : 0,
     shuffles: rng.chance(0.5),
     skewMs: rng.chance(0.3) ? rng.pick([500, 30_000]) : 0,
+    processes: rng.chance(0.65) ? 1 : rng.between(2, 3),
     faults: {
       unreached: maybe(0.2),
       answerLost: maybe(0.2),

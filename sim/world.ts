@@ -9,7 +9,7 @@ import { createProviders, type Providers } from "./federation.ts";
 import { createGates, type Gates, settle } from "./gates.ts";
 import { createMailbox, type Mailbox } from "./mailbox.ts";
 import { createNetwork } from "./network.ts";
-import { type Planting, type SimProcess, type Surroundings, startProcess } from "./process.ts";
+import { type Acts, type Planting, type SimProcess, startProcess, type Surroundings } from "./process.ts";
 import { createRng, mix, type Rng } from "./random.ts";
 import { drawSwarm, type Swarm, type SwarmFaults } from "./swarm.ts";
 import { createSimTime, type SimTime, START_MS } from "./time.ts";
@@ -23,6 +23,8 @@ export interface Answer {
   readonly response: Response;
   /** True time at which the request was sent. */
   readonly sentMs: number;
+  /** The process that answered. */
+  readonly from: object;
   /** The JSON of the body; empty where it is none. */
   body(): Record<string, unknown>;
 }
@@ -53,9 +55,11 @@ export interface World {
   /** Begins a step: its draws follow from the seed and the step alone. */
   begin(step: number): void;
   process(): SimProcess;
-  /** Ends the process at once and starts another on what was committed. */
+  /** Ends a process at once and starts another on what was committed. */
   crash(): Promise<void>;
   restart(): Promise<void>;
+  /** One of several processes stands still, or goes on. */
+  pause(): void;
   /** Sends a request to the service; `then` is called with the answer, and never when the process died before. */
   request(
     token: string | null,
@@ -135,7 +139,11 @@ async function enroll(process: SimProcess, swarm: Swarm): Promise<Pick<Clients, 
   return { list, admin: await join("default", ["admin:*"], {}) };
 }
 
-async function readAnswer(response: Response, isStream: boolean, sentMs: number): Promise<Answer> {
+async function readAnswer(
+  response: Response,
+  isStream: boolean,
+  { sentMs, from }: Pick<Answer, "sentMs" | "from">,
+): Promise<Answer> {
   const text = isStream && response.status === 200 ? "" : await response.text();
   return {
     status: response.status,
@@ -143,6 +151,7 @@ async function readAnswer(response: Response, isStream: boolean, sentMs: number)
     headers: response.headers,
     response,
     sentMs,
+    from,
     body: () => (text.startsWith("{") ? (JSON.parse(text) as Record<string, unknown>) : {}),
   };
 }
@@ -174,7 +183,8 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
     rng: current,
     faults: () => faults,
   });
-  const books = createBooks(database, trace);
+  const acts: Acts = new Map();
+  const books = createBooks(database, trace, acts);
   const mailbox = createMailbox(database, trace);
   const network = createNetwork({
     gates,
@@ -198,6 +208,7 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
     faults: () => faults,
     planting,
     log,
+    acts,
   };
   const skew = (): number => (swarm.skewMs === 0 ? 0 : rng.between(-swarm.skewMs, swarm.skewMs));
   /** Lets messages and time go on until something is done. */
@@ -213,12 +224,42 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
     }
     return isDone ? watched : null;
   };
+  const processes: SimProcess[] = [];
+  let started = 0;
+  const isReplica = swarm.processes > 1;
   const start = async (): Promise<SimProcess> => {
-    const process = await until(startProcess(surroundings, skew()));
+    const number = ++started;
+    /** Others hear of a commit late, or never. */
+    const onCommit = (lastEvent: number | null, changesTokens: boolean): void => {
+      for (const other of processes)
+        if (other.number !== number && rng.chance(0.7))
+          gates
+            .pass(other.owner, "http notify")
+            .then(() => other.heard(lastEvent, changesTokens), trace.fail);
+    };
+    const process = await until(startProcess(surroundings, { number, skewMs: skew(), isReplica, onCommit }));
     if (process === null) throw new Error("a process did not start");
     return process;
   };
-  let running = await start();
+  for (let count = 0; count < swarm.processes; count++) processes.push(await start());
+  let running = processes[0] as SimProcess;
+  /** One of the processes that can be reached, which is then the present one. */
+  const choose = (): SimProcess => {
+    const open = processes.filter(({ owner, isAlive }) => isAlive() && !gates.paused.has(owner));
+    running = open.length > 0 ? rng.pick(open) : running;
+    return running;
+  };
+  const resume = ({ owner }: SimProcess): void => {
+    gates.paused.delete(owner);
+    time.paused.delete(owner);
+  };
+  /** Another process in the place of one that has ended. */
+  const replace = async (old: SimProcess): Promise<void> => {
+    resume(old);
+    for (const stream of clients.streams) if (stream.process === old) stream.isOver = true;
+    running = await start();
+    processes.splice(processes.indexOf(old), 1, running);
+  };
   const members = await until(enroll(running, swarm));
   if (members === null) throw new Error("nobody could be enrolled");
   const clients: Clients = {
@@ -251,17 +292,25 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
     },
     process: () => running,
     async crash() {
-      running.kill();
-      for (const stream of clients.streams) stream.isOver = true;
-      running = await start();
+      const old = choose();
+      old.kill();
+      await replace(old);
     },
     async restart() {
-      await until(running.stop(), running.isAlive);
-      for (const stream of clients.streams) stream.isOver = true;
-      running = await start();
+      const old = choose();
+      await until(old.stop(), old.isAlive);
+      await replace(old);
+    },
+    pause() {
+      const paused = processes.filter(({ owner }) => gates.paused.has(owner));
+      if (paused.length > 0 && rng.chance(0.5)) return resume(rng.pick(paused));
+      if (processes.length - paused.length < 2) return;
+      const { owner } = choose();
+      gates.paused.add(owner);
+      time.paused.add(owner);
     },
     request(token, method, path, { body, headers = {}, isStream = false }, then) {
-      const to = running;
+      const to = choose();
       const sentMs = time.nowMs();
       const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
       const answered = async (): Promise<void> => {
@@ -274,7 +323,7 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
           },
           ...(body === undefined ? {} : { body }),
         });
-        const answer = await readAnswer(response, isStream, sentMs);
+        const answer = await readAnswer(response, isStream, { sentMs, from: to });
         if (!to.isAlive()) return;
         world.later(() => {
           trace.add(`${method} ${path} -> ${answer.status}`);
@@ -284,11 +333,12 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
       answered().catch(trace.fail);
     },
     async revive() {
-      if (running.isAlive()) return;
-      trace.mark("the process ended by itself");
-      await world.crash();
+      for (const old of processes.filter(({ isAlive }) => !isAlive())) {
+        trace.mark("a process ended by itself");
+        await replace(old);
+      }
     },
-    timers: () => time.waiting(running.owner),
+    timers: () => Math.max(...processes.map(({ owner }) => time.waiting(owner))),
     dump() {
       const tables = database.rows<{ name: string }>(
         "select name from sqlite_schema where type = 'table' and name not like 'sqlite%' order by name",
@@ -312,6 +362,7 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
     calmDown() {
       faults = noFaults;
       timeFaults.lateMs = 0;
+      for (const process of processes) resume(process);
       database.failNextCommit(null);
       world.calmSinceMs = time.nowMs() + 1;
       gates.openAll();

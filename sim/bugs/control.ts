@@ -10,8 +10,38 @@ const versionNow = (
 ): number =>
   database.rows<{ version: number }>("select version from intents where id = ?", id)[0]?.version ?? version;
 
+const epochNow = (database: { rows<Row>(sql: string): Row[] }, epoch: number): number =>
+  database.rows<{ epoch: number }>("select epoch from leases")[0]?.epoch ?? epoch;
+
 /** Bugs of deciding, driving and sending. */
 export const controlBugs: readonly Bug[] = [
+  {
+    name: "the fence is skipped",
+    breaks: ["fencing"],
+    plant: () => ({
+      store: (store, { database }) =>
+        wrapStore(store, {
+          system: (inner) => ({
+            changeIntent: (input) => inner.changeIntent({ ...input, epoch: epochNow(database, input.epoch) }),
+            settlePlan: (input) => inner.settlePlan({ ...input, epoch: epochNow(database, input.epoch) }),
+          }),
+        }),
+    }),
+  },
+  {
+    name: "every process takes itself for the leader",
+    breaks: ["fencing"],
+    plant: () => ({
+      store: (store) =>
+        wrapStore(store, {
+          system: (inner) => ({
+            lease: async () => ({ ...(await inner.lease()), holder: "" }),
+            takeLease: async (input) => (await inner.takeLease(input)) ?? (await inner.lease()).epoch,
+            renewLease: async () => true,
+          }),
+        }),
+    }),
+  },
   {
     name: "a quota is off by one",
     breaks: ["quota"],

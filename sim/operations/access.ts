@@ -2,7 +2,7 @@ import type { Client, ClientReservation, ClientToken } from "../clients.ts";
 import type { Rng } from "../random.ts";
 import { check } from "../violation.ts";
 import type { World } from "../world.ts";
-import { checkUnchanged, isExcused } from "./intents.ts";
+import { checkUnchanged, isExcused, slackMs } from "./intents.ts";
 
 const MOST_TOKENS = 6;
 
@@ -24,19 +24,20 @@ function makeToken(world: World, client: Client): void {
     if (isExcused(world, answer, client)) return;
     check(answer.status === 201, "answer", () => `a token: ${answer.text}`);
     const { token_id: id, token: text } = answer.body();
-    clients.tokens.push({ tenant: client.tenant.name, id: String(id), text: String(text), isRevoked: false });
+    clients.tokens.push({ tenant: client.tenant.name, id: String(id), text: String(text), revokedMs: null });
   });
 }
 
 function useToken(world: World, client: Client, own: ClientToken): void {
-  const { isRevoked } = own;
+  const { revokedMs } = own;
   world.request(own.text, "GET", "/auth/verify", {}, (answer) => {
     const { status, text } = answer;
     if (status === 401) {
       if (!asked.has(own)) isExcused(world, answer, client);
       return;
     }
-    check(!isRevoked, "tenant", () => `the revoked token ${own.id} was answered ${status}: ${text}`);
+    const isOver = revokedMs !== null && answer.sentMs > revokedMs + slackMs(world);
+    check(!isOver, "tenant", () => `the revoked token ${own.id} was answered ${status}: ${text}`);
     if (isExcused(world, answer, client)) return;
     check(status === 200 && answer.body()["tenant"] === own.tenant, "tenant", () => `${own.id} is ${text}`);
   });
@@ -47,7 +48,7 @@ const asked = new WeakSet<ClientToken>();
 
 /** Revokes a token. */
 export function revoke(world: World, rng: Rng): void {
-  const good = world.clients.tokens.filter(({ isRevoked }) => !isRevoked);
+  const good = world.clients.tokens.filter(({ revokedMs }) => revokedMs === null);
   if (good.length === 0) return;
   const own = rng.pick(good);
   const client = world.clients.list.find(({ tenant }) => tenant.name === own.tenant);
@@ -57,7 +58,7 @@ export function revoke(world: World, rng: Rng): void {
     checkUnchanged(world, answer);
     if (isExcused(world, answer, client)) return;
     check(answer.status === 200, "answer", () => `revoking ${own.id}: ${answer.text}`);
-    own.isRevoked = true;
+    own.revokedMs = world.time.nowMs();
   });
 }
 

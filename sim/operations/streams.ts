@@ -62,7 +62,7 @@ export function openStream(world: World, rng: Rng): void {
   }
   const client = rng.pick(clients.list);
   const tenant = client.tenant.name;
-  const own = clients.tokens.filter((token) => token.tenant === tenant && !token.isRevoked);
+  const own = clients.tokens.filter((token) => token.tenant === tenant && token.revokedMs === null);
   const token = own.length > 0 && rng.chance(0.5) ? rng.pick(own).text : client.token;
   const broken = clients.streams.findLast((stream) => stream.isOver && stream.tenant === tenant);
   const known = rng.chance(0.3) ? pickKnown(world, rng) : null;
@@ -77,6 +77,7 @@ export function openStream(world: World, rng: Rng): void {
     const body = answer.response.body;
     check(body !== null, "answer", () => `a stream of ${tenant} has no body`);
     const stream: Stream = {
+      process: answer.from,
       tenant,
       token,
       subject,
