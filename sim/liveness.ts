@@ -3,6 +3,7 @@ import { verifyDatabase } from "../api/store/verify.ts";
 import type { Intent } from "../engine/model/intent.ts";
 import { checkCapacity, checkNoOrphans } from "./invariants/capacity.ts";
 import { setActive } from "./operations/access.ts";
+import { checkHooks } from "./operations/hooks.ts";
 import { isExcused } from "./operations/intents.ts";
 import { checkStreams } from "./operations/streams.ts";
 import { check } from "./violation.ts";
@@ -35,6 +36,7 @@ function restless({ database }: World): string[] {
 async function tick(world: World, ms: number, look: () => Promise<void>): Promise<void> {
   await world.pass(ms);
   await world.settle();
+  await world.revive();
   world.trace.raise();
   await look();
 }
@@ -139,6 +141,9 @@ export async function converge(world: World, look: () => Promise<void>): Promise
   await checkNothingLost(world, look);
   await checkStreams(world, () => tick(world, 10, look));
   await cancelAll(world, look);
+  await checkHooks(world, async (ms) => {
+    for (let left = ms; left > 0; left -= SECOND_MS) await tick(world, SECOND_MS, look);
+  });
   await checkNoOrphans(world);
   world.books.compareAll();
   for (const { seq } of world.books.events)

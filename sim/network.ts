@@ -24,7 +24,7 @@ export interface NetworkOptions {
   readonly onReceived: (request: Received) => void;
 }
 
-const trouble = ["unreached", "lost", "500", "302", "410"] as const;
+const trouble = ["unreached", "lost", "500", "302"] as const;
 
 /** Makes a network whose receivers take everything that reaches them. */
 export function createNetwork({ gates, rng, faults, onReceived }: NetworkOptions): Network {
@@ -34,7 +34,7 @@ export function createNetwork({ gates, rng, faults, onReceived }: NetworkOptions
         await gates.pass(owner, "http >");
         const kind = rng().chance(faults()) ? rng().pick(trouble) : "none";
         if (kind === "unreached") throw new Error("connection refused");
-        if (kind === "500" || kind === "302" || kind === "410") return { status: Number(kind), body: "" };
+        if (kind === "500" || kind === "302") return { status: Number(kind), body: "" };
         onReceived({ url, headers, body });
         await gates.pass(owner, "http <");
         if (kind === "lost") throw new Error("no answer in time");

@@ -1,4 +1,5 @@
 import { quota, reserve, revoke, suspend, token, unreserve } from "./operations/access.ts";
+import { hook, useHook } from "./operations/hooks.ts";
 import { commitFault, incident, jump, wait } from "./operations/incidents.ts";
 import { amend, cancel, read, retry, reuseKey, submit, submitBad } from "./operations/intents.ts";
 import { dryRun, list, page, pry } from "./operations/lists.ts";
@@ -23,6 +24,8 @@ const operations: Readonly<Record<OperationName, Operation>> = {
   openStream,
   readStream,
   dryRun,
+  hook,
+  useHook,
   reserve,
   unreserve,
   token,

@@ -17,6 +17,8 @@ export const operationNames = [
   "openStream",
   "readStream",
   "dryRun",
+  "hook",
+  "useHook",
   "reserve",
   "unreserve",
   "token",
@@ -172,6 +174,8 @@ const rare: Readonly<Partial<Record<OperationName, number>>> = {
   jump: 1,
   commitFault: 2,
   dryRun: 2,
+  hook: 3,
+  useHook: 3,
   wait: 2,
 };
 

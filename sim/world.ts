@@ -8,9 +8,10 @@ import { openSimDatabase, type SimDatabase } from "./database.ts";
 import { createProviders, type Providers } from "./federation.ts";
 import { createGates, type Gates, settle } from "./gates.ts";
 import { createMailbox, type Mailbox } from "./mailbox.ts";
-import { createNetwork } from "./network.ts";
-import { type Acts, type Planting, type SimProcess, startProcess, type Surroundings } from "./process.ts";
+import { createNetwork, type Received } from "./network.ts";
+import { type Acts, type Planting, type SimProcess, type Surroundings, startProcess } from "./process.ts";
 import { createRng, mix, type Rng } from "./random.ts";
+import { createReceivers, type Receivers } from "./receivers.ts";
 import { drawSwarm, type Swarm, type SwarmFaults } from "./swarm.ts";
 import { createSimTime, type SimTime, START_MS } from "./time.ts";
 import { Trace } from "./trace.ts";
@@ -45,6 +46,7 @@ export interface World {
   readonly database: SimDatabase;
   readonly providers: Providers;
   readonly mailbox: Mailbox;
+  readonly receivers: Receivers;
   readonly clients: Clients;
   readonly books: Books;
   readonly trace: Trace;
@@ -186,11 +188,16 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
   const acts: Acts = new Map();
   const books = createBooks(database, trace, acts);
   const mailbox = createMailbox(database, trace);
+  const receivers = createReceivers(database, trace);
+  const onReceived = trace.guard((request: Received) => {
+    if (receivers.isHook(request.url)) receivers.receive(request);
+    else mailbox.receive(request);
+  });
   const network = createNetwork({
     gates,
     rng: current,
     faults: () => faults.http,
-    onReceived: trace.guard(mailbox.receive),
+    onReceived,
   });
   const log: Log = {
     debug() {},
@@ -280,6 +287,7 @@ export async function createWorld(seed: number, planting: Planting = {}): Promis
     database,
     providers,
     mailbox,
+    receivers,
     clients,
     books,
     trace,

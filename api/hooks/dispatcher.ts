@@ -97,13 +97,16 @@ export function createHookDispatcher(
       const page = await store.forTenant(webhook.tenant_id).events({ after: to, limit: PAGE });
       const events = page.filter(({ kind }) => isWanted(filters, kind));
       to = page.at(-1)?.seq ?? to;
-      passed.set(webhook.id, to);
       const isBehind = to - webhook.position >= MOST_BEHIND;
       if (events.length > 0 || (isBehind && page.length < PAGE)) {
         const { id, position: from } = webhook;
-        await store.system.queueDeliveries({ id, from, to, events, atMs: clock.wallMs() });
+        // where that fails, or another process was first, all of it is looked at again from the stored position
+        passed.delete(id);
+        if (await store.system.queueDeliveries({ id, from, to, events, atMs: clock.wallMs() }))
+          passed.set(id, to);
         return events.length > 0;
       }
+      passed.set(webhook.id, to);
       if (page.length < PAGE) return false;
     }
     return false;

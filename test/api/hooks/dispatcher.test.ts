@@ -265,3 +265,30 @@ test("the schedule is that of Standard Webhooks", () => {
   expect(retryWaitMs(1, 1)).toBe(5500);
   expect(retryWaitMs(10, 0)).toBeNull();
 });
+
+test("events that could not be queued are queued at the next look, by another process or by this one", async () => {
+  const world = await createReceivers();
+  await world.hook(a);
+  await world.dispatcher.stop();
+  const { env } = world.service;
+  let tries = 0;
+  const system: typeof env.store.system = {
+    ...env.store.system,
+    async queueDeliveries(input) {
+      tries++;
+      if (tries === 1) throw new Error("the database cannot be written");
+      // another process was first, with less than this one has seen
+      if (tries === 2)
+        await env.store.system.queueDeliveries({ ...input, to: 1, events: [input.events[0]!] });
+      return env.store.system.queueDeliveries(input);
+    },
+  };
+  const dispatcher = createHookDispatcher({ ...env, store: { ...env.store, system } }, world.hooks);
+  await world.twoEvents();
+  for (let look = 0; look < 4; look++) {
+    await dispatcher.settle();
+    world.service.time.pass(11_000);
+  }
+  await dispatcher.stop();
+  expect(world.at(a)).toEqual(["evt-1 intent.queued", "evt-2 intent.cancelled"]);
+});
