@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
+import { bugs } from "./bugs/all.ts";
+import { hunt } from "./hunt.ts";
 import { mix } from "./random.ts";
 import { replayLine, reportOf } from "./report.ts";
 import { type RunResult, run } from "./run.ts";
@@ -13,6 +15,7 @@ const usage = `npm run sim -- [options]
   --count N      runs of derived seeds (20)
   --minutes N    as many runs as fit into this time, two million steps at most
   --base N       derive seeds from this instead of the commit
+  --bugs TEXT    plant the bugs whose names have this text (all: every one), and see that each is found
   --no-shrink    report the first failure as it is
   --json         figures as JSON
 `;
@@ -127,6 +130,19 @@ async function runMany(
   return true;
 }
 
+/** Plants bugs one after another; false when one is not found. */
+async function huntBugs(text: string, base: number): Promise<boolean> {
+  let isFine = true;
+  for (const bug of bugs) {
+    if (text !== "all" && !bug.name.includes(text)) continue;
+    const { steps, result } = await hunt(bug, base);
+    const what = `${result?.violation?.kind ?? "nothing"} ${(result?.violation?.message ?? "").slice(0, 90)}`;
+    print(`${steps === null ? "NOT FOUND" : `${steps} steps`}: ${bug.name} (seed ${result?.seed}: ${what})`);
+    isFine &&= steps !== null;
+  }
+  return isFine;
+}
+
 const { values } = parseArgs({
   options: {
     seed: { type: "string" },
@@ -135,6 +151,7 @@ const { values } = parseArgs({
     count: { type: "string", default: "20" },
     minutes: { type: "string" },
     base: { type: "string" },
+    bugs: { type: "string" },
     "no-shrink": { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -154,14 +171,16 @@ else {
   };
   const keep = values.keep?.split(",").map((step) => whole("keep", step)) ?? null;
   const isFine =
-    values.seed !== undefined
-      ? await runOne(whole("seed", values.seed), keep, options)
-      : await runMany(
-          values.base === undefined ? seedOfCommit() : whole("base", values.base),
-          values.minutes === undefined
-            ? { runs: whole("count", values.count), seconds: Number.POSITIVE_INFINITY }
-            : { runs: Number.POSITIVE_INFINITY, seconds: Number(values.minutes) * 60 },
-          options,
-        );
+    values.bugs !== undefined
+      ? await huntBugs(values.bugs, values.base === undefined ? 1 : whole("base", values.base))
+      : values.seed !== undefined
+        ? await runOne(whole("seed", values.seed), keep, options)
+        : await runMany(
+            values.base === undefined ? seedOfCommit() : whole("base", values.base),
+            values.minutes === undefined
+              ? { runs: whole("count", values.count), seconds: Number.POSITIVE_INFINITY }
+              : { runs: Number.POSITIVE_INFINITY, seconds: Number(values.minutes) * 60 },
+            options,
+          );
   process.exitCode = isFine ? 0 : 1;
 }

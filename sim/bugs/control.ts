@@ -195,7 +195,7 @@ export const controlBugs: readonly Bug[] = [
     plant: () => ({
       store: (store) =>
         wrapStore(store, {
-          system: (inner) => ({
+          system: () => ({
             waitingIds: async () => [],
           }),
         }),
