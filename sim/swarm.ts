@@ -201,7 +201,7 @@ export function drawSwarm(seed: number): Swarm {
     snapshot,
     shapes: Array.from({ length: rng.between(2, 6) }, () => drawShape(rng, sold)),
     mostAlive: rng.pick([2, 4, 8]),
-    paceMs: rng.pick([30, 150, 150, 600]),
+    paceMs: rng.pick([20, 60, 120, 300]),
     held: { store: maybe(1), federation: maybe(1), plan: maybe(0.8), http: maybe(1) },
     eagerness: rng.pick([0.3, 0.6, 0.85, 0.95]),
     lateMs: rng.chance(0.3) ? rng.pick([50, 2000]) : 0,
