@@ -1,7 +1,4 @@
-import { checkCapacity, checkReservations } from "./invariants/capacity.ts";
-import { checkPlansLogged, createMoveChecks } from "./invariants/moves.ts";
-import { checkQuotas } from "./invariants/quota.ts";
-import { createTwinCheck } from "./invariants/twin.ts";
+import { createLook } from "./checks.ts";
 import { converge } from "./liveness.ts";
 import { drawOperation, operate } from "./operations.ts";
 import type { Planting } from "./process.ts";
@@ -41,30 +38,6 @@ export interface RunResult {
   readonly marks: ReadonlyMap<string, number>;
 }
 
-/** All checks of a world, in the order of their cost. */
-function createChecks(world: World): (isFull: boolean) => Promise<void> {
-  const checkMoves = createMoveChecks();
-  const checkTwin = createTwinCheck();
-  let held = -1;
-  return async (isFull) => {
-    world.trace.raise();
-    const fresh = world.books.look();
-    if (fresh.length > 0) {
-      checkMoves(world, fresh);
-      checkPlansLogged(world, fresh);
-      checkQuotas(world, fresh);
-    }
-    if (held !== world.providers.changes() || fresh.length > 0) {
-      held = world.providers.changes();
-      await checkCapacity(world);
-    }
-    if (!isFull) return;
-    world.books.compareAll();
-    checkReservations(world);
-    await checkTwin(world, false);
-  };
-}
-
 /** One step: an operation, some time, and some messages that arrive. */
 async function doStep(world: World, step: number): Promise<string> {
   const { swarm, gates, trace } = world;
@@ -100,7 +73,7 @@ const toViolation = (error: unknown, step: number): RunResult["violation"] =>
 /** Runs one seed: steps with faults, then without any until everything is at rest. */
 export async function run({ seed, steps, keep, planting }: RunOptions): Promise<RunResult> {
   const world = await createWorld(seed, planting);
-  const look = createChecks(world);
+  const look = createLook(world);
   const operations = new Map<number, string>();
   let violation: RunResult["violation"] = null;
   let step = 0;

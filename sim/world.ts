@@ -159,8 +159,11 @@ async function readAnswer(
 }
 
 /** Builds the world of a seed and starts its service. */
-export async function createWorld(seed: number, planting: Planting = {}): Promise<World> {
-  const swarm = drawSwarm(seed);
+export async function createWorld(
+  seed: number,
+  planting: Planting = {},
+  swarm: Swarm = drawSwarm(seed),
+): Promise<World> {
   let rng = createRng(mix(seed, 0xb007));
   let faults = swarm.faults;
   const current = (): Rng => rng;

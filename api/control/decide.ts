@@ -71,6 +71,8 @@ export function createDecide(
   /** Reservations of tenants at the last look. */
   let reserved: ReadonlySet<string> = new Set();
   let lookedMs = 0;
+  /** The same by the clock that never goes back: a wall clock that is set must not put off the next look. */
+  let lookedMonoMs = Number.NEGATIVE_INFINITY;
   /** When running work on spot capacity is decided about again. */
   let spotMs = 0;
   /** Intents whose decisions are being written. */
@@ -167,9 +169,11 @@ export function createDecide(
         .filter(({ intent }) => intent === undefined)
         .map(({ id }) => id),
     );
-    if (hasMoreRoom(seen, offers) || isDue || isFreed || now - lookedMs >= LOOK_AGAIN_MS) {
+    const isLongAgo = clock.monoMs() - lookedMonoMs >= LOOK_AGAIN_MS;
+    if (hasMoreRoom(seen, offers) || isDue || isFreed || isLongAgo) {
       lookedAt = new Set();
       lookedMs = now;
+      lookedMonoMs = clock.monoMs();
     }
     seen = offers;
     return waiting.filter((id) => !lookedAt.has(id) && !deciding.has(id));
@@ -206,7 +210,7 @@ export function createDecide(
 
   /** Running work with a deadline is asked for every slot: spot capacity, on demand, or a wait for either. */
   const decideSpotRuns = async (world: World): Promise<boolean> => {
-    const now = clock.wallMs();
+    const now = clock.monoMs();
     const ids = world.spotRuns();
     if (ids.length === 0 || now < spotMs) return false;
     spotMs = now + spotSlotSeconds * 1000;
@@ -237,7 +241,7 @@ export function createDecide(
   return {
     async step() {
       const [arrived, waiting] = [await newRows(), await store.system.waitingIds()];
-      const isSpotTime = planner.books.spotRuns.size > 0 && clock.wallMs() >= spotMs;
+      const isSpotTime = planner.books.spotRuns.size > 0 && clock.monoMs() >= spotMs;
       if (arrived.length === 0 && waiting.length === 0 && !isSpotTime) return false;
       const world = await planner.look();
       const unseen = unseenOf(world, waiting);
@@ -252,6 +256,7 @@ export function createDecide(
     },
     forget() {
       lookedMs = 0;
+      lookedMonoMs = Number.NEGATIVE_INFINITY;
     },
     settling: () => [...settling],
   };

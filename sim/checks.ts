@@ -1,0 +1,29 @@
+import { checkCapacity, checkReservations } from "./invariants/capacity.ts";
+import { checkPlansLogged, createMoveChecks } from "./invariants/moves.ts";
+import { checkQuotas } from "./invariants/quota.ts";
+import { createTwinCheck } from "./invariants/twin.ts";
+import type { World } from "./world.ts";
+
+/** All checks of a world, in the order of their cost. */
+export function createLook(world: World): (isFull: boolean) => Promise<void> {
+  const checkMoves = createMoveChecks();
+  const checkTwin = createTwinCheck();
+  let held = -1;
+  return async (isFull) => {
+    world.trace.raise();
+    const fresh = world.books.look();
+    if (fresh.length > 0) {
+      checkMoves(world, fresh);
+      checkPlansLogged(world, fresh);
+      checkQuotas(world, fresh);
+    }
+    if (held !== world.providers.changes() || fresh.length > 0) {
+      held = world.providers.changes();
+      await checkCapacity(world);
+    }
+    if (!isFull) return;
+    world.books.compareAll();
+    checkReservations(world);
+    await checkTwin(world, false);
+  };
+}
