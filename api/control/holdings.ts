@@ -65,6 +65,8 @@ export function toHolding(row: HeldRow, temper: Temper): Holding {
 
 /** From the end of work to the moment at which its place is given back and known to be free, milliseconds. */
 const clearingMs = 30_000;
+/** The same once it is being given back: the rest of it. */
+const givingBackMs = 5_000;
 
 /**
  * For so long capacity is taken besides a run: from the decision until it runs, and `clearingMs`. A start that is promised
@@ -80,6 +82,7 @@ function endOf(
   { intent_phase, intent_phase_ms, intent_due_ms, created_ms }: HeldRow,
   { runtimeSeconds }: Temper,
 ): { readonly untilMs: number; readonly isEnforced: boolean } | null {
+  if (intent_phase === "releasing") return { untilMs: intent_phase_ms + givingBackMs, isEnforced: true };
   if (intent_phase === "running" && intent_due_ms !== null)
     return { untilMs: intent_due_ms + clearingMs, isEnforced: true };
   if (runtimeSeconds === undefined) return null;
