@@ -62,21 +62,25 @@ async function comeToRest(world: World, look: () => Promise<void>, quietMs: numb
   }
 }
 
-/** Nobody waits for what is free: decided now, every waiting intent would wait. */
-async function checkNoStarvation({ database, process }: World): Promise<void> {
-  const rows = database.rows<IntentRow>(
-    "select * from intents where phase = 'waiting' order by priority desc, id",
+/** The first in the queue that would be placed if it were decided now; null: there is none. */
+async function firstPlaceable({ database, process }: World): Promise<string | null> {
+  // the first alone: what the others could have is kept for it
+  const [row] = database.rows<IntentRow>(
+    "select * from intents where phase = 'waiting' order by priority desc, id limit 1",
   );
-  // the first in the queue alone: what the others could have is kept for it
-  for (const { id, spec } of rows.slice(0, 1)) {
-    const { decisions } = await process().planner.consider([JSON.parse(spec) as Intent]);
-    const [decision] = decisions;
-    check(
-      decision?.outcome !== "placed",
-      "fairness",
-      () => `${id} waits though ${decision?.placements.map(({ offer }) => offer)} would take it`,
-    );
-  }
+  if (row === undefined) return null;
+  const { decisions } = await process().planner.consider([JSON.parse(row.spec) as Intent]);
+  return decisions[0]?.outcome === "placed" ? row.id : null;
+}
+
+/** Nobody waits for what is free longer than until the next look at everything. */
+async function checkNoStarvation(world: World, look: () => Promise<void>): Promise<void> {
+  const before = await firstPlaceable(world);
+  if (before === null) return;
+  // an outage may just have ended
+  for (let left = LOOK_AGAIN_MS; left > 0; left -= SECOND_MS) await tick(world, SECOND_MS, look);
+  const after = await firstPlaceable(world);
+  check(after !== before, "fairness", () => `${before} waits though it would be placed`);
 }
 
 async function reactivate(world: World, look: () => Promise<void>): Promise<void> {
@@ -135,7 +139,8 @@ export async function converge(world: World, look: () => Promise<void>): Promise
   await tick(world, 10, look);
   await reactivate(world, look);
   await comeToRest(world, look, LOOK_AGAIN_MS);
-  await checkNoStarvation(world);
+  await checkNoStarvation(world, look);
+  await comeToRest(world, look, 3 * SECOND_MS);
   await checkCapacity(world);
   await checkNoOrphans(world);
   await checkNothingLost(world, look);
