@@ -57,6 +57,8 @@ export interface World {
   /** Begins a step: its draws follow from the seed and the step alone. */
   begin(step: number): void;
   process(): SimProcess;
+  /** All processes. */
+  processes(): readonly SimProcess[];
   /** Ends a process at once and starts another on what was committed. */
   crash(): Promise<void>;
   restart(): Promise<void>;
@@ -302,6 +304,7 @@ export async function createWorld(
       rng = createRng(mix(seed, step));
     },
     process: () => running,
+    processes: () => processes,
     async crash() {
       const old = choose();
       old.kill();
