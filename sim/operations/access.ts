@@ -32,7 +32,8 @@ function useToken(world: World, client: Client, own: ClientToken): void {
   const { revokedMs } = own;
   world.request(own.text, "GET", "/auth/verify", {}, (answer) => {
     const { status, text } = answer;
-    if (status === 401) {
+    // too many failed tries are answered before anybody looks at the token
+    if (status === 401 || text.includes("RATE_LIMITED")) {
       if (!asked.has(own)) isExcused(world, answer, client);
       return;
     }
