@@ -227,7 +227,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     // of several replicas one sends: others would send the same again
     const dispatcher = createHookDispatcher(env, hooks, { mayDeliver: control.leads });
     ends.push(
-      keepTidy(env),
+      keepTidy(env, control.leads),
       () => hooks.http.close(),
       () => control.stop(),
       () => dispatcher.stop(),

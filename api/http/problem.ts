@@ -1,3 +1,4 @@
+import { AdapterError } from "../../adapters/port.ts";
 import { EngineError, type InputProblem } from "../../engine/model/errors.ts";
 import { StoreError } from "../store/errors.ts";
 
@@ -106,6 +107,10 @@ export function toApiError(error: unknown): ApiError {
     if (error.code === "conflict")
       return new ApiError("CONFLICT", "it changed meanwhile, or the name is taken");
   }
+  if (error instanceof AdapterError)
+    return new ApiError("NOT_READY", "the federation does not answer now; nothing was changed", {
+      retryAfter: 5,
+    });
   return new ApiError(
     "INTERNAL",
     "something went wrong inside the service; the request id finds it in the log",

@@ -5,6 +5,7 @@ import { formatTime, parseTime } from "../../../engine/model/time.ts";
 import { eventFilters } from "../../hooks/filter.ts";
 import { forgeTest, makeSigningSecret } from "../../hooks/message.ts";
 import { type HookTools, sendOnce } from "../../hooks/sender.ts";
+import { newWebhook } from "../../store/operations/webhooks.ts";
 import type { DeliveryRow, WebhookRow } from "../../store/schema.ts";
 import { readBody } from "../body.ts";
 import { answeredBefore, checkMatch, onceHeader, onceOf, tagOf } from "../condition.ts";
@@ -76,7 +77,7 @@ const replayed = z
     error: () => "accepted: either events, a list of numbers, or since, a time",
   });
 
-function show(row: WebhookRow, nowMs: number): Record<string, unknown> {
+function show(row: Omit<WebhookRow, "tenant_id" | "position">, nowMs: number): Record<string, unknown> {
   const isOverlap = row.previous_until_ms !== null && row.previous_until_ms > nowMs;
   return {
     webhook_id: row.id,
@@ -137,6 +138,7 @@ const answerWith = (row: WebhookRow, nowMs: number, more: object = {}, code = 20
   json(code, { ...show(row, nowMs), ...more }, { etag: tagOf(row.version) });
 
 const KEEP = "Keep the secret: it is shown this once";
+const SHOWN = "The secret was shown once, when it was created";
 
 async function create(scope: TenantScope): Promise<Response> {
   const { env, tenant, act, http } = scope;
@@ -154,9 +156,10 @@ async function create(scope: TenantScope): Promise<Response> {
     status: body.status ?? "active",
     secret: hooks.box.seal(secret, id),
   };
-  const again = { webhook_id: id, url: body.url, message: "The secret was shown once, when it was created" };
-  const once = onceOf(scope, "POST /webhooks", raw, { status: 201, body: again });
-  const row = await tenant.createWebhook({ ...act(), ...once, webhook, most: MOST });
+  const done = act();
+  const kept = { ...show(newWebhook(webhook, done.atMs), done.atMs), message: SHOWN };
+  const once = onceOf(scope, "POST /webhooks", raw, { status: 201, body: kept });
+  const row = await tenant.createWebhook({ ...done, ...once, webhook, most: MOST });
   const before = answeredBefore(row);
   if (before !== null) return before;
   if (row === null || "kind" in row)

@@ -90,7 +90,7 @@ export async function up(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
       .addColumn("released_ms", integer),
   );
   await db.schema.createIndex("allocations_by_intent").on("allocations").column("intent_id").execute();
-  await sql`create index allocations_held on allocations (offer) where released_ms is null`.execute(db);
+  await sql`create index allocations_held on allocations (id) where released_ms is null`.execute(db);
   await table("events", (t) =>
     t
       .addColumn("seq", integer, (c) => c.primaryKey())

@@ -31,6 +31,22 @@ export async function webhookOf({ db }: Reader, tenant: TenantId, id: string): P
   return row ?? null;
 }
 
+/** A webhook as it is when it was just created, but for where it belongs and begins. */
+export const newWebhook = (
+  webhook: Input<"createWebhook">["webhook"],
+  atMs: number,
+): Omit<WebhookRow, "tenant_id" | "position"> => ({
+  ...webhook,
+  reason: webhook.status === "active" ? null : "by_request",
+  previous: null,
+  previous_until_ms: null,
+  due_ms: null,
+  failing_ms: null,
+  version: 1,
+  created_ms: atMs,
+  updated_ms: atMs,
+});
+
 /** See `TenantStore.createWebhook`. */
 export async function createWebhook(
   tx: Tx,
@@ -44,17 +60,9 @@ export async function createWebhook(
     .executeTakeFirstOrThrow();
   if (Number(count) >= input.most) return null;
   const row: WebhookRow = {
-    ...input.webhook,
+    ...newWebhook(input.webhook, input.atMs),
     tenant_id: tenant,
-    reason: input.webhook.status === "active" ? null : "by_request",
-    previous: null,
-    previous_until_ms: null,
     position: (tx.heads.get("events") ?? (await readHead(tx.db, "events"))).seq,
-    due_ms: null,
-    failing_ms: null,
-    version: 1,
-    created_ms: input.atMs,
-    updated_ms: input.atMs,
   };
   await tx.db.insertInto("webhooks").values(row).execute();
   await record(tx, tenant, input, "webhook.create", row.id);

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { AdapterError } from "../../../adapters/port.ts";
 import { createDrivenService, type DrivenService, wish } from "../driven-env.ts";
 
 async function started(options: Parameters<typeof createDrivenService>[0] = {}) {
@@ -25,6 +26,13 @@ test("a submission says what it will cost and when it starts", async () => {
     cost: { amount: 4, currency: "EUR", period: "hour" },
   });
   expect(headers.get("location")).toBe(`/api/v1/intents/${String(body["intent_id"])}`);
+});
+
+test("a federation that does not answer is a 503 that says when to come again", async () => {
+  const catalog = () => Promise.reject(new AdapterError("timeout", "no answer"));
+  const { ask } = await started({ wrap: (federation) => ({ ...federation, catalog }) });
+  const { status, body, headers } = await ask("POST", "/intents?dry_run=true", wish("web", 2));
+  expect([status, body["error_code"], headers.get("retry-after")]).toEqual([503, "NOT_READY", "5"]);
 });
 
 test("a dry run decides, explains and stores nothing", async () => {

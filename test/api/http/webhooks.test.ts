@@ -68,6 +68,19 @@ test.for([
   expect(answer.body["errors"]).toMatchObject([{ path }]);
 });
 
+test("sent again with its key, a webhook is shown as it was made, without its secret", async () => {
+  const world = await createReceivers();
+  const token = await world.fresh();
+  const send = () =>
+    world.service.request(token, "POST", "/webhooks", { url: a }, { "idempotency-key": "k-1" });
+  const first = await send();
+  const second = await send();
+  const { secret, message: _, ...made } = first.body;
+  expect(secret).toMatch(/^whsec_/);
+  expect([second.status, second.headers.get("idempotency-replayed")]).toEqual([201, "true"]);
+  expect(second.body).toEqual({ ...made, message: "The secret was shown once, when it was created" });
+});
+
 test("a tenant has twenty webhooks at most", async () => {
   const world = await createReceivers();
   for (let made = 0; made < 20; made++) expect((await world.hook(a)).answer.status).toBe(201);
