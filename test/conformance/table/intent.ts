@@ -10,6 +10,7 @@ import {
   reader,
   reads,
   refuses,
+  scaled,
   shown,
   single,
   solver,
@@ -86,7 +87,7 @@ export const intentRows: readonly Row[] = [
     "F-034",
     "port number, checked",
     refuses('["intent.workload.ports", [{ port: 70000 }]'),
-    forge("a service lists each port and protocol once"),
+    scaled("a service lists each port and protocol once"),
   ),
   shown(
     "F-035",
@@ -97,12 +98,12 @@ export const intentRows: readonly Row[] = [
   shown(
     "F-036",
     "expose makes an ingress",
-    forge("an ingress has one rule per domain, for exposed TCP ports only"),
+    scaled("an ingress has one rule per domain, for exposed TCP ports only"),
   ),
   shown(
     "F-037",
     "domain is the ingress host",
-    forge("an ingress has one rule per domain, for exposed TCP ports only"),
+    scaled("an ingress has one rule per domain, for exposed TCP ports only"),
     reads('domain: "a.example" }]'),
   ),
   shown(
@@ -266,31 +267,31 @@ export const intentRows: readonly Row[] = [
     "F-081",
     "most replicas, default 10",
     reads('["workload.scaling.max_replicas"'),
-    forge("over several placements the autoscalers add up to the most that is wanted"),
+    scaled("over several placements the autoscalers add up to the most that is wanted"),
   ),
   shown(
     "F-082",
     "autoscaling on demand only",
-    forge("autoscaling by GPU where it is measured, by CPU where pods ask for it"),
+    scaled("autoscaling by GPU where it is measured, by CPU where pods ask for it"),
     reads("autoScale: false, targetCpuPercent: 70"),
   ),
   shown(
     "F-083",
     "CPU target, default 70",
-    forge("autoscaling by GPU where it is measured, by CPU where pods ask for it"),
+    scaled("autoscaling by GPU where it is measured, by CPU where pods ask for it"),
     reads("targetCpuPercent: 70"),
   ),
   shown(
     "F-084",
     "GPU target, default 80",
-    forge("autoscaling by GPU where it is measured, by CPU where pods ask for it"),
+    scaled("autoscaling by GPU where it is measured, by CPU where pods ask for it"),
     reads("targetGpuPercent: 80"),
   ),
   shown(
     "F-085",
     "parallel tasks",
     defect("B-07: retries are not the tasks, and a batch needs no completion policy"),
-    forge("tasks that run in waves are shared out over the placements, all of them once"),
+    scaled("tasks that run in waves are shared out over the placements, all of them once"),
   ),
   shown(
     "F-086",
@@ -306,7 +307,7 @@ export const intentRows: readonly Row[] = [
   shown(
     "F-088",
     "completion policy All or Any",
-    forge("a batch that any task completes has no number of completions"),
+    scaled("a batch that any task completes has no number of completions"),
     defect("B-07: retries are not the tasks, and a batch needs no completion policy"),
   ),
   shown(

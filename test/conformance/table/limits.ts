@@ -1,9 +1,9 @@
 import {
+  capped,
   catalog,
   constraint,
   decides,
   defect,
-  forge,
   later,
   negotiated,
   network,
@@ -11,6 +11,7 @@ import {
   type Row,
   reads,
   refuses,
+  scaled,
   shown,
   spelled,
   timed,
@@ -35,7 +36,7 @@ export const limitRows: readonly Row[] = [
   shown(
     "F-092",
     "total cap",
-    constraint("the total cost of a batch is its price times its runtime (C-36)"),
+    capped("the total cost of a batch is its price times its runtime (C-36)"),
     useCase("F-291: the documented figures of the batch come out: 1.40 per hour, 8 hours, 11.20 in all"),
   ),
   shown(
@@ -50,8 +51,8 @@ export const limitRows: readonly Row[] = [
   shown(
     "F-097",
     "deadline: finish-by or start-by",
-    constraint("a batch must finish by its deadline"),
-    constraint("a service must start by its deadline"),
+    capped("a batch must finish by its deadline"),
+    capped("a service must start by its deadline"),
   ),
   shown(
     "F-098",
@@ -129,12 +130,12 @@ export const limitRows: readonly Row[] = [
   shown(
     "F-121",
     "GPU utilization target",
-    forge("utilization targets are the autoscaler's, and with the backup strategy told to the pods"),
+    scaled("utilization targets are the autoscaler's, and with the backup strategy told to the pods"),
   ),
   shown(
     "F-122",
     "memory utilization target",
-    forge("utilization targets are the autoscaler's, and with the backup strategy told to the pods"),
+    scaled("utilization targets are the autoscaler's, and with the backup strategy told to the pods"),
   ),
   shown("F-123", "data residency", decides(`path: "${limit}.compliance.data_residency"`)),
   shown("F-124", "certifications", decides(`path: "${limit}.compliance.certifications"`)),
@@ -194,7 +195,7 @@ export const limitRows: readonly Row[] = [
   shown(
     "F-138",
     "backup strategy",
-    forge("utilization targets are the autoscaler's, and with the backup strategy told to the pods"),
+    scaled("utilization targets are the autoscaler's, and with the backup strategy told to the pods"),
     reads('["sla.backup_strategy"'),
   ),
 ];

@@ -60,6 +60,7 @@ export const decides: ByCase = tableOf(
   "conformance/constraints.test.ts",
   "$path: an offer that misses it is rejected by it alone",
 );
+export const capped: ByName = of("conformance/caps.test.ts");
 export const constraint: ByName = of("conformance/constraints.test.ts");
 export const catalog: ByName = of("conformance/catalog.test.ts");
 export const timed: ByName = of("conformance/time.test.ts");
@@ -67,6 +68,7 @@ export const negotiated: ByName = of("conformance/negotiation.test.ts");
 export const workload: ByName = of("conformance/workload.test.ts");
 export const defect: ByName = of("conformance/defects.test.ts");
 export const service: ByName = of("conformance/service.test.ts");
+export const failure: ByName = of("conformance/errors.test.ts");
 export const hooks: ByName = of("api/hooks/dispatcher.test.ts");
 export const signIn: ByName = of("api/sso/code-flow.test.ts");
 export const bearer: ByName = of("api/sso/bearer.test.ts");
@@ -80,6 +82,8 @@ export const useCase: ByName = of("golden/use-cases.test.ts");
 
 // --- writing
 export const forge: ByName = of("adapters/kubernetes/forge.test.ts");
+export const purchase: ByName = of("adapters/kubernetes/purchase.test.ts");
+export const scaled: ByName = of("adapters/kubernetes/workload.test.ts");
 export const volumes: ByName = of("adapters/workload/volumes.test.ts");
 export const network: ByName = of("adapters/workload/network.test.ts");
 export const solver: ByName = of("adapters/fluidos/solver.test.ts");

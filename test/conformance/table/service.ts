@@ -1,4 +1,4 @@
-import { bearer, type Row, service, shown, signIn } from "./proof.ts";
+import { bearer, failure, type Row, service, shown, signIn } from "./proof.ts";
 
 /** Rows on the service: routes, answers, errors, tokens. */
 export const serviceRows: readonly Row[] = [
@@ -206,47 +206,47 @@ export const serviceRows: readonly Row[] = [
     "answer to a cancellation",
     service("F-005, F-153: a cancellation is accepted with 202, ends the intent and releases what it held"),
   ),
-  shown("F-154", "form of errors", service("%s, F-154: %s is %i, in the original's form")),
-  shown("F-155", "error INVALID_FORMAT", service("%s, F-154: %s is %i, in the original's form", '["F-155"')),
+  shown("F-154", "form of errors", failure("%s, F-154: %s is %i, in the original's form")),
+  shown("F-155", "error INVALID_FORMAT", failure("%s, F-154: %s is %i, in the original's form", '["F-155"')),
   shown(
     "F-156",
     "error MISSING_REQUIRED_FIELD",
-    service("%s, F-154: %s is %i, in the original's form", '["F-156"'),
+    failure("%s, F-154: %s is %i, in the original's form", '["F-156"'),
   ),
   shown(
     "F-157",
     "error INSUFFICIENT_RESOURCES",
-    service("%s, F-154: %s is %i, in the original's form", '["F-157"'),
+    failure("%s, F-154: %s is %i, in the original's form", '["F-157"'),
   ),
   shown(
     "F-158",
     "error GPU_MODEL_UNAVAILABLE",
-    service("%s, F-154: %s is %i, in the original's form", '["F-158"'),
+    failure("%s, F-154: %s is %i, in the original's form", '["F-158"'),
   ),
   shown(
     "F-159",
     "error GPU_MEMORY_INSUFFICIENT",
-    service("%s, F-154: %s is %i, in the original's form", '["F-159"'),
+    failure("%s, F-154: %s is %i, in the original's form", '["F-159"'),
   ),
   shown(
     "F-160",
     "error GPU_COUNT_INSUFFICIENT",
-    service("%s, F-154: %s is %i, in the original's form", '["F-160"'),
+    failure("%s, F-154: %s is %i, in the original's form", '["F-160"'),
   ),
   shown(
     "F-161",
     "error REGION_UNAVAILABLE",
-    service("%s, F-154: %s is %i, in the original's form", '["F-161"'),
+    failure("%s, F-154: %s is %i, in the original's form", '["F-161"'),
   ),
   shown(
     "F-162",
     "error COST_LIMIT_EXCEEDED",
-    service("%s, F-154: %s is %i, in the original's form", '["F-162"'),
+    failure("%s, F-154: %s is %i, in the original's form", '["F-162"'),
   ),
   shown(
     "F-163",
     "error QUOTA_EXCEEDED",
-    service("F-163, F-172: a tenant over its quota is told so, with what is used"),
+    failure("F-163, F-172: a tenant over its quota is told so, with what is used"),
   ),
   shown(
     "F-164",
@@ -255,7 +255,7 @@ export const serviceRows: readonly Row[] = [
       "F-017, F-164, F-167: every route wants a bearer token; B-14: odd credentials are refused, whatever they look like",
     ),
   ),
-  shown("F-165", "error TOKEN_EXPIRED", service("F-165, F-171: an expired token is answered as expired")),
+  shown("F-165", "error TOKEN_EXPIRED", failure("F-165, F-171: an expired token is answered as expired")),
   shown(
     "F-166",
     "error TOKEN_REVOKED",
@@ -271,14 +271,14 @@ export const serviceRows: readonly Row[] = [
   shown(
     "F-168",
     "error INSUFFICIENT_PERMISSIONS",
-    service(
+    failure(
       "F-168, F-179, F-180: each permission opens its own routes, and B-19: nobody gives more than they have",
     ),
   ),
   shown(
     "F-169",
     "example: model unavailable",
-    service(
+    failure(
       "%s: what would be placed instead is suggested, with its cost and what it means for speed",
       '"F-169"',
     ),
@@ -286,21 +286,21 @@ export const serviceRows: readonly Row[] = [
   shown(
     "F-170",
     "example: cost limit",
-    service(
+    failure(
       "%s: what would be placed instead is suggested, with its cost and what it means for speed",
       '"F-170"',
     ),
   ),
-  shown("F-171", "example: token expired", service("F-165, F-171: an expired token is answered as expired")),
+  shown("F-171", "example: token expired", failure("F-165, F-171: an expired token is answered as expired")),
   shown(
     "F-172",
     "example: quota",
-    service("F-163, F-172: a tenant over its quota is told so, with what is used"),
+    failure("F-163, F-172: a tenant over its quota is told so, with what is used"),
   ),
   shown(
     "F-173",
     "nothing matches: error or queue",
-    service("F-173: where nothing fits, queue is accepted and waits, reject and silence are refused"),
+    failure("F-173: where nothing fits, queue is accepted and waits, reject and silence are refused"),
   ),
   shown(
     "F-174",
@@ -326,14 +326,14 @@ export const serviceRows: readonly Row[] = [
   shown(
     "F-179",
     "permissions",
-    service(
+    failure(
       "F-168, F-179, F-180: each permission opens its own routes, and B-19: nobody gives more than they have",
     ),
   ),
   shown(
     "F-180",
     "only administrators make tokens",
-    service(
+    failure(
       "F-168, F-179, F-180: each permission opens its own routes, and B-19: nobody gives more than they have",
     ),
   ),

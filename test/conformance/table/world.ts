@@ -1,13 +1,14 @@
 import {
   batch,
   cli,
+  failure,
   fixture,
   fluidos,
-  forge,
   hooks,
   labels,
   later,
   prices,
+  purchase,
   type Row,
   reconciled,
   scenario,
@@ -47,18 +48,18 @@ export const worldRows: readonly Row[] = [
   shown(
     "F-273",
     "a submission is validated, authenticated, checked against quotas",
-    service("%s, F-154: %s is %i, in the original's form"),
+    failure("%s, F-154: %s is %i, in the original's form"),
     service(
       "F-017, F-164, F-167: every route wants a bearer token; B-14: odd credentials are refused, whatever they look like",
     ),
-    service("F-163, F-172: a tenant over its quota is told so, with what is used"),
+    failure("F-163, F-172: a tenant over its quota is told so, with what is used"),
   ),
   inService("F-274", "discovery phases in the status", "map FLUIDOS' phases to the intent's own"),
   shown(
     "F-275",
     "namespace of an intent",
     workload("F-275, C-21: the namespace is named after tenant and workload"),
-    forge("C-21, C-28: namespaces of the form %s, mapped as asked"),
+    purchase("C-21, C-28: namespaces of the form %s, mapped as asked"),
   ),
   shown(
     "F-276",
@@ -181,7 +182,9 @@ export const worldRows: readonly Row[] = [
   shown(
     "F-315",
     "order in which things are released",
-    forge("F-315: what was written is released from the workload down to the reservation, each object once"),
+    purchase(
+      "F-315: what was written is released from the workload down to the reservation, each object once",
+    ),
   ),
   shown(
     "F-316",
@@ -190,7 +193,7 @@ export const worldRows: readonly Row[] = [
     fluidos(
       "a candidate is its flavor, and can be addressed; together with its flavor it is still one offer",
     ),
-    forge("the GPUs of a contract reach Liqo in the slice of its cluster, under the contract's name"),
+    purchase("the GPUs of a contract reach Liqo in the slice of its cluster, under the contract's name"),
   ),
   shown(
     "F-317",
