@@ -1,7 +1,9 @@
 import { hash } from "node:crypto";
 import type { Kysely } from "kysely";
+import type { Act } from "./act.ts";
 import type { AuditRow, Database, EventRow, IntentRow } from "./schema.ts";
 import { insertRow } from "./statement.ts";
+import type { TenantId } from "./tenant.ts";
 
 /** The two append-only logs. */
 export type ChainName = "events" | "audit";
@@ -103,3 +105,21 @@ export async function appendAudit(tx: Tx, entry: NewAudit): Promise<void> {
   tx.heads.set("audit", { seq: row.seq, hash });
   await insertRow(tx.db, "audit", { ...row, hash });
 }
+
+/** Appends what somebody was allowed to do to something of a tenant; `target` is its id. */
+export const appendAct = (
+  tx: Tx,
+  tenant: TenantId,
+  act: Act,
+  action: string,
+  target: string,
+): Promise<void> =>
+  appendAudit(tx, {
+    tenant_id: tenant,
+    at_ms: act.atMs,
+    actor: act.actor,
+    action,
+    target,
+    outcome: "allowed",
+    request_id: act.requestId,
+  });

@@ -1,7 +1,7 @@
 import type { Flavor } from "../../engine/model/flavor.ts";
 import type { Constraints, GpuNeed, Intent, Workload } from "../../engine/model/intent.ts";
 import type { Money } from "../../engine/model/money.ts";
-import type { Snapshot } from "../../engine/model/snapshot.ts";
+import type { Holding, Snapshot } from "../../engine/model/snapshot.ts";
 
 /** Whole and tenth EUR as money. */
 export const eur = (amount: number): Money => ({ micro: Math.round(amount * 1e6), currency: "EUR" });
@@ -127,3 +127,21 @@ export function snapshot(offers: readonly Flavor[], changes: Partial<Snapshot> =
     ...changes,
   };
 }
+
+/** What an intent holds since two hours before the snapshot's now, and may be evicted from. */
+export const holding = (name: string, on: string, gpus: number, changes: Partial<Holding> = {}): Holding => ({
+  intent: name,
+  offer: on,
+  gpus,
+  since: "2026-01-05T10:00:00Z",
+  priority: 300,
+  tenant: "default",
+  evictable: true,
+  ...changes,
+});
+
+/** A batch of one task that is not tried again. */
+export const oneTask = (changes: Partial<NonNullable<Workload["batch"]>> = {}): Partial<Workload> => ({
+  type: "batch",
+  batch: { parallelTasks: 1, maxRetries: 0, completionPolicy: "All", ...changes },
+});

@@ -1,20 +1,7 @@
-import { appendAudit, type Tx } from "../chain.ts";
+import { appendAct, type Tx } from "../chain.ts";
 import type { TenantRow, TokenRow } from "../schema.ts";
 import type { Act } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
-
-/** One audit row of an act on something of the tenant. */
-function record(tx: Tx, tenant: TenantId, act: Act, action: string, target: string): Promise<void> {
-  return appendAudit(tx, {
-    tenant_id: tenant,
-    at_ms: act.atMs,
-    actor: act.actor,
-    action,
-    target,
-    outcome: "allowed",
-    request_id: act.requestId,
-  });
-}
 
 /** See `TenantStore.createToken`. */
 export async function createToken(
@@ -26,7 +13,7 @@ export async function createToken(
     .insertInto("tokens")
     .values({ ...input.token, tenant_id: tenant })
     .execute();
-  await record(tx, tenant, input, "token.create", input.token.id);
+  await appendAct(tx, tenant, input, "token.create", input.token.id);
   return { kind: "created" };
 }
 
@@ -60,7 +47,7 @@ export async function revokeToken(
     .executeTakeFirst();
   if (token === undefined || token.revoked_ms !== null) return token ?? null;
   await tx.db.updateTable("tokens").set({ revoked_ms: input.atMs }).where("id", "=", token.id).execute();
-  await record(tx, tenant, input, "token.revoke", token.id);
+  await appendAct(tx, tenant, input, "token.revoke", token.id);
   return { ...token, revoked_ms: input.atMs };
 }
 

@@ -1,6 +1,6 @@
 import { assert } from "../../../engine/model/errors.ts";
 import { assertLegal, isTerminal } from "../../control/lifecycle.ts";
-import { appendAudit, appendEvent, contentHash, type Tx } from "../chain.ts";
+import { appendAct, appendEvent, contentHash, type Tx } from "../chain.ts";
 import type { AllocationRow, IntentRow } from "../schema.ts";
 import { insertRow, run } from "../statement.ts";
 import {
@@ -93,15 +93,7 @@ async function note(
     subject_id: act.id,
     payload: JSON.stringify(what.payload),
   });
-  await appendAudit(tx, {
-    tenant_id: tenant,
-    at_ms: act.atMs,
-    actor: act.actor,
-    action: what.action,
-    target: act.id,
-    outcome: "allowed",
-    request_id: act.requestId,
-  });
+  await appendAct(tx, tenant, act, what.action, act.id);
 }
 
 /** An allocation as events tell of it. */

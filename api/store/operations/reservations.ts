@@ -1,20 +1,9 @@
-import { appendAudit, type Tx } from "../chain.ts";
+import { appendAct, type Tx } from "../chain.ts";
 import type { ReservationRow } from "../schema.ts";
 import type { Act, ReservationFilter, Reserved, ReserveInput } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
 
 type Reader = Pick<Tx, "db">;
-
-const record = (tx: Tx, tenant: TenantId, act: Act, action: string, target: string): Promise<void> =>
-  appendAudit(tx, {
-    tenant_id: tenant,
-    at_ms: act.atMs,
-    actor: act.actor,
-    action,
-    target,
-    outcome: "allowed",
-    request_id: act.requestId,
-  });
 
 type Window = Pick<ReservationRow, "tenant_id" | "from_ms" | "to_ms" | "gpus">;
 
@@ -55,7 +44,7 @@ export async function createReservation(tx: Tx, tenant: TenantId, input: Reserve
     .insertInto("reservations")
     .values({ ...reservation, tenant_id: tenant })
     .execute();
-  await record(tx, tenant, input, "reservation.create", reservation.id);
+  await appendAct(tx, tenant, input, "reservation.create", reservation.id);
   return { kind: "reserved" };
 }
 
@@ -103,6 +92,6 @@ export async function cancelReservation(
     .set({ state: after.state, version: after.version })
     .where("id", "=", found.id)
     .execute();
-  await record(tx, tenant, input, "reservation.cancel", found.id);
+  await appendAct(tx, tenant, input, "reservation.cancel", found.id);
   return after;
 }

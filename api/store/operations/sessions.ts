@@ -1,8 +1,7 @@
 import type { Kysely } from "kysely";
-import { appendAudit, type Tx } from "../chain.ts";
+import { appendAct, type Tx } from "../chain.ts";
 import type { Database, SessionRow } from "../schema.ts";
-import type { Act, SystemStore } from "../store.ts";
-import type { TenantId } from "../tenant.ts";
+import type { SystemStore } from "../store.ts";
 
 type Reader = Pick<Tx, "db">;
 type Input<K extends keyof SystemStore> = Parameters<SystemStore[K]>[0];
@@ -10,24 +9,13 @@ type Input<K extends keyof SystemStore> = Parameters<SystemStore[K]>[0];
 /** Sessions that ended, and cut-offs, stay this long: longer than any token that is accepted lives. */
 const KEPT_MS = 366 * 86_400_000;
 
-const record = (tx: Tx, act: Act & { readonly tenant: TenantId }, action: string, target: string) =>
-  appendAudit(tx, {
-    tenant_id: act.tenant,
-    at_ms: act.atMs,
-    actor: act.actor,
-    action,
-    target,
-    outcome: "allowed",
-    request_id: act.requestId,
-  });
-
 /** See `SystemStore.createSession`. */
 export async function createSession(tx: Tx, input: Input<"createSession">): Promise<void> {
   await tx.db
     .insertInto("sessions")
     .values({ ...input.session, ended_ms: null })
     .execute();
-  await record(tx, input, "session.create", input.session.id);
+  await appendAct(tx, input.tenant, input, "session.create", input.session.id);
 }
 
 /** See `SystemStore.cutoff`. */
@@ -76,7 +64,7 @@ export async function endSession(tx: Tx, input: Input<"endSession">): Promise<Se
   const row = await find(tx, input.id);
   if (row === undefined || row.ended_ms !== null) return row ?? null;
   await tx.db.updateTable("sessions").set({ ended_ms: input.atMs }).where("id", "=", row.id).execute();
-  await record(tx, input, "session.end", row.id);
+  await appendAct(tx, input.tenant, input, "session.end", row.id);
   return { ...row, ended_ms: input.atMs };
 }
 
@@ -110,7 +98,7 @@ export async function revokeIdentity(tx: Tx, input: Input<"revokeIdentity">): Pr
       .where("created_by", "=", actor)
       .where("revoked_ms", "is", null)
       .execute();
-  await record(tx, input, "identity.revoke", actor);
+  await appendAct(tx, input.tenant, input, "identity.revoke", actor);
   return open.length;
 }
 

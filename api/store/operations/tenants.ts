@@ -1,22 +1,10 @@
 import type { Phase } from "../../control/lifecycle.ts";
-import { appendAudit, type Tx } from "../chain.ts";
+import { appendAct, type Tx } from "../chain.ts";
 import type { AllocationRow, TenantRow } from "../schema.ts";
 import type { Account, Act, TenantChange } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
 
 type Reader = Pick<Tx, "db">;
-
-/** Administration happens to a tenant and is recorded with it. */
-const record = (tx: Tx, act: Act, action: string, tenant: TenantId): Promise<void> =>
-  appendAudit(tx, {
-    tenant_id: tenant,
-    at_ms: act.atMs,
-    actor: act.actor,
-    action,
-    target: tenant,
-    outcome: "allowed",
-    request_id: act.requestId,
-  });
 
 const tenantOf = ({ db }: Reader, id: string) =>
   db
@@ -37,7 +25,7 @@ export async function createTenant(
 ): Promise<{ readonly kind: "created" | "exists" }> {
   if ((await tenantOf(tx, tenant.id)) !== undefined) return { kind: "exists" };
   await tx.db.insertInto("tenants").values(tenant).execute();
-  await record(tx, act, "tenant.create", tenant.id);
+  await appendAct(tx, tenant.id, act, "tenant.create", tenant.id);
   return { kind: "created" };
 }
 
@@ -50,7 +38,7 @@ export async function changeTenant(
   if (before === undefined) return null;
   if (Object.keys(set).length > 0)
     await tx.db.updateTable("tenants").set(set).where("id", "=", before.id).execute();
-  await record(tx, act, `tenant.change ${Object.keys(set).sort().join(" ")}`.trim(), before.id);
+  await appendAct(tx, before.id, act, `tenant.change ${Object.keys(set).sort().join(" ")}`.trim(), before.id);
   return { ...before, ...set };
 }
 

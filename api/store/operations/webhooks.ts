@@ -1,24 +1,12 @@
 import { eventKinds, isWanted } from "../../hooks/filter.ts";
-import { appendAudit, readHead, type Tx } from "../chain.ts";
+import { appendAct, readHead, type Tx } from "../chain.ts";
 import type { DeliveryRow, WebhookRow } from "../schema.ts";
-import type { Act, TenantStore } from "../store.ts";
+import type { TenantStore } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
 import type { Attempt, WebhookChanged } from "../webhooks.ts";
 
 type Reader = Pick<Tx, "db">;
 type Input<K extends keyof TenantStore> = Parameters<TenantStore[K]>[0];
-
-/** One audit row of an act on a webhook. */
-const record = (tx: Tx, tenant: TenantId, act: Act, action: string, target: string): Promise<void> =>
-  appendAudit(tx, {
-    tenant_id: tenant,
-    at_ms: act.atMs,
-    actor: act.actor,
-    action,
-    target,
-    outcome: "allowed",
-    request_id: act.requestId,
-  });
 
 /** See `TenantStore.webhook`. */
 export async function webhookOf({ db }: Reader, tenant: TenantId, id: string): Promise<WebhookRow | null> {
@@ -65,7 +53,7 @@ export async function createWebhook(
     position: (tx.heads.get("events") ?? (await readHead(tx.db, "events"))).seq,
   };
   await tx.db.insertInto("webhooks").values(row).execute();
-  await record(tx, tenant, input, "webhook.create", row.id);
+  await appendAct(tx, tenant, input, "webhook.create", row.id);
   return row;
 }
 
@@ -105,7 +93,7 @@ export async function changeWebhook(
     updated_ms: act.atMs,
   };
   await update(tx, id, change);
-  await record(tx, tenant, act, `webhook.change ${Object.keys(set).sort().join(" ")}`.trim(), id);
+  await appendAct(tx, tenant, act, `webhook.change ${Object.keys(set).sort().join(" ")}`.trim(), id);
   return { kind: "changed", webhook: { ...before, ...change } };
 }
 
@@ -126,7 +114,7 @@ export async function rotateWebhook(
     updated_ms: act.atMs,
   };
   await update(tx, id, change);
-  await record(tx, tenant, act, "webhook.rotate", id);
+  await appendAct(tx, tenant, act, "webhook.rotate", id);
   return { ...before, ...change };
 }
 
@@ -140,7 +128,7 @@ export async function deleteWebhook(
   if (before === null) return null;
   await tx.db.deleteFrom("deliveries").where("webhook_id", "=", id).execute();
   await tx.db.deleteFrom("webhooks").where("id", "=", id).execute();
-  await record(tx, tenant, act, "webhook.delete", id);
+  await appendAct(tx, tenant, act, "webhook.delete", id);
   return before;
 }
 
@@ -192,7 +180,7 @@ export async function replayWebhook(
       .execute();
     await update(tx, id, { due_ms: webhook.due_ms ?? act.atMs });
   }
-  await record(tx, tenant, act, "webhook.replay", id);
+  await appendAct(tx, tenant, act, "webhook.replay", id);
   return events.length;
 }
 

@@ -2,35 +2,19 @@ import { expect, test } from "vitest";
 import { prepare } from "../../../engine/compile/catalog.ts";
 import type { Holding, Reservation, Snapshot } from "../../../engine/model/snapshot.ts";
 import { plan } from "../../../engine/plan.ts";
-import { flavor, type IntentChanges, intent, snapshot } from "../builders.ts";
+import { flavor, holding, type IntentChanges, intent, oneTask, snapshot } from "../builders.ts";
 
 /** 2026-01-05 at the given hour and minute, UTC. The snapshot's now is 12:00. */
 const at = (clock: string): string => `2026-01-05T${clock}:00Z`;
 const offer = (id: string, gpus: number, free = gpus) => flavor(id, { capacity: { gpus, gpusFree: free } });
-const holding = (name: string, where: string, gpus: number, changes: Partial<Holding> = {}): Holding => ({
-  intent: name,
-  offer: where,
-  gpus,
-  since: at("10:00"),
-  priority: 500,
-  tenant: "other",
-  evictable: false,
-  ...changes,
-});
+const occupied = (name: string, where: string, gpus: number, changes: Partial<Holding> = {}): Holding =>
+  holding(name, where, gpus, { priority: 500, tenant: "other", evictable: false, ...changes });
 /** A batch of one task; `timeout` seconds enforce its end. */
 const job = (name: string, gpus: number, seconds: number | null, changes: IntentChanges = {}) =>
   intent({
     name,
     gpu: { count: gpus },
-    workload: {
-      type: "batch",
-      batch: {
-        parallelTasks: 1,
-        maxRetries: 0,
-        completionPolicy: "All",
-        ...(seconds === null ? {} : { timeoutSeconds: seconds }),
-      },
-    },
+    workload: oneTask({ ...(seconds === null ? {} : { timeoutSeconds: seconds }) }),
     ...changes,
   });
 
@@ -41,7 +25,7 @@ async function decide(state: Snapshot, intents: ReturnType<typeof intent>[]) {
 
 test("a waiting intent is promised the enforced end of what it waits for", async () => {
   const state = snapshot([offer("a", 4, 0)], {
-    holdings: [holding("long", "a", 4, { until: at("14:00"), enforced: true })],
+    holdings: [occupied("long", "a", 4, { until: at("14:00"), enforced: true })],
   });
   const { of } = await decide(state, [job("next", 4, 3600)]);
   expect(of("next")).toMatchObject({
@@ -60,7 +44,7 @@ test("an end that nobody enforces makes an estimate, no end at all no start", as
   const ends = [{ until: at("14:00") }, {}];
   const held = [];
   for (const end of ends) {
-    const state = snapshot([offer("a", 4, 0)], { holdings: [holding("long", "a", 4, end)] });
+    const state = snapshot([offer("a", 4, 0)], { holdings: [occupied("long", "a", 4, end)] });
     const { of } = await decide(state, [job("next", 4, 3600)]);
     held.push(of("next").wait!.held?.basis ?? null);
   }
@@ -69,7 +53,7 @@ test("an end that nobody enforces makes an estimate, no end at all no start", as
 
 test("work that is late is expected to run on for as long again", async () => {
   const state = snapshot([offer("a", 4, 0)], {
-    holdings: [holding("late", "a", 4, { until: at("11:00"), enforced: true })],
+    holdings: [occupied("late", "a", 4, { until: at("11:00"), enforced: true })],
   });
   const { of } = await decide(state, [job("next", 4, 3600)]);
   expect(of("next").wait!.held).toMatchObject({ start: at("13:00"), basis: "estimate" });
@@ -77,7 +61,7 @@ test("work that is late is expected to run on for as long again", async () => {
 
 test("a small job runs in the gap before a gang's start only when it surely ends by then", async () => {
   const state = snapshot([offer("a", 4, 1)], {
-    holdings: [holding("long", "a", 3, { until: at("14:00"), enforced: true })],
+    holdings: [occupied("long", "a", 3, { until: at("14:00"), enforced: true })],
   });
   const gang = job("a-gang", 4, 3600);
   const { of } = await decide(state, [gang, job("b-short", 1, 7200), job("c-long", 1, 7201)]);
@@ -91,7 +75,7 @@ test("a small job runs in the gap before a gang's start only when it surely ends
 
 test("what would make it start now includes a shorter run that fits before the others", async () => {
   const state = snapshot([offer("a", 4, 1)], {
-    holdings: [holding("long", "a", 3, { until: at("14:00"), enforced: true })],
+    holdings: [occupied("long", "a", 3, { until: at("14:00"), enforced: true })],
   });
   const { of } = await decide(state, [job("a-gang", 4, 3600), job("b-long", 1, 8 * 3600)]);
   const paths = of("b-long").counterfactuals.map(({ changes }) => changes.map(({ path, to }) => [path, to]));
@@ -110,7 +94,7 @@ test("a later job of higher priority comes before a start held for others", asyn
     end: at("15:00"),
   };
   const state = snapshot([offer("a", 4, 0)], {
-    holdings: [holding("long", "a", 4, { until: at("14:00"), enforced: true })],
+    holdings: [occupied("long", "a", 4, { until: at("14:00"), enforced: true })],
     reservations: [held],
   });
   const low = job("low", 4, 3600, { priority: 300 });
@@ -150,7 +134,7 @@ test("reserved capacity is there for its tenant alone, and for others until its 
 
 test("a tenant's own work on an offer counts as use of what is reserved for it there", async () => {
   const state = snapshot([offer("a", 4, 2)], {
-    holdings: [holding("mine", "a", 2, { tenant: "research" })],
+    holdings: [occupied("mine", "a", 2, { tenant: "research" })],
     reservations: [
       { id: "r1", tenant: "research", offer: "a", gpus: 3, start: at("11:00"), end: at("16:00") },
     ],
@@ -180,7 +164,7 @@ test("a batch waits for maintenance that would interrupt it; a service only wher
 test("a gang over several offers starts when enough of them are free together", async () => {
   const state = snapshot([offer("a", 2, 0), offer("b", 2, 0), offer("c", 2, 0)], {
     holdings: ["a", "b", "c"].map((id, index) =>
-      holding(`on-${id}`, id, 2, { until: at(`1${3 + index}:00`), enforced: true }),
+      occupied(`on-${id}`, id, 2, { until: at(`1${3 + index}:00`), enforced: true }),
     ),
   });
   const gang = job("gang", 2, 3600, {
@@ -199,7 +183,7 @@ test("a gang over several offers starts when enough of them are free together", 
 
 test("an intent that misses its deadline at every known start keeps its place and is told so", async () => {
   const state = snapshot([offer("a", 4, 0)], {
-    holdings: [holding("long", "a", 4, { until: at("14:00") })],
+    holdings: [occupied("long", "a", 4, { until: at("14:00") })],
   });
   const { of } = await decide(state, [job("j", 4, 3600, { constraints: { deadline: at("14:30") } })]);
   expect(of("j")).toMatchObject({ outcome: "waiting", reason: "DEADLINE_UNREACHABLE" });
@@ -207,7 +191,7 @@ test("an intent that misses its deadline at every known start keeps its place an
 });
 
 test("a tenant is told its own intents ahead by name and of the others only how many", async () => {
-  const state = snapshot([offer("a", 1, 0)], { holdings: [holding("secret-run", "a", 1)] });
+  const state = snapshot([offer("a", 1, 0)], { holdings: [occupied("secret-run", "a", 1)] });
   const named = (name: string, tenant: string) => ({ ...job(name, 1, 60), tenant });
   const { of } = await decide(state, [
     named("a-secret", "rivals"),
@@ -256,7 +240,7 @@ test("a start that is held behind work without an end is held for nobody", async
     end: "9999-12-31T23:59:59Z",
   };
   const state = snapshot([offer("a", 4, 0)], {
-    holdings: [holding("runs", "a", 4, { until: at("13:00") })],
+    holdings: [occupied("runs", "a", 4, { until: at("13:00") })],
     reservations: [forGood],
   });
   const { of } = await decide(state, [job("late", 4, 3600)]);
@@ -280,8 +264,8 @@ test("a promise stays where it is though an estimate that others were told slips
   // what the estimate counted on, the work of two GPUs until one o'clock, now runs until three
   const state = snapshot([offer("a", 4, 0)], {
     holdings: [
-      holding("long", "a", 2, { until: at("15:00"), enforced: true }),
-      holding("short", "a", 2, { until: at("12:30"), enforced: true }),
+      occupied("long", "a", 2, { until: at("15:00"), enforced: true }),
+      occupied("short", "a", 2, { until: at("12:30"), enforced: true }),
     ],
     reservations: [told("sure", "promise", "12:30", "13:30"), told("maybe", "estimate", "13:00", "14:00")],
   });
@@ -294,8 +278,8 @@ test("what is free already is not freed twice by holdings that have just gone", 
   // the provider says that three of four are free; two of those are still in the books until one o'clock
   const state = snapshot([offer("a", 4, 3)], {
     holdings: [
-      holding("gone", "a", 2, { until: at("13:00"), enforced: true }),
-      holding("long", "a", 1, { until: at("15:00"), enforced: true }),
+      occupied("gone", "a", 2, { until: at("13:00"), enforced: true }),
+      occupied("long", "a", 1, { until: at("15:00"), enforced: true }),
     ],
   });
   const { of } = await decide(state, [job("all", 4, 3600)]);

@@ -5,7 +5,7 @@ import type { Intent } from "../../../engine/model/intent.ts";
 import type { Plan } from "../../../engine/model/plan.ts";
 import type { Reservation } from "../../../engine/model/snapshot.ts";
 import { plan } from "../../../engine/plan.ts";
-import { eur, flavor, type IntentChanges, intent, snapshot } from "../builders.ts";
+import { eur, flavor, type IntentChanges, intent, oneTask, snapshot } from "../builders.ts";
 
 const offer = (id: string, gpus: number, price: number) =>
   flavor(id, { capacity: { gpus, gpusFree: gpus }, price: { basis: "gpu", onDemand: eur(price) } });
@@ -152,15 +152,7 @@ test("auctions: one price at or above the list, no winner above its bid, no bett
           intent({
             name,
             gpu: { count: gpus },
-            workload: {
-              type: "batch",
-              batch: {
-                parallelTasks: 1,
-                maxRetries: 0,
-                completionPolicy: "All",
-                timeoutSeconds: minutes * 60,
-              },
-            },
+            workload: oneTask({ timeoutSeconds: minutes * 60 }),
           });
         const offers = list.map(([gpus, price], index) => offer(`o${index}`, gpus, price));
         const reservations = held.map(

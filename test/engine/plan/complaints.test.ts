@@ -8,22 +8,12 @@ import type { Plan } from "../../../engine/model/plan.ts";
 import type { Holding, Snapshot, Tenant } from "../../../engine/model/snapshot.ts";
 import { plan } from "../../../engine/plan.ts";
 import { advise } from "../../../engine/resilience/advise.ts";
-import { eur, flavor, type IntentChanges, intent, snapshot } from "../builders.ts";
+import { eur, flavor, holding, type IntentChanges, intent, snapshot } from "../builders.ts";
 
 /** What the field complains about in other schedulers, one test each. Evictions: see also preemption.test.ts. */
 
 const offer = (id: string, gpus: number, free: number, price = 1) =>
   flavor(id, { capacity: { gpus, gpusFree: free }, price: { basis: "gpu", onDemand: eur(price) } });
-const held = (name: string, on: string, gpus: number, changes: Partial<Holding> = {}): Holding => ({
-  intent: name,
-  offer: on,
-  gpus,
-  since: "2026-01-05T10:00:00Z",
-  priority: 300,
-  tenant: "default",
-  evictable: true,
-  ...changes,
-});
 const of = (tenant: string, changes: IntentChanges): Intent => ({ ...intent(changes), tenant });
 const owning = (name: string, nominal: number, lending?: number): Tenant => ({
   name,
@@ -43,10 +33,10 @@ const places = ({ decisions }: Plan): string =>
 
 test("non-deterministic victims: equal ones are chosen by priority, later start and name, in any order of input", async () => {
   const runs = [
-    held("b", "o", 1),
-    held("a", "o", 1),
-    held("older", "o", 1, { since: "2026-01-05T09:00:00Z", lastCheckpoint: "2026-01-05T10:00:00Z" }),
-    held("higher", "o", 1, { priority: 400 }),
+    holding("b", "o", 1),
+    holding("a", "o", 1),
+    holding("older", "o", 1, { since: "2026-01-05T09:00:00Z", lastCheckpoint: "2026-01-05T10:00:00Z" }),
+    holding("higher", "o", 1, { priority: 400 }),
   ];
   const urgent = intent({ name: "urgent", priority: 700 });
   for (const holdings of [runs, runs.toReversed()]) {
@@ -57,7 +47,7 @@ test("non-deterministic victims: equal ones are chosen by priority, later start 
 
 test("infinite preemption loop: owner, borrower and outsider do not chase one another", async () => {
   const tenants = [owning("owner", 2), owning("guest", 0)];
-  let holdings: readonly Holding[] = [held("guest-job", "o", 2, { tenant: "guest", priority: 900 })];
+  let holdings: readonly Holding[] = [holding("guest-job", "o", 2, { tenant: "guest", priority: 900 })];
   const intents = [
     of("owner", { name: "owner-job", priority: 100, gpu: { count: 2 } }),
     of("guest", { name: "guest-job", priority: 900, gpu: { count: 2 } }),
@@ -70,7 +60,7 @@ test("infinite preemption loop: owner, borrower and outsider do not chase one an
     holdings = made.decisions
       .filter(({ outcome }) => outcome === "placed")
       .map((one) =>
-        held(one.intent, "o", 2, {
+        holding(one.intent, "o", 2, {
           tenant: one.tenant,
           priority: intents.find(({ name }) => name === one.intent)!.priority,
           since: "2026-01-05T12:00:00Z",
@@ -84,7 +74,7 @@ test("infinite preemption loop: owner, borrower and outsider do not chase one an
 test("lent quota never returned: it returns as soon as the guaranteed runtime of the borrower is over", async () => {
   const tenants = [owning("owner", 2), owning("guest", 2)];
   const guest = (minRuntimeSeconds: number): Holding =>
-    held("g", "o", 4, { tenant: "guest", priority: 1000, evictable: false, minRuntimeSeconds });
+    holding("g", "o", 4, { tenant: "guest", priority: 1000, evictable: false, minRuntimeSeconds });
   const mine = of("owner", { name: "mine", gpu: { count: 2 }, priority: 0 });
   const early = await decide([offer("o", 4, 0)], { tenants, holdings: [guest(7201)] }, [mine]);
   const due = await decide([offer("o", 4, 0)], { tenants, holdings: [guest(7200)] }, [mine]);
@@ -165,8 +155,8 @@ test("a tenant's explanation shows neither names nor usage of others", async () 
   const world = (used: number): Partial<Snapshot> => ({
     tenants: [owning("mine", 1), owning("zebra-rival", 6, 2)],
     holdings: [
-      held("zebra-training", "o", used, { tenant: "zebra-rival", minRuntimeSeconds: 86_400 }),
-      held("zebra-batch", "p", 2, { tenant: "zebra-rival", priority: 100 }),
+      holding("zebra-training", "o", used, { tenant: "zebra-rival", minRuntimeSeconds: 86_400 }),
+      holding("zebra-batch", "p", 2, { tenant: "zebra-rival", priority: 100 }),
     ],
   });
   const intents = [
@@ -197,7 +187,7 @@ test("a tenant's explanation shows neither names nor usage of others", async () 
 test("a small flicker moving everything: prices that change a little move nothing, and nothing is proposed", async () => {
   const names = Array.from({ length: 12 }, (_, index) => `run-${index}`);
   const intents = names.map((name) => intent({ name }));
-  const holdings = names.map((name, index) => held(name, `o${index % 3}`, 1, { priority: 500 }));
+  const holdings = names.map((name, index) => holding(name, `o${index % 3}`, 1, { priority: 500 }));
   for (const prices of [
     [1, 1, 1],
     [1.04, 0.97, 1],
@@ -311,8 +301,12 @@ test("a tenant's explanation never shows names or figures of others, whatever th
           ...others.map((one, index) => owning(`zebra-${index}`, one.nominal, one.lends ? undefined : 0)),
         ],
         holdings: others.flatMap(({ used, priority, evictable }, index) => [
-          held(`zebra-large-${index}`, "far", used, { tenant: `zebra-${index}`, priority, evictable }),
-          held(`zebra-near-${index}`, "o", small[index]!, { tenant: `zebra-${index}`, priority, evictable }),
+          holding(`zebra-large-${index}`, "far", used, { tenant: `zebra-${index}`, priority, evictable }),
+          holding(`zebra-near-${index}`, "o", small[index]!, {
+            tenant: `zebra-${index}`,
+            priority,
+            evictable,
+          }),
         ]),
       };
       const busy = small.reduce((sum, gpus) => sum + gpus, 0);

@@ -6,7 +6,7 @@ import type { Intent } from "../../../engine/model/intent.ts";
 import type { MoveRules, Plan } from "../../../engine/model/plan.ts";
 import type { Holding } from "../../../engine/model/snapshot.ts";
 import { plan } from "../../../engine/plan.ts";
-import { eur, flavor, intent, snapshot } from "../builders.ts";
+import { eur, flavor, holding, intent, snapshot } from "../builders.ts";
 
 const highs = await createHighsSolver();
 const rules: MoveRules = { horizonHours: 24, leastShare: 0.1 };
@@ -14,16 +14,8 @@ const rules: MoveRules = { horizonHours: 24, leastShare: 0.1 };
 const offer = (id: string, price: number, gpus: number, used = 0): Flavor =>
   flavor(id, { capacity: { gpus, gpusFree: gpus - used }, price: { basis: "gpu", onDemand: eur(price) } });
 
-const held = (name: string, where: string, changes: Partial<Holding> = {}): Holding => ({
-  intent: name,
-  offer: where,
-  gpus: 1,
-  since: "2026-01-05T10:00:00Z",
-  priority: 500,
-  tenant: "default",
-  evictable: true,
-  ...changes,
-});
+const held = (name: string, where: string, changes: Partial<Holding> = {}): Holding =>
+  holding(name, where, 1, { priority: 500, ...changes });
 
 const decide = (
   offers: readonly Flavor[],

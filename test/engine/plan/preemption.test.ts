@@ -4,7 +4,7 @@ import type { Intent, Workload } from "../../../engine/model/intent.ts";
 import type { Plan } from "../../../engine/model/plan.ts";
 import type { Holding, Snapshot, Tenant } from "../../../engine/model/snapshot.ts";
 import { plan } from "../../../engine/plan.ts";
-import { eur, flavor, type IntentChanges, intent, snapshot } from "../builders.ts";
+import { eur, flavor, holding, type IntentChanges, intent, snapshot } from "../builders.ts";
 
 const offer = (id: string, gpus: number, free: number, price = 1, divisible = true) =>
   flavor(id, {
@@ -13,16 +13,6 @@ const offer = (id: string, gpus: number, free: number, price = 1, divisible = tr
     price: { basis: "gpu", onDemand: eur(price) },
   });
 /** Runs since noon minus `hours`; the snapshots' now is noon. */
-const held = (name: string, on: string, gpus: number, changes: Partial<Holding> = {}): Holding => ({
-  intent: name,
-  offer: on,
-  gpus,
-  since: "2026-01-05T10:00:00Z",
-  priority: 300,
-  tenant: "default",
-  evictable: true,
-  ...changes,
-});
 const of = (tenant: string, changes: IntentChanges): Intent => ({ ...intent(changes), tenant });
 const quota = (name: string, nominal: number, changes: Partial<Tenant> = {}): Tenant => ({
   name,
@@ -70,7 +60,7 @@ test.for<Case>([
   {
     name: "higher priority takes the place of lower, and nothing more than it needs",
     offers: [offer("o", 4, 0)],
-    holdings: [held("one", "o", 2), held("two", "o", 2)],
+    holdings: [holding("one", "o", 2), holding("two", "o", 2)],
     intents: [intent({ name: "urgent", priority: 700, gpu: { count: 2 } })],
     places: { urgent: "o" },
     evicted: ["one:priority"],
@@ -78,7 +68,7 @@ test.for<Case>([
   {
     name: "equal priority is never evicted",
     offers: [offer("o", 2, 0)],
-    holdings: [held("one", "o", 2, { priority: 700 })],
+    holdings: [holding("one", "o", 2, { priority: 700 })],
     intents: [intent({ name: "late", priority: 700 })],
     places: { late: "CAPACITY_BUSY" },
     evicted: [],
@@ -86,7 +76,7 @@ test.for<Case>([
   {
     name: "lower priority evicts nobody",
     offers: [offer("o", 2, 0)],
-    holdings: [held("one", "o", 2)],
+    holdings: [holding("one", "o", 2)],
     intents: [intent({ name: "late", priority: 100 })],
     places: { late: "CAPACITY_BUSY" },
     evicted: [],
@@ -94,7 +84,7 @@ test.for<Case>([
   {
     name: "eviction without fit: nobody leaves when the whole intent would still not fit",
     offers: [offer("o", 4, 0)],
-    holdings: [held("one", "o", 2), held("two", "o", 2, { priority: 900 })],
+    holdings: [holding("one", "o", 2), holding("two", "o", 2, { priority: 900 })],
     intents: [intent({ name: "urgent", priority: 700, gpu: { count: 3 } })],
     places: { urgent: "CAPACITY_BUSY" },
     evicted: [],
@@ -103,8 +93,8 @@ test.for<Case>([
     name: "ten evicted for one: one large victim instead of ten small ones that lose more together",
     offers: [offer("crowded", 10, 0), offer("calm", 10, 0)],
     holdings: [
-      ...Array.from({ length: 10 }, (_, index) => held(`small-${index}`, "crowded", 1)),
-      held("large", "calm", 10, { lastCheckpoint: "2026-01-05T11:59:00Z" }),
+      ...Array.from({ length: 10 }, (_, index) => holding(`small-${index}`, "crowded", 1)),
+      holding("large", "calm", 10, { lastCheckpoint: "2026-01-05T11:59:00Z" }),
     ],
     intents: [intent({ name: "urgent", priority: 700, gpu: { count: 10 } })],
     places: { urgent: "calm" },
@@ -114,9 +104,9 @@ test.for<Case>([
     name: "the cheapest set is a knapsack: two that fit exactly instead of one that loses more",
     offers: [offer("o", 5, 0)],
     holdings: [
-      held("three", "o", 3, { since: "2026-01-05T08:00:00Z" }),
-      held("one", "o", 1, { since: "2026-01-05T11:00:00Z" }),
-      held("uno", "o", 1, { since: "2026-01-05T11:00:00Z" }),
+      holding("three", "o", 3, { since: "2026-01-05T08:00:00Z" }),
+      holding("one", "o", 1, { since: "2026-01-05T11:00:00Z" }),
+      holding("uno", "o", 1, { since: "2026-01-05T11:00:00Z" }),
     ],
     intents: [intent({ name: "urgent", priority: 700, gpu: { count: 2 } })],
     places: { urgent: "o" },
@@ -125,7 +115,7 @@ test.for<Case>([
   {
     name: "work that may not be evicted stays",
     offers: [offer("o", 2, 0)],
-    holdings: [held("one", "o", 2, { evictable: false })],
+    holdings: [holding("one", "o", 2, { evictable: false })],
     intents: [intent({ name: "urgent", priority: 700 })],
     places: { urgent: "CAPACITY_BUSY" },
     evicted: [],
@@ -133,7 +123,7 @@ test.for<Case>([
   {
     name: "nothing is evicted before its guaranteed runtime",
     offers: [offer("o", 2, 0)],
-    holdings: [held("young", "o", 2, { minRuntimeSeconds: 7201 })],
+    holdings: [holding("young", "o", 2, { minRuntimeSeconds: 7201 })],
     intents: [intent({ name: "urgent", priority: 700 })],
     places: { urgent: "CAPACITY_BUSY" },
     evicted: [],
@@ -141,7 +131,7 @@ test.for<Case>([
   {
     name: "once it has run for its guaranteed runtime it may go",
     offers: [offer("o", 2, 0)],
-    holdings: [held("ripe", "o", 2, { minRuntimeSeconds: 7200 })],
+    holdings: [holding("ripe", "o", 2, { minRuntimeSeconds: 7200 })],
     intents: [intent({ name: "urgent", priority: 700 })],
     places: { urgent: "o" },
     evicted: ["ripe:priority"],
@@ -149,7 +139,7 @@ test.for<Case>([
   {
     name: "work that cannot restart within its max_interruption_time stays",
     offers: [offer("o", 2, 0)],
-    holdings: [held("strict", "o", 2, { maxInterruptionSeconds: 60 })],
+    holdings: [holding("strict", "o", 2, { maxInterruptionSeconds: 60 })],
     intents: [intent({ name: "urgent", priority: 700 })],
     places: { urgent: "CAPACITY_BUSY" },
     evicted: [],
@@ -157,7 +147,7 @@ test.for<Case>([
   {
     name: "a gang that runs on two offers goes as a whole or not at all",
     offers: [offer("a", 2, 0), offer("b", 2, 0)],
-    holdings: [held("spread", "a", 2), held("spread", "b", 2)],
+    holdings: [holding("spread", "a", 2), holding("spread", "b", 2)],
     intents: [intent({ name: "urgent", priority: 700, gpu: { count: 2 } })],
     places: { urgent: "a" },
     evicted: ["spread:priority"],
@@ -166,9 +156,9 @@ test.for<Case>([
     name: "a gang takes places on several offers",
     offers: [offer("a", 2, 1), offer("b", 2, 0), offer("c", 2, 0)],
     holdings: [
-      held("x", "a", 1),
-      held("y", "b", 2, { lastCheckpoint: "2026-01-05T11:59:00Z" }),
-      held("z", "c", 2),
+      holding("x", "a", 1),
+      holding("y", "b", 2, { lastCheckpoint: "2026-01-05T11:59:00Z" }),
+      holding("z", "c", 2),
     ],
     intents: [intent({ name: "urgent", priority: 700, workload: gang(3) })],
     places: { urgent: "a+b" },
@@ -177,7 +167,7 @@ test.for<Case>([
   {
     name: "an offer sold whole changes hands as a whole",
     offers: [offer("w", 4, 0, 1, false)],
-    holdings: [held("one", "w", 4)],
+    holdings: [holding("one", "w", 4)],
     intents: [
       intent({ name: "urgent", priority: 700, gpu: { count: 1 } }),
       intent({ name: "other", priority: 700, gpu: { count: 1 } }),
@@ -188,7 +178,7 @@ test.for<Case>([
   {
     name: "what this plan gives to lower priority leaves before anything that runs",
     offers: [offer("o", 4, 2), offer("side", 1, 1, 3)],
-    holdings: [held("runs", "o", 2, { priority: 600 })],
+    holdings: [holding("runs", "o", 2, { priority: 600 })],
     intents: [
       intent({ name: "urgent", priority: 700, gpu: { count: 4 } }),
       intent({ name: "small", priority: 500 }),
@@ -201,8 +191,8 @@ test.for<Case>([
     offers: [offer("o", 4, 0)],
     tenants: [quota("owner", 2), quota("guest", 2)],
     holdings: [
-      held("g1", "o", 2, { tenant: "guest", priority: 900 }),
-      held("g2", "o", 2, { tenant: "guest", priority: 900, since: "2026-01-05T11:00:00Z" }),
+      holding("g1", "o", 2, { tenant: "guest", priority: 900 }),
+      holding("g2", "o", 2, { tenant: "guest", priority: 900, since: "2026-01-05T11:00:00Z" }),
     ],
     intents: [of("owner", { name: "mine", gpu: { count: 2 }, priority: 100 })],
     places: { mine: "o" },
@@ -212,7 +202,7 @@ test.for<Case>([
     name: "lent quota comes back although capacity is free: the cohort's quota is what is missing",
     offers: [offer("o", 8, 4)],
     tenants: [quota("owner", 2), quota("guest", 2)],
-    holdings: [held("g", "o", 4, { tenant: "guest", priority: 900 })],
+    holdings: [holding("g", "o", 4, { tenant: "guest", priority: 900 })],
     intents: [of("owner", { name: "mine", gpu: { count: 2 }, priority: 100 })],
     places: { mine: "o" },
     evicted: ["g:reclaim"],
@@ -221,7 +211,7 @@ test.for<Case>([
     name: "an owner takes back no more than what it owns",
     offers: [offer("o", 4, 0)],
     tenants: [quota("owner", 2), quota("guest", 2)],
-    holdings: [held("g1", "o", 4, { tenant: "guest", priority: 900 })],
+    holdings: [holding("g1", "o", 4, { tenant: "guest", priority: 900 })],
     intents: [of("owner", { name: "greedy", gpu: { count: 3 }, priority: 100 })],
     places: { greedy: "QUOTA_EXCEEDED" },
     evicted: [],
@@ -230,7 +220,7 @@ test.for<Case>([
     name: "nothing is taken back from a tenant within its own quota",
     offers: [offer("o", 4, 0)],
     tenants: [quota("owner", 2), quota("guest", 4)],
-    holdings: [held("g1", "o", 4, { tenant: "guest", priority: 100 })],
+    holdings: [holding("g1", "o", 4, { tenant: "guest", priority: 100 })],
     intents: [of("owner", { name: "mine", gpu: { count: 2 }, priority: 100 })],
     places: { mine: "CAPACITY_BUSY" },
     evicted: [],
@@ -239,7 +229,7 @@ test.for<Case>([
     name: "a borrower keeps what it borrows for its guaranteed runtime",
     offers: [offer("o", 4, 0)],
     tenants: [quota("owner", 2), quota("guest", 2)],
-    holdings: [held("g1", "o", 4, { tenant: "guest", minRuntimeSeconds: 86_400 })],
+    holdings: [holding("g1", "o", 4, { tenant: "guest", minRuntimeSeconds: 86_400 })],
     intents: [of("owner", { name: "mine", gpu: { count: 2 } })],
     places: { mine: "QUOTA_EXCEEDED" },
     evicted: [],
@@ -249,8 +239,8 @@ test.for<Case>([
     offers: [offer("o", 4, 0)],
     tenants: [quota("owner", 2), quota("guest", 2)],
     holdings: [
-      held("mine", "o", 2, { tenant: "owner", priority: 100 }),
-      held("g1", "o", 2, { tenant: "guest", priority: 900 }),
+      holding("mine", "o", 2, { tenant: "owner", priority: 100 }),
+      holding("g1", "o", 2, { tenant: "guest", priority: 900 }),
     ],
     intents: [of("guest", { name: "more", gpu: { count: 2 }, priority: 900 })],
     places: { more: "QUOTA_EXCEEDED" },
@@ -265,7 +255,7 @@ test.for<Case>([
 test("an eviction tells who, why, what is lost, and where it goes on", async () => {
   const made = await decide(
     [offer("o", 2, 0), offer("side", 2, 2, 3)],
-    { holdings: [held("one", "o", 2, { tenant: "other", lastCheckpoint: "2026-01-05T11:30:00Z" })] },
+    { holdings: [holding("one", "o", 2, { tenant: "other", lastCheckpoint: "2026-01-05T11:30:00Z" })] },
     of("mine", { name: "urgent", priority: 700, gpu: { count: 2 }, constraints: { maxHourlyCost: eur(2) } }),
     of("other", {
       name: "one",
@@ -302,7 +292,7 @@ test("an eviction tells who, why, what is lost, and where it goes on", async () 
 test("a victim without another place waits, and says why", async () => {
   const made = await decide(
     [offer("o", 2, 0)],
-    { holdings: [held("one", "o", 2)] },
+    { holdings: [holding("one", "o", 2)] },
     intent({ name: "urgent", priority: 700 }),
     intent({ name: "one", priority: 300, gpu: { count: 2 } }),
   );
@@ -311,7 +301,7 @@ test("a victim without another place waits, and says why", async () => {
 });
 
 test("work with a max_interruption_time makes way only where it restarts at once", async () => {
-  const strict = held("strict", "o", 2, { maxInterruptionSeconds: 300 });
+  const strict = holding("strict", "o", 2, { maxInterruptionSeconds: 300 });
   const intents = [
     intent({ name: "urgent", priority: 700, gpu: { count: 2 }, constraints: { maxHourlyCost: eur(2) } }),
     intent({ name: "strict", priority: 300, gpu: { count: 2 } }),
@@ -325,7 +315,7 @@ test("work with a max_interruption_time makes way only where it restarts at once
 test("an intent that runs and is not in anybody's way stays where it is", async () => {
   const { decisions, evictions } = await decide(
     [offer("o", 2, 0), offer("cheaper", 2, 2, 0.5)],
-    { holdings: [held("one", "o", 2)] },
+    { holdings: [holding("one", "o", 2)] },
     intent({ name: "one", priority: 300, gpu: { count: 2 } }),
   );
   expect(decisions[0]).toMatchObject({ outcome: "placed", reason: "RUNNING" });
@@ -336,7 +326,7 @@ test("an intent that runs and is not in anybody's way stays where it is", async 
 test("an intent that lost its offer is placed again, and what is left of its gang ends", async () => {
   const { decisions } = await decide(
     [offer("a", 2, 0), offer("b", 2, 2)],
-    { holdings: [held("one", "a", 2), held("one", "vanished", 2)] },
+    { holdings: [holding("one", "a", 2), holding("one", "vanished", 2)] },
     intent({ name: "one", gpu: { count: 2 }, workload: gang(2) }),
   );
   expect(decisions[0]).toMatchObject({ outcome: "placed", reason: "PLACED" });

@@ -5,7 +5,7 @@ import type { Flavor } from "../../../engine/model/flavor.ts";
 import type { Holding, Snapshot } from "../../../engine/model/snapshot.ts";
 import { plan } from "../../../engine/plan.ts";
 import { failover, type Loss, planB } from "../../../engine/resilience/failover.ts";
-import { eur, flavor, intent, snapshot } from "../builders.ts";
+import { eur, flavor, intent, oneTask, snapshot } from "../builders.ts";
 
 const at = (
   id: string,
@@ -163,10 +163,7 @@ test("capacity of the same kind in the same region cools down with the offer tha
 test("an offer's own history changes how its spot price ranks, and the answer says where the rate comes from", async () => {
   const job = intent({
     name: "job",
-    workload: {
-      type: "batch",
-      batch: { parallelTasks: 1, maxRetries: 0, completionPolicy: "All", timeoutSeconds: 8 * 3600 },
-    },
+    workload: oneTask({ timeoutSeconds: 8 * 3600 }),
     constraints: { preemptible: true },
   });
   const offers = [onSpot("a", "eu-central-1", 0.3), { ...onSpot("b", "eu-west-1", 0.33), provider: "beta" }];
@@ -195,16 +192,10 @@ test("a spot price is not worth a deadline: after the worst interruption on-dema
   const job = (minutes: number, checkpointSeconds?: number) =>
     intent({
       name: "job",
-      workload: {
-        type: "batch",
-        batch: {
-          parallelTasks: 1,
-          maxRetries: 0,
-          completionPolicy: "All",
-          timeoutSeconds: 3600,
-          ...(checkpointSeconds === undefined ? {} : { checkpointIntervalSeconds: checkpointSeconds }),
-        },
-      },
+      workload: oneTask({
+        timeoutSeconds: 3600,
+        ...(checkpointSeconds === undefined ? {} : { checkpointIntervalSeconds: checkpointSeconds }),
+      }),
       constraints: {
         preemptible: true,
         deadline: `2026-01-05T${12 + Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:00Z`,

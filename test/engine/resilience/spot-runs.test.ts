@@ -8,7 +8,7 @@ import type { Holding, Snapshot, SpotHistory } from "../../../engine/model/snaps
 import { formatTime } from "../../../engine/model/time.ts";
 import { plan } from "../../../engine/plan.ts";
 import { spotSlotSeconds } from "../../../engine/resilience/spot-runs.ts";
-import { eur, flavor, intent, snapshot } from "../builders.ts";
+import { eur, flavor, intent, oneTask, snapshot } from "../builders.ts";
 
 const startMs = Date.parse("2026-01-05T12:00:00Z");
 const timeOf = (slot: number): string => formatTime(startMs + slot * spotSlotSeconds * 1000);
@@ -19,16 +19,7 @@ const changeover = 2;
 const job = (work: number, deadline: number) =>
   intent({
     name: "job",
-    workload: {
-      type: "batch",
-      batch: {
-        parallelTasks: 1,
-        maxRetries: 0,
-        completionPolicy: "All",
-        estimatedRuntimeSeconds: work * spotSlotSeconds,
-        checkpointIntervalSeconds: 60,
-      },
-    },
+    workload: oneTask({ estimatedRuntimeSeconds: work * spotSlotSeconds, checkpointIntervalSeconds: 60 }),
     constraints: { preemptible: true, deadline: timeOf(deadline) },
   });
 
