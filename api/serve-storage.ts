@@ -4,6 +4,7 @@ import { openJournal } from "../adapters/federation/journal.ts";
 import { createSharedJournal } from "../adapters/federation/shared-journal.ts";
 import { createElection, type Leadership } from "./control/leader.ts";
 import type { Env } from "./env.ts";
+import { waitingTimers } from "./platform/node-env.ts";
 import { connect } from "./store/postgres.ts";
 import { openPostgresStore } from "./store/postgres-store.ts";
 import { DATABASE_FILE } from "./store/sqlite-backup.ts";
@@ -57,7 +58,7 @@ export async function openStorage(
   }
   const { url, leaseMs = LEASE_MS, hasHints = true } = postgres;
   // a leader that stands still inside a transaction must not keep its successor waiting
-  const session = { ...base, url, idleMs: Math.ceil(leaseMs / 2) };
+  const session = { ...base, timers: waitingTimers, url, idleMs: Math.ceil(leaseMs / 2) };
   return {
     store: await openPostgresStore({ ...session, hasOutbox, hasHints }),
     memory: { shared: createSharedJournal(() => connect(session)) },

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { lockFolder } from "../api/platform/lock.ts";
-import { systemClock, systemTimers } from "../api/platform/node-env.ts";
+import { systemClock, waitingTimers } from "../api/platform/node-env.ts";
 import { describeUrl, type PostgresOptions } from "../api/store/postgres.ts";
 import {
   ANCHOR_FILE,
@@ -37,7 +37,7 @@ function placeOf(flags: DataFlags): { readonly folder: string } | { readonly pos
   const url = flags.data === undefined ? readStore(flags) : null;
   if (url === null) return { folder: flags.data ?? FOLDER };
   const log = { debug() {}, info() {}, warn() {}, error() {} };
-  return { postgres: { url, idleMs: 60_000, clock: systemClock, timers: systemTimers, log } };
+  return { postgres: { url, idleMs: 60_000, clock: systemClock, timers: waitingTimers, log } };
 }
 
 /** What went wrong with a file, as a line instead of a stack. */

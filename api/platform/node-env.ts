@@ -4,14 +4,19 @@ import type { Clock, Ids, OutgoingHttp, Random, Timers } from "../env.ts";
 /** The machine's clocks. */
 export const systemClock: Clock = { wallMs: () => Date.now(), monoMs: () => performance.now() };
 
-/** The event loop's timers; none keeps the process alive. */
-export const systemTimers: Timers = {
+const timersThat = ({ keepAlive }: { readonly keepAlive: boolean }): Timers => ({
   after(delayMs, run) {
     const timer = setTimeout(run, delayMs);
-    timer.unref();
+    if (!keepAlive) timer.unref();
     return () => clearTimeout(timer);
   },
-};
+});
+
+/** The event loop's timers; none keeps the process alive. */
+export const systemTimers: Timers = timersThat({ keepAlive: false });
+
+/** Timers for pauses that somebody waits for: a process that waits for a database that is not up yet has nothing else. */
+export const waitingTimers: Timers = timersThat({ keepAlive: true });
 
 /** Random bytes, drawn from the system in larger portions: asking it for a few at a time costs more than the bytes. */
 function createRandom(): Random {

@@ -1,6 +1,9 @@
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { type ServeFlags, serveCommand } from "../../cli/serve.ts";
 import { readStore } from "../../cli/store.ts";
@@ -69,4 +72,38 @@ test.for([
   [{ lease: "20" }, /^--lease 20: accepted: 500 to 60000/],
 ] as const)("a shared store does not go with %o", async ([change, message]) => {
   await expect(serveCommand({ ...flags, ...change } as ServeFlags)).rejects.toThrow(message);
+});
+
+test("a service that starts before its database asks for it again until it is there", async () => {
+  let asked = 0;
+  // a database that starts up: takes connections and ends them
+  const server = createServer((socket) => {
+    asked++;
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const key = fileOf(Buffer.alloc(32, 7).toString("base64"));
+  const child = spawn(
+    process.execPath,
+    [
+      ...["cli/main.ts", "serve", "--port", "0", "--store", `postgres://me@127.0.0.1:${port}/x`],
+      ...["--secret-key-file", key, "--data", dirname(key)],
+    ],
+    { cwd: fileURLToPath(new URL("../..", import.meta.url)), stdio: "ignore" },
+  );
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  try {
+    const isAskedAgain = expect.poll(() => asked, { timeout: 20_000 }).toBeGreaterThan(3);
+    await Promise.race([
+      isAskedAgain,
+      ended.then((code) => {
+        throw new Error(`it gave up with ${code} after ${asked}`);
+      }),
+    ]);
+  } finally {
+    child.kill("SIGKILL");
+    await ended;
+    server.close();
+  }
 });
