@@ -1,3 +1,4 @@
+import type { SimProcess } from "./process.ts";
 import type { Shape, SwarmTenant } from "./swarm.ts";
 
 /** One wish of a client, and what the client was told about it. */
@@ -65,8 +66,8 @@ export interface Client {
   isActive: boolean | null;
   /** Since when that is known, true time. */
   sinceMs: number;
-  /** The process that was asked to change it and has not answered. */
-  asked: object | null;
+  /** The process that was asked to change it and has not answered: it may do so as long as it lives. */
+  asked: SimProcess | null;
 }
 
 /** Everything that clients were told: what the service is held to. */

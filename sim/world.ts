@@ -64,14 +64,17 @@ export interface World {
   restart(): Promise<void>;
   /** One of several processes stands still, or goes on. */
   pause(): void;
-  /** Sends a request to the service; `then` is called with the answer, and never when the process died before. */
+  /**
+   * Sends a request to the service; `then` is called with the answer, and never when the process died before. Returns
+   * the process that it was sent to.
+   */
   request(
     token: string | null,
     method: string,
     path: string,
     options: RequestOptions,
     then: (answer: Answer) => void,
-  ): void;
+  ): SimProcess;
   /** Starts the process again when it has ended by itself. */
   revive(): Promise<void>;
   /** Timers of the process. */
@@ -345,6 +348,7 @@ export async function createWorld(
         });
       };
       answered().catch(trace.fail);
+      return to;
     },
     async revive() {
       for (const old of processes.filter(({ isAlive }) => !isAlive())) {

@@ -55,6 +55,8 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
   let backoffMs = 0;
   /** Something had to wait since the last look at everything. */
   let hasFailed = false;
+  /** A decision could not be written: nothing is decided until somebody asks for it again. */
+  let isResting = false;
 
   const changeOf = (intent: IntentRow, step: Exclude<Step, null>): ChangeIntent & Fenced => ({
     actor: leadership.actor,
@@ -106,7 +108,7 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
     deadlines,
     mostFailures,
     move: (intent, step) => store.system.changeIntent(changeOf(intent, step)),
-    freed: () => deciding.poke(),
+    freed: () => pokeDeciding(),
     backOff,
   });
   const decide = createDecide(env, planner, {
@@ -115,7 +117,10 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
     changeOf,
     goesOn,
     moved: () => driving.poke(),
-    failed,
+    failed(error) {
+      isResting = true;
+      failed(error);
+    },
   });
   const whileLeading = (step: () => Promise<boolean>) => async (): Promise<boolean> => {
     if (!(await lead())) return false;
@@ -127,7 +132,11 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
     }
   };
   const driving = createLane(whileLeading(drive.step), failed);
-  const deciding = createLane(whileLeading(decide.step), failed);
+  const deciding = createLane(async () => !isResting && (await whileLeading(decide.step)()), failed);
+  const pokeDeciding = (): void => {
+    isResting = false;
+    deciding.poke();
+  };
 
   /** Looks at everything after this long, and from then on every `pollMs`. */
   const schedule = (delayMs: number): void => {
@@ -153,7 +162,7 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
       poked.driving = false;
       poked.deciding = false;
       if (isDriving) driving.poke();
-      if (isDeciding) deciding.poke();
+      if (isDeciding) pokeDeciding();
     });
   };
   const wake = (): void => pokeSoon({ driving: true, deciding: true });
@@ -181,7 +190,7 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
       await settled();
       drive.sweep();
       driving.poke();
-      deciding.poke();
+      pokeDeciding();
       await settled();
     },
     async stop() {

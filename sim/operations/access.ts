@@ -128,15 +128,15 @@ export function quota(world: World, rng: Rng): void {
 export function suspend(world: World, rng: Rng): void {
   const client = rng.pick(world.clients.list);
   // one change at a time: of two on their way nobody knows which is the last
-  if (client.asked !== world.process()) setActive(world, client, client.isActive !== true);
+  if (client.asked?.isAlive() !== true) setActive(world, client, client.isActive !== true);
 }
 
 /** Asks for a tenant to be active or not; until the answer nobody knows. */
 export function setActive(world: World, client: Client, isActive: boolean): void {
   client.isActive = null;
-  client.asked = world.process();
   const body = JSON.stringify({ status: isActive ? "active" : "suspended" });
-  world.request(world.clients.admin, "PATCH", `/admin/tenants/${client.tenant.name}`, { body }, (answer) => {
+  const path = `/admin/tenants/${client.tenant.name}`;
+  client.asked = world.request(world.clients.admin, "PATCH", path, { body }, (answer) => {
     client.asked = null;
     checkUnchanged(world, answer);
     if (isExcused(world, answer, null)) return;

@@ -57,17 +57,13 @@ export function pry(world: World, rng: Rng): void {
     ["GET", "/events", undefined],
     ["GET", "/decisions", undefined],
   ] as const);
-  const ask = (id: string | null, then: (answer: Answer) => void): void =>
-    world.request(
-      client.token,
-      method,
-      `/intents/${id}${tail}`,
-      body === undefined ? {} : { body },
-      (answer) => {
-        checkUnchanged(world, answer);
-        if (!isExcused(world, answer, client)) then(answer);
-      },
-    );
+  const ask = (id: string | null, then: (answer: Answer) => void): void => {
+    const options = body === undefined ? {} : { body };
+    world.request(client.token, method, `/intents/${id}${tail}`, options, (answer) => {
+      checkUnchanged(world, answer);
+      if (!isExcused(world, answer, client)) then(answer);
+    });
+  };
   ask(submission.id, (answer) => {
     checkForeign(world, client.tenant.name, answer.text.replaceAll(String(submission.id), ""));
     check(

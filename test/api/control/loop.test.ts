@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
 import { AdapterError, type Federation } from "../../../adapters/port.ts";
 import { readRecord, restore } from "../../../api/control/plan-log.ts";
+import { StoreError } from "../../../api/store/errors.ts";
+import { openLocalStore } from "../../../api/store/sqlite-store.ts";
+import { wrapStore } from "../../../sim/bugs/wrap.ts";
 import { createDrivenService, twoOffers, wish } from "../driven-env.ts";
 
 const kinds = async (
@@ -143,4 +146,26 @@ test("the plan is logged with everything it was made of before anything acts on 
     intents: [{ name: id }],
     snapshot: { offers: [{ id: "one-by-one" }, { id: "whole-node" }] },
   });
+});
+
+test("a decision that cannot be written is tried again after a pause, not at once", async () => {
+  let tries = 0;
+  let isBroken = true;
+  const store = wrapStore(await openLocalStore(), {
+    system: (inner) => ({
+      async settlePlan(input) {
+        // were it tried for ever at once, this would end it
+        if (++tries > 500) isBroken = false;
+        if (isBroken) throw new StoreError("unavailable", "no room");
+        return inner.settlePlan(input);
+      },
+    }),
+  });
+  const { service, token, id } = await submitted({ store });
+  await service.run(3000);
+  expect(tries).toBeGreaterThan(1);
+  expect(tries).toBeLessThan(50);
+  isBroken = false;
+  await service.run(15_000, 30);
+  expect((await service.request(token, "GET", `/intents/${id}`)).body).toMatchObject({ phase: "running" });
 });
