@@ -89,7 +89,7 @@ export const controlBugs: readonly Bug[] = [
   },
   {
     name: "a late answer is applied to a changed wish",
-    breaks: ["lost", "broken", "liveness", "answer"],
+    breaks: ["lost", "broken", "liveness", "answer", "state-machine", "terminal"],
     plant: () => ({
       store: (store, { database }) =>
         wrapStore(store, {

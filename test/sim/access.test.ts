@@ -28,7 +28,11 @@ test("what clients take for known about a tenant is so, whichever process was as
         );
         if (isActive === null) continue;
         known++;
-        expect({ seed, step, is: row?.status }).toEqual({ seed, step, is: isActive ? "active" : "suspended" });
+        expect({ seed, step, is: row?.status }).toEqual({
+          seed,
+          step,
+          is: isActive ? "active" : "suspended",
+        });
       }
     }
     expect(known).toBeGreaterThan(0);
