@@ -130,7 +130,7 @@ export function problemResponse(error: ApiError, requestId: string, instance: st
   const message = brief(error.message);
   const status = options.status ?? statuses[code];
   const body = {
-    type: `https://flare.dev/problems/${code.toLowerCase().replaceAll("_", "-")}`,
+    type: `urn:flare:problem:${code.toLowerCase().replaceAll("_", "-")}`,
     title: titleOf(code),
     status,
     detail: message,

@@ -18,7 +18,7 @@ export function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
     "the request is not valid HTTP/1.1",
   ];
   const body = JSON.stringify({
-    type: "https://flare.dev/problems/invalid-format",
+    type: "urn:flare:problem:invalid-format",
     title: "Invalid format",
     status,
     detail: message,
