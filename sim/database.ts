@@ -10,7 +10,8 @@ import {
 import { sqliteDialect } from "../api/store/dialect.ts";
 import { migrate } from "../api/store/migrate.ts";
 import type { Database } from "../api/store/schema.ts";
-import { type Connection, openSqlite } from "../api/store/sqlite.ts";
+import { type Connection, openSqlite, runnerOf } from "../api/store/sqlite.ts";
+import { runWith } from "../api/store/statement.ts";
 
 /** What is done to statements of the service on their way to SQLite: where bugs are planted. */
 export interface Tampering {
@@ -180,7 +181,17 @@ export async function openSimDatabase(tampering: Tampering = {}): Promise<SimDat
     next = null;
     return fault;
   });
-  const db = new Kysely<Database>({ dialect: new WaitingDialect({ database: adapt(raw) }, lock) });
+  const database = adapt(raw);
+  const db = new Kysely<Database>({ dialect: new WaitingDialect({ database }, lock) });
+  const runNow = runnerOf(database);
+  runWith(db, async (text, parameters) => {
+    const release = await lock.take();
+    try {
+      return await runNow(text, parameters);
+    } finally {
+      release();
+    }
+  });
   return {
     writer,
     reader: { raw, db, close: () => {} },

@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import type { Kysely } from "kysely";
 import type { Act } from "./act.ts";
 import type { AuditRow, Database, EventRow, IntentRow } from "./schema.ts";
-import { insertRow } from "./statement.ts";
+import { insertRow, rowLimit, run } from "./statement.ts";
 import type { TenantId } from "./tenant.ts";
 
 /** The two append-only logs. */
@@ -44,12 +44,12 @@ export function contentHash(
 
 /** The last entry of a log, read from the table. */
 export async function readHead(db: Kysely<Database>, name: ChainName): Promise<Head> {
-  const row = await db
-    .selectFrom(name)
-    .select(["seq", "hash"])
-    .orderBy("seq", "desc")
-    .limit(1)
-    .executeTakeFirst();
+  const [row] = await run<Head>(
+    db,
+    `head ${name}`,
+    () => db.selectFrom(name).select(["seq", "hash"]).orderBy("seq", "desc").limit(rowLimit(1)),
+    [1],
+  );
   return row ?? genesis;
 }
 
@@ -86,10 +86,13 @@ export async function appendEvent(tx: Tx, event: NewEvent): Promise<number> {
   tx.heads.set("events", { seq: row.seq, hash });
   await insertRow(tx.db, "events", { ...row, hash });
   if (tx.hasOutbox)
-    await tx.db
-      .insertInto("outbox")
-      .values({ event_seq: row.seq, due_ms: event.at_ms, attempts: 0, claim_id: null, claimed_until_ms: 0 })
-      .execute();
+    await insertRow(tx.db, "outbox", {
+      event_seq: row.seq,
+      due_ms: event.at_ms,
+      attempts: 0,
+      claim_id: null,
+      claimed_until_ms: 0,
+    });
   return row.seq;
 }
 

@@ -1,6 +1,7 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from "kysely";
 import type { Database } from "./schema.ts";
+import { type Runner, runWith } from "./statement.ts";
 
 /** An open SQLite database and Kysely on top of it. */
 export interface Connection {
@@ -50,6 +51,16 @@ function adapt(raw: DatabaseSync): SqliteDatabase {
   };
 }
 
+/** Runs statements at once, as SQLite does. */
+export const runnerOf =
+  (database: SqliteDatabase): Runner =>
+  (text, parameters) => {
+    const statement = database.prepare(text);
+    if (statement.reader) return statement.all(parameters);
+    statement.run(parameters);
+    return [];
+  };
+
 /** Opens a database with the settings that make an answered commit durable. */
 export function openSqlite(options: OpenOptions): Connection {
   const { path, readOnly = false, synchronous = "full", journal = "wal" } = options;
@@ -61,6 +72,8 @@ export function openSqlite(options: OpenOptions): Connection {
     raw.exec("pragma wal_autocheckpoint = 1000");
     raw.exec("pragma journal_size_limit = 67108864");
   }
-  const db = new Kysely<Database>({ dialect: new SqliteDialect({ database: adapt(raw) }) });
+  const database = adapt(raw);
+  const db = new Kysely<Database>({ dialect: new SqliteDialect({ database }) });
+  runWith(db, runnerOf(database));
   return { raw, db, close: () => raw.close() };
 }

@@ -2,7 +2,7 @@ import { isTerminal, type Phase } from "../../control/lifecycle.ts";
 import type { Tx } from "../chain.ts";
 import type { Amended, AmendIntent } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
-import { changeIntent } from "./intents.ts";
+import { changeIntent, intentOf } from "./intents.ts";
 
 /** Phases in which nothing downstream is held: the next decision reads the new wish. */
 const undecided: readonly Phase[] = ["queued", "waiting", "preempted"];
@@ -10,12 +10,7 @@ const undecided: readonly Phase[] = ["queued", "waiting", "preempted"];
 /** See `TenantStore.amendIntent`. */
 export async function amendIntent(tx: Tx, tenant: TenantId, input: AmendIntent): Promise<Amended> {
   const { id, version, document, spec, priority, replan, ...act } = input;
-  const intent = await tx.db
-    .selectFrom("intents")
-    .selectAll()
-    .where("id", "=", id)
-    .where("tenant_id", "=", tenant)
-    .executeTakeFirst();
+  const intent = await intentOf(tx, id, tenant);
   if (intent === undefined) return { kind: "not_found" };
   if (intent.version !== version) return { kind: "version_differs", intent };
   const isEnding =

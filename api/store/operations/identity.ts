@@ -1,5 +1,6 @@
 import { appendAct, type Tx } from "../chain.ts";
 import type { TenantRow, TokenRow } from "../schema.ts";
+import { run } from "../statement.ts";
 import type { Act } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
 
@@ -15,6 +16,26 @@ export async function createToken(
     .execute();
   await appendAct(tx, tenant, input, "token.create", input.token.id);
   return { kind: "created" };
+}
+
+/** See `SystemStore.tokenById`. */
+export async function tokenById(
+  { db }: Pick<Tx, "db">,
+  id: string,
+): Promise<(TokenRow & { readonly tenant_status: TenantRow["status"] }) | null> {
+  const [row] = await run(
+    db,
+    "token by id",
+    () =>
+      db
+        .selectFrom("tokens")
+        .innerJoin("tenants", "tenants.id", "tokens.tenant_id")
+        .selectAll("tokens")
+        .select("tenants.status as tenant_status")
+        .where("tokens.id", "=", id),
+    [id],
+  );
+  return row ?? null;
 }
 
 /** See `SystemStore.hasTokens`. */
@@ -66,5 +87,10 @@ export async function touchTokens(
   uses: readonly { readonly id: string; readonly atMs: number }[],
 ): Promise<void> {
   for (const { id, atMs } of uses)
-    await db.updateTable("tokens").set({ last_used_ms: atMs }).where("id", "=", id).execute();
+    await run(
+      db,
+      "use of a token",
+      () => db.updateTable("tokens").set({ last_used_ms: atMs }).where("id", "=", id),
+      [atMs, id],
+    );
 }

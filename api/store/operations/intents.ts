@@ -1,8 +1,9 @@
+import type { NotNull } from "kysely";
 import { assert } from "../../../engine/model/errors.ts";
-import { assertLegal, isTerminal } from "../../control/lifecycle.ts";
+import { assertLegal, isTerminal, type Phase } from "../../control/lifecycle.ts";
 import { appendAct, appendEvent, contentHash, type Tx } from "../chain.ts";
 import type { AllocationRow, IntentRow } from "../schema.ts";
-import { insertRow, run } from "../statement.ts";
+import { insertRow, rowLimit, run } from "../statement.ts";
 import {
   type Accepted,
   type AcceptIntent,
@@ -108,12 +109,7 @@ const showAllocation = ({ id, offer, provider, gpus, spot }: AllocationRow): obj
 /** The only place that moves an intent. */
 export async function changeIntent(tx: Tx, input: ChangeIntent): Promise<IntentRow | null> {
   const { db } = tx;
-  const [before] = await run(
-    db,
-    "intent by id",
-    () => db.selectFrom("intents").selectAll().where("id", "=", ""),
-    [input.id],
-  );
+  const before = await intentOf(tx, input.id, null);
   if (before === undefined || before.version !== input.version) return null;
   const to = input.to ?? before.phase;
   if (input.to !== undefined) assertLegal(before.phase, input.to);
@@ -179,12 +175,7 @@ export async function cancelIntent(
   tenant: TenantId,
   input: Act & { readonly id: string; readonly version?: number },
 ): Promise<Cancelled> {
-  const intent = await tx.db
-    .selectFrom("intents")
-    .selectAll()
-    .where("id", "=", input.id)
-    .where("tenant_id", "=", tenant)
-    .executeTakeFirst();
+  const intent = await intentOf(tx, input.id, tenant);
   if (intent === undefined) return { kind: "not_found" };
   if (input.version !== undefined && input.version !== intent.version)
     return { kind: "version_differs", intent };
@@ -205,24 +196,29 @@ export async function cancelIntent(
   return changed === null ? { kind: "not_found" } : { kind: "cancelled", intent: changed };
 }
 
+/** An intent; with a tenant only if it is this tenant's. */
+export async function intentOf(
+  { db }: Pick<Tx, "db">,
+  id: string,
+  tenant: TenantId | null,
+): Promise<IntentRow | undefined> {
+  const byId = () => db.selectFrom("intents").selectAll().where("id", "=", "");
+  const [intent] =
+    tenant === null
+      ? await run(db, "intent by id", byId, [id])
+      : await run(db, "intent of tenant", () => byId().where("tenant_id", "=", tenant), [id, tenant]);
+  return intent;
+}
+
 /** See `TenantStore.intent`. */
 export async function intentView(
   { db }: Pick<Tx, "db">,
   id: string,
   tenant: TenantId | null,
 ): Promise<IntentView | null> {
-  let query = db.selectFrom("intents").selectAll().where("id", "=", id);
-  if (tenant !== null) query = query.where("tenant_id", "=", tenant);
-  const intent = await query.executeTakeFirst();
+  const intent = await intentOf({ db }, id, tenant);
   if (intent === undefined) return null;
-  const allocations = await db
-    .selectFrom("allocations")
-    .selectAll()
-    .where("intent_id", "=", id)
-    .orderBy("created_ms")
-    .orderBy("id")
-    .execute();
-  return { intent, allocations };
+  return { intent, allocations: await allocationsOf(db, [id]) };
 }
 
 /** See `TenantStore.intents`. */
@@ -247,37 +243,161 @@ export async function intentPage(
     );
   if (filter.name !== undefined) query = query.where("name", "=", filter.name);
   if (filter.before !== undefined) query = query.where("id", "<", filter.before);
-  return query.orderBy("id", "desc").limit(filter.limit).execute();
+  return query.orderBy("id", "desc").limit(rowLimit(filter.limit)).execute();
 }
 
 /** See `SystemStore.viewsOf`. */
 export async function viewsOf({ db }: Pick<Tx, "db">, ids: readonly string[]): Promise<IntentView[]> {
-  if (ids.length === 0) return [];
-  const rows = await db.selectFrom("intents").selectAll().where("id", "in", ids).orderBy("id").execute();
-  return withAllocations(db, rows);
-}
-
-async function withAllocations(db: Tx["db"], rows: readonly IntentRow[]): Promise<IntentView[]> {
+  const rows = await intentsById({ db }, ids);
   if (rows.length === 0) return [];
-  const allocations = await db
-    .selectFrom("allocations")
-    .selectAll()
-    .where(
-      "intent_id",
-      "in",
-      rows.map(({ id }) => id),
-    )
-    .orderBy("created_ms")
-    .orderBy("id")
-    .execute();
+  const allocations = await allocationsOf(
+    db,
+    rows.map(({ id }) => id),
+  );
   const byIntent = Map.groupBy(allocations, ({ intent_id }) => intent_id);
   return rows.map((intent) => ({ intent, allocations: byIntent.get(intent.id) ?? [] }));
+}
+
+/** See `SystemStore.intentsById`. */
+export async function intentsById({ db }: Pick<Tx, "db">, ids: readonly string[]): Promise<IntentRow[]> {
+  if (ids.length === 0) return [];
+  return run(
+    db,
+    `${ids.length} intents by id`,
+    () => db.selectFrom("intents").selectAll().where("id", "in", ids).orderBy("id"),
+    ids,
+  );
+}
+
+/** See `SystemStore.inPhases`. */
+export function inPhases(
+  { db }: Pick<Tx, "db">,
+  { phases, limit }: { readonly phases: readonly Phase[]; readonly limit: number },
+): Promise<IntentRow[]> {
+  return run(
+    db,
+    `intents in ${phases.length} phases`,
+    () =>
+      db
+        .selectFrom("intents")
+        .selectAll()
+        .where("terminal_ms", "is", null)
+        .where("phase", "in", phases)
+        .orderBy("id")
+        .limit(rowLimit(limit)),
+    [...phases, limit],
+  );
+}
+
+/** See `SystemStore.idsIn`. */
+export async function idsIn(
+  { db }: Pick<Tx, "db">,
+  { phases, limit }: { readonly phases: readonly Phase[]; readonly limit: number },
+): Promise<string[]> {
+  const rows = await run(
+    db,
+    `ids in ${phases.length} phases`,
+    () =>
+      db
+        .selectFrom("intents")
+        .select("id")
+        .where("terminal_ms", "is", null)
+        .where("phase", "in", phases)
+        .orderBy("id")
+        .limit(rowLimit(limit)),
+    [...phases, limit],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** See `SystemStore.waitingIds`. */
+export async function waitingIds({ db }: Pick<Tx, "db">): Promise<string[]> {
+  const rows = await run(
+    db,
+    "ids that wait",
+    () =>
+      db
+        .selectFrom("intents")
+        .select("id")
+        .where("terminal_ms", "is", null)
+        .where("phase", "=", "waiting")
+        .orderBy("priority", "desc")
+        .orderBy("id"),
+    ["waiting"],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** See `SystemStore.begun`. */
+export function begun({
+  db,
+}: Pick<Tx, "db">): Promise<Pick<IntentRow, "id" | "created_ms" | "work_done_seconds">[]> {
+  const phases = ["queued", "waiting", "preempted"] as const;
+  return run(
+    db,
+    "work that has begun",
+    () =>
+      db
+        .selectFrom("intents")
+        .select(["id", "created_ms", "work_done_seconds"])
+        .where("terminal_ms", "is", null)
+        .where("phase", "in", phases)
+        .where("work_done_seconds", ">", 0)
+        .orderBy("id"),
+    [...phases, 0],
+  );
+}
+
+/** See `SystemStore.heldStarts`. */
+export function heldStarts({
+  db,
+}: Pick<Tx, "db">): Promise<{ readonly id: string; readonly priority: number; readonly held: string }[]> {
+  return run(
+    db,
+    "starts that are held",
+    () =>
+      db
+        .selectFrom("intents")
+        .select(["id", "priority", "held"])
+        .where("terminal_ms", "is", null)
+        .where("phase", "=", "waiting")
+        .where("held", "is not", null)
+        .orderBy("id")
+        .$narrowType<{ held: NotNull }>(),
+    ["waiting"],
+  );
+}
+
+/** Allocations of intents, the oldest first. */
+function allocationsOf(db: Tx["db"], intents: readonly string[]): Promise<AllocationRow[]> {
+  return run(
+    db,
+    `allocations of ${intents.length} intents`,
+    () =>
+      db
+        .selectFrom("allocations")
+        .selectAll()
+        .where("intent_id", "in", intents)
+        .orderBy("created_ms")
+        .orderBy("id"),
+    intents,
+  );
 }
 
 /** See `SystemStore.held` and `SystemStore.heldBy`. */
 export async function held({ db }: Pick<Tx, "db">, intents?: readonly string[]): Promise<HeldRow[]> {
   if (intents?.length === 0) return [];
-  let query = db
+  if (intents === undefined) return run(db, "all that is held", () => heldRows(db), []);
+  return run(
+    db,
+    `held by ${intents.length} intents`,
+    () => heldRows(db).where("allocations.intent_id", "in", intents),
+    intents,
+  );
+}
+
+const heldRows = (db: Tx["db"]) =>
+  db
     .selectFrom("allocations")
     .innerJoin("intents", "intents.id", "allocations.intent_id")
     .selectAll("allocations")
@@ -290,7 +410,5 @@ export async function held({ db }: Pick<Tx, "db">, intents?: readonly string[]):
       "intents.created_ms as intent_created_ms",
       "intents.work_done_seconds as intent_work_done_seconds",
     ])
-    .where("allocations.released_ms", "is", null);
-  if (intents !== undefined) query = query.where("allocations.intent_id", "in", intents);
-  return query.orderBy("allocations.id").execute();
-}
+    .where("allocations.released_ms", "is", null)
+    .orderBy("allocations.id");

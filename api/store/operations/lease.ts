@@ -1,16 +1,18 @@
 import { appendAudit, type Tx } from "../chain.ts";
 import { StoreError } from "../errors.ts";
+import { run } from "../statement.ts";
 import type { Act, Fenced, Lease } from "../store.ts";
 
 const NAME = "control";
 
 /** See `SystemStore.lease`. */
 export async function lease({ db }: Pick<Tx, "db">): Promise<Lease> {
-  const row = await db
-    .selectFrom("leases")
-    .select(["holder", "epoch", "renewals"])
-    .where("name", "=", NAME)
-    .executeTakeFirst();
+  const [row] = await run(
+    db,
+    "lease",
+    () => db.selectFrom("leases").select(["holder", "epoch", "renewals"]).where("name", "=", NAME),
+    [NAME],
+  );
   return row ?? { holder: "", epoch: 0, renewals: 0 };
 }
 
@@ -28,11 +30,11 @@ async function assertEpoch(tx: Tx, { epoch }: Fenced): Promise<void> {
 
 /** A write of the deciding process: done only in the epoch that it names. */
 export function fenced<Input extends Fenced, Result>(
-  run: (tx: Tx, input: Input) => Promise<Result>,
+  write: (tx: Tx, input: Input) => Promise<Result>,
 ): (tx: Tx, input: Input) => Promise<Result> {
   return async (tx, input) => {
     await assertEpoch(tx, input);
-    return run(tx, input);
+    return write(tx, input);
   };
 }
 
@@ -68,13 +70,19 @@ export async function takeLease(
 
 /** See `SystemStore.renewLease`. */
 export async function renewLease({ db }: Tx, { epoch }: Fenced): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable("leases")
-    .set((update) => ({ renewals: update("renewals", "+", 1) }))
-    .where("name", "=", NAME)
-    .where("epoch", "=", epoch)
-    .executeTakeFirst();
-  return numUpdatedRows > 0n;
+  const renewed = await run(
+    db,
+    "renew lease",
+    () =>
+      db
+        .updateTable("leases")
+        .set((update) => ({ renewals: update("renewals", "+", 1) }))
+        .where("name", "=", NAME)
+        .where("epoch", "=", epoch)
+        .returning("epoch"),
+    [1, NAME, epoch],
+  );
+  return renewed.length > 0;
 }
 
 /** See `SystemStore.releaseLease`. */

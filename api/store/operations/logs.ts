@@ -1,6 +1,7 @@
 import type { Tx } from "../chain.ts";
 import { StoreError } from "../errors.ts";
 import type { AuditRow, DecisionRow, EventRow, IntentRow, OutboxRow, PlanRow } from "../schema.ts";
+import { insertRow, rowLimit, run } from "../statement.ts";
 import type { Fenced, SettlePlan } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
 import { decideIntent } from "./intents.ts";
@@ -13,13 +14,22 @@ export async function eventPage(
   tenant: TenantId,
   input: { readonly after: number; readonly subject?: string; readonly limit: number },
 ): Promise<EventRow[]> {
-  let query = db
-    .selectFrom("events")
-    .selectAll()
-    .where("tenant_id", "=", tenant)
-    .where("seq", ">", input.after);
-  if (input.subject !== undefined) query = query.where("subject_id", "=", input.subject);
-  return query.orderBy("seq").limit(input.limit).execute();
+  const { after, subject, limit } = input;
+  const page = () =>
+    db
+      .selectFrom("events")
+      .selectAll()
+      .where("tenant_id", "=", tenant)
+      .where("seq", ">", after)
+      .orderBy("seq")
+      .limit(rowLimit(limit));
+  if (subject === undefined) return run(db, "page of events", page, [tenant, after, limit]);
+  return run(db, "page of events of one", () => page().where("subject_id", "=", subject), [
+    tenant,
+    after,
+    subject,
+    limit,
+  ]);
 }
 
 /** See `TenantStore.audit`. */
@@ -30,7 +40,26 @@ export async function auditPage(
 ): Promise<AuditRow[]> {
   let query = db.selectFrom("audit").selectAll().where("tenant_id", "=", tenant);
   if (input.before !== undefined) query = query.where("seq", "<", input.before);
-  return query.orderBy("seq", "desc").limit(input.limit).execute();
+  return query.orderBy("seq", "desc").limit(rowLimit(input.limit)).execute();
+}
+
+/** See `SystemStore.changedSince`. */
+export function changedSince(
+  { db }: Reader,
+  { after, limit }: { readonly after: number; readonly limit: number },
+): Promise<{ readonly seq: number; readonly subject: string }[]> {
+  return run(
+    db,
+    "subjects of later events",
+    () =>
+      db
+        .selectFrom("events")
+        .select(["seq", "subject_id as subject"])
+        .where("seq", ">", after)
+        .orderBy("seq")
+        .limit(rowLimit(limit)),
+    [after, limit],
+  );
 }
 
 /** See `TenantStore.decisions`. */
@@ -40,14 +69,19 @@ export function decisionPage(
   intentId: string,
   limit: number,
 ): Promise<DecisionRow[]> {
-  return db
-    .selectFrom("decisions")
-    .selectAll()
-    .where("intent_id", "=", intentId)
-    .where("tenant_id", "=", tenant)
-    .orderBy("seq", "desc")
-    .limit(limit)
-    .execute();
+  return run(
+    db,
+    "page of decisions",
+    () =>
+      db
+        .selectFrom("decisions")
+        .selectAll()
+        .where("intent_id", "=", intentId)
+        .where("tenant_id", "=", tenant)
+        .orderBy("seq", "desc")
+        .limit(rowLimit(limit)),
+    [intentId, tenant, limit],
+  );
 }
 
 /** See `SystemStore.settlePlan`. */
@@ -65,7 +99,7 @@ export async function settlePlan(
       .execute();
   if (row.parent !== null && (await planById(tx, row.parent)) === null)
     throw new StoreError("internal", `plan ${row.id} goes back to ${row.parent}, which was not logged`);
-  await db.insertInto("plans").values(row).execute();
+  await insertRow(db, "plans", row);
   const after: (IntentRow | null)[] = [];
   for (const change of changes) after.push(await decideIntent(tx, { ...change, epoch }));
   return after;
@@ -73,7 +107,9 @@ export async function settlePlan(
 
 /** See `SystemStore.plan`. */
 export async function planById({ db }: Reader, id: string): Promise<PlanRow | null> {
-  return (await db.selectFrom("plans").selectAll().where("id", "=", id).executeTakeFirst()) ?? null;
+  const plan = () => db.selectFrom("plans").selectAll().where("id", "=", "");
+  const [found] = await run(db, "plan by id", plan, [id]);
+  return found ?? null;
 }
 
 /** See `SystemStore.catalog`. */
@@ -96,29 +132,45 @@ export async function claimOutbox(
     readonly limit: number;
   },
 ): Promise<{ row: OutboxRow; event: EventRow }[]> {
-  const rows = await db
-    .selectFrom("outbox")
-    .selectAll()
-    .where("due_ms", "<=", input.nowMs)
-    .where("claimed_until_ms", "<=", input.nowMs)
-    .orderBy("id")
-    .limit(input.limit)
-    .execute();
+  const { nowMs, untilMs, claimId, limit } = input;
+  const rows = await run(
+    db,
+    "what is due in the outbox",
+    () =>
+      db
+        .selectFrom("outbox")
+        .selectAll()
+        .where("due_ms", "<=", nowMs)
+        .where("claimed_until_ms", "<=", nowMs)
+        .orderBy("id")
+        .limit(rowLimit(limit)),
+    [nowMs, nowMs, limit],
+  );
   if (rows.length === 0) return [];
   const seqs = rows.map(({ event_seq }) => event_seq);
-  const events = await db.selectFrom("events").selectAll().where("seq", "in", seqs).execute();
+  const events = await run(
+    db,
+    `${seqs.length} events by number`,
+    () => db.selectFrom("events").selectAll().where("seq", "in", seqs),
+    seqs,
+  );
   const bySeq = new Map(events.map((event) => [event.seq, event]));
   const subjects = [...new Set(events.map(({ subject_id }) => subject_id))];
-  const behind = await db
-    .selectFrom("outbox")
-    .innerJoin("events", "events.seq", "outbox.event_seq")
-    .select(["events.subject_id", (select) => select.fn.min<number>("outbox.id").as("id")])
-    .where("events.subject_id", "in", subjects)
-    .where(({ eb, or }) =>
-      or([eb("outbox.due_ms", ">", input.nowMs), eb("outbox.claimed_until_ms", ">", input.nowMs)]),
-    )
-    .groupBy("events.subject_id")
-    .execute();
+  const behind = await run(
+    db,
+    `first of ${subjects.length} subjects that is put off`,
+    () =>
+      db
+        .selectFrom("outbox")
+        .innerJoin("events", "events.seq", "outbox.event_seq")
+        .select(["events.subject_id", (select) => select.fn.min<number>("outbox.id").as("id")])
+        .where("events.subject_id", "in", subjects)
+        .where(({ eb, or }) =>
+          or([eb("outbox.due_ms", ">", nowMs), eb("outbox.claimed_until_ms", ">", nowMs)]),
+        )
+        .groupBy("events.subject_id"),
+    [...subjects, nowMs, nowMs],
+  );
   const firstBehind = new Map(behind.map(({ subject_id, id }) => [subject_id, id]));
   const claimed = rows.flatMap((row) => {
     const event = bySeq.get(row.event_seq);
@@ -126,16 +178,15 @@ export async function claimOutbox(
     // an older event of the same subject is still on its way or put off: this one waits for it
     return row.id > (firstBehind.get(event.subject_id) ?? Number.POSITIVE_INFINITY) ? [] : [{ row, event }];
   });
-  if (claimed.length > 0)
-    await db
-      .updateTable("outbox")
-      .set({ claim_id: input.claimId, claimed_until_ms: input.untilMs })
-      .where(
-        "id",
-        "in",
-        claimed.map(({ row }) => row.id),
-      )
-      .execute();
+  const ids = claimed.map(({ row }) => row.id);
+  if (ids.length > 0)
+    await run(
+      db,
+      `claim ${ids.length} in the outbox`,
+      () =>
+        db.updateTable("outbox").set({ claim_id: claimId, claimed_until_ms: untilMs }).where("id", "in", ids),
+      [claimId, untilMs, ...ids],
+    );
   return claimed;
 }
 
@@ -145,7 +196,12 @@ export async function finishOutbox(
   { claimId, ids }: { readonly claimId: string; readonly ids: readonly number[] },
 ): Promise<void> {
   if (ids.length > 0)
-    await db.deleteFrom("outbox").where("claim_id", "=", claimId).where("id", "in", ids).execute();
+    await run(
+      db,
+      `finish ${ids.length} in the outbox`,
+      () => db.deleteFrom("outbox").where("claim_id", "=", claimId).where("id", "in", ids),
+      [claimId, ...ids],
+    );
 }
 
 /** See `SystemStore.retryOutbox`. */
@@ -153,15 +209,20 @@ export async function retryOutbox(
   { db }: Tx,
   { claimId, id, dueMs }: { readonly claimId: string; readonly id: number; readonly dueMs: number },
 ): Promise<void> {
-  await db
-    .updateTable("outbox")
-    .set((update) => ({
-      due_ms: dueMs,
-      attempts: update("attempts", "+", 1),
-      claim_id: null,
-      claimed_until_ms: 0,
-    }))
-    .where("id", "=", id)
-    .where("claim_id", "=", claimId)
-    .execute();
+  await run(
+    db,
+    "put off in the outbox",
+    () =>
+      db
+        .updateTable("outbox")
+        .set((update) => ({
+          due_ms: dueMs,
+          attempts: update("attempts", "+", 1),
+          claim_id: null,
+          claimed_until_ms: 0,
+        }))
+        .where("id", "=", id)
+        .where("claim_id", "=", claimId),
+    [dueMs, 1, null, 0, id, claimId],
+  );
 }

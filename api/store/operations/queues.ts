@@ -1,6 +1,8 @@
 import type { Kysely } from "kysely";
 import { appendAudit, appendEvent, readHead, type Tx } from "../chain.ts";
+import { StoreError } from "../errors.ts";
 import type { Database, DeliveryRow, WebhookRow } from "../schema.ts";
+import { rowLimit, run } from "../statement.ts";
 import type { SystemStore } from "../store.ts";
 import type { QueuedDelivery, WebhookCounts } from "../webhooks.ts";
 import { deliveryRows } from "./webhooks.ts";
@@ -17,25 +19,30 @@ export async function webhookWork(
   { after, nowMs }: Input<"webhookWork">,
 ): Promise<{ last: number; webhooks: WebhookRow[] }> {
   const { seq: last } = await readHead(db, "events");
-  const webhooks = await db
-    .selectFrom("webhooks")
-    .innerJoin("tenants", "tenants.id", "webhooks.tenant_id")
-    .selectAll("webhooks")
-    .where("webhooks.status", "=", "active")
-    .where("tenants.status", "=", "active")
-    .where(({ eb, or, exists, selectFrom }) =>
-      or([
-        eb("webhooks.due_ms", "<=", nowMs),
-        exists(
-          selectFrom("events")
-            .select("events.seq")
-            .whereRef("events.tenant_id", "=", "webhooks.tenant_id")
-            .where("events.seq", ">", after),
-        ),
-      ]),
-    )
-    .orderBy("webhooks.id")
-    .execute();
+  const webhooks = await run(
+    db,
+    "webhooks with work",
+    () =>
+      db
+        .selectFrom("webhooks")
+        .innerJoin("tenants", "tenants.id", "webhooks.tenant_id")
+        .selectAll("webhooks")
+        .where("webhooks.status", "=", "active")
+        .where("tenants.status", "=", "active")
+        .where(({ eb, or, exists, selectFrom }) =>
+          or([
+            eb("webhooks.due_ms", "<=", nowMs),
+            exists(
+              selectFrom("events")
+                .select("events.seq")
+                .whereRef("events.tenant_id", "=", "webhooks.tenant_id")
+                .where("events.seq", ">", after),
+            ),
+          ]),
+        )
+        .orderBy("webhooks.id"),
+    ["active", "active", nowMs, after],
+  );
   return { last, webhooks };
 }
 
@@ -65,15 +72,24 @@ export async function webhookCounts({ db }: Reader): Promise<WebhookCounts> {
   };
 }
 
-const firstOf = ({ db }: Reader, webhook: string): Promise<DeliveryRow | undefined> =>
-  db
-    .selectFrom("deliveries")
-    .selectAll()
-    .where("webhook_id", "=", webhook)
-    .where("state", "=", "pending")
-    .orderBy("id")
-    .limit(1)
-    .executeTakeFirst();
+async function firstOf({ db }: Reader, webhook: string): Promise<DeliveryRow | undefined> {
+  const [first] = await run(
+    db,
+    "first of a queue",
+    () =>
+      db
+        .selectFrom("deliveries")
+        .selectAll()
+        .where("webhook_id", "=", webhook)
+        .where("state", "=", "pending")
+        .orderBy("id")
+        .limit(rowLimit(1)),
+    [webhook, "pending", 1],
+  );
+  return first;
+}
+
+const webhookById = ({ db }: Reader) => db.selectFrom("webhooks").selectAll().where("id", "=", "");
 
 /** See `SystemStore.webhookQueue`. */
 export async function webhookQueue(
@@ -81,42 +97,59 @@ export async function webhookQueue(
   id: string,
 ): Promise<{ webhook: WebhookRow; first: QueuedDelivery | null } | null> {
   const { db } = reader;
-  const webhook = await db
-    .selectFrom("webhooks")
-    .innerJoin("tenants", "tenants.id", "webhooks.tenant_id")
-    .selectAll("webhooks")
-    .where("webhooks.id", "=", id)
-    .where("tenants.status", "=", "active")
-    .executeTakeFirst();
+  const [webhook] = await run(
+    db,
+    "webhook of an active tenant",
+    () =>
+      db
+        .selectFrom("webhooks")
+        .innerJoin("tenants", "tenants.id", "webhooks.tenant_id")
+        .selectAll("webhooks")
+        .where("webhooks.id", "=", id)
+        .where("tenants.status", "=", "active"),
+    [id, "active"],
+  );
   if (webhook === undefined) return null;
   const delivery = await firstOf(reader, id);
   if (delivery === undefined) return { webhook, first: null };
-  const event = await db
-    .selectFrom("events")
-    .selectAll()
-    .where("seq", "=", delivery.event_seq)
-    .where("tenant_id", "=", webhook.tenant_id)
-    .executeTakeFirstOrThrow();
+  const { event_seq: seq } = delivery;
+  const [event] = await run(
+    db,
+    "event of a delivery",
+    () =>
+      db.selectFrom("events").selectAll().where("seq", "=", seq).where("tenant_id", "=", webhook.tenant_id),
+    [seq, webhook.tenant_id],
+  );
+  if (event === undefined)
+    throw new StoreError("internal", `delivery ${delivery.id} is of event ${seq}, which is not there`);
   return { webhook, first: { delivery, event } };
 }
 
 /** See `SystemStore.queueDeliveries`. */
 export async function queueDeliveries({ db }: Tx, input: Input<"queueDeliveries">): Promise<boolean> {
   const { id, from, to, events, atMs } = input;
-  const webhook = await db
-    .selectFrom("webhooks")
-    .selectAll()
-    .where("id", "=", id)
-    .where("position", "=", from)
-    .executeTakeFirst();
+  const [webhook] = await run(
+    db,
+    "webhook at a position",
+    () => webhookById({ db }).where("position", "=", from),
+    [id, from],
+  );
   if (webhook === undefined) return false;
   const due = events.length === 0 ? webhook.due_ms : (webhook.due_ms ?? atMs);
-  await db.updateTable("webhooks").set({ position: to, due_ms: due }).where("id", "=", id).execute();
-  if (events.length > 0)
-    await db
-      .insertInto("deliveries")
-      .values(deliveryRows(webhook, events, atMs))
-      .execute();
+  await run(
+    db,
+    "move a webhook",
+    () => db.updateTable("webhooks").set({ position: to, due_ms: due }).where("id", "=", id),
+    [to, due, id],
+  );
+  const rows = deliveryRows(webhook, events, atMs);
+  if (rows.length > 0)
+    await run(
+      db,
+      `queue ${rows.length} deliveries`,
+      () => db.insertInto("deliveries").values(rows),
+      rows.flatMap((row) => Object.values(row)),
+    );
   return true;
 }
 
@@ -150,33 +183,36 @@ async function disable(
 export async function recordAttempt(tx: Tx, input: Input<"recordAttempt">): Promise<boolean> {
   const { db } = tx;
   const { delivery: id, attempts, atMs, status, error, answer, durationMs, retryMs, isGone } = input;
-  const delivery = await db
-    .selectFrom("deliveries")
-    .selectAll()
-    .where("id", "=", id)
-    .where("state", "=", "pending")
-    .where("attempts", "=", attempts)
-    .executeTakeFirst();
+  const [delivery] = await run(
+    db,
+    "delivery at an attempt",
+    () =>
+      db
+        .selectFrom("deliveries")
+        .selectAll()
+        .where("id", "=", id)
+        .where("state", "=", "pending")
+        .where("attempts", "=", attempts),
+    [id, "pending", attempts],
+  );
   if (delivery === undefined) return false;
   const hasEnded = error === null || retryMs === null;
-  await db
-    .updateTable("deliveries")
-    .set({
-      state: error === null ? "delivered" : hasEnded ? "failed" : "pending",
-      attempts: attempts + 1,
-      status,
-      error,
-      answer,
-      duration_ms: durationMs,
-      attempted_ms: atMs,
-    })
-    .where("id", "=", id)
-    .execute();
-  const webhook = await db
-    .selectFrom("webhooks")
-    .selectAll()
-    .where("id", "=", delivery.webhook_id)
-    .executeTakeFirstOrThrow();
+  const tried = {
+    state: error === null ? "delivered" : hasEnded ? "failed" : "pending",
+    attempts: attempts + 1,
+    status,
+    error,
+    answer,
+    duration_ms: durationMs,
+    attempted_ms: atMs,
+  };
+  await run(db, "note an attempt", () => db.updateTable("deliveries").set(tried).where("id", "=", id), [
+    ...Object.values(tried),
+    id,
+  ]);
+  const [webhook] = await run(db, "webhook by id", () => webhookById({ db }), [delivery.webhook_id]);
+  if (webhook === undefined)
+    throw new StoreError("internal", `delivery ${id} is of ${delivery.webhook_id}, which is not there`);
   const failing = error === null ? null : (webhook.failing_ms ?? atMs);
   const next = hasEnded ? await firstOf(tx, webhook.id) : delivery;
   const reason = isGone
@@ -185,15 +221,17 @@ export async function recordAttempt(tx: Tx, input: Input<"recordAttempt">): Prom
       ? "failing"
       : null;
   const ends = reason !== null && webhook.status === "active";
-  await db
-    .updateTable("webhooks")
-    .set({
-      failing_ms: failing,
-      due_ms: next === undefined ? null : hasEnded ? atMs : retryMs,
-      ...(ends ? { status: "disabled", reason, version: webhook.version + 1, updated_ms: atMs } : {}),
-    })
-    .where("id", "=", webhook.id)
-    .execute();
+  const set = {
+    failing_ms: failing,
+    due_ms: next === undefined ? null : hasEnded ? atMs : retryMs,
+    ...(ends ? { status: "disabled", reason, version: webhook.version + 1, updated_ms: atMs } : {}),
+  };
+  await run(
+    db,
+    `after an attempt ${Object.keys(set).join()}`,
+    () => db.updateTable("webhooks").set(set).where("id", "=", webhook.id),
+    [...Object.values(set), webhook.id],
+  );
   if (ends) await disable(tx, { ...webhook, failing_ms: failing }, reason, input);
   return true;
 }

@@ -1,4 +1,3 @@
-import type { NotNull } from "kysely";
 import { appendAudit, readHead, type Tx } from "../chain.ts";
 import type { TenantRow } from "../schema.ts";
 import type { Act, Once, SystemStore, TenantStore } from "../store.ts";
@@ -81,93 +80,17 @@ const createTenantOnce = once(
 export const systemOperations: {
   readonly [K in keyof SystemStore]: Operation<SystemStore[K], readonly []>;
 } = {
-  inPhases: {
-    mode: "read",
-    run: ({ db }, { phases, limit }) =>
-      db
-        .selectFrom("intents")
-        .selectAll()
-        .where("terminal_ms", "is", null)
-        .where("phase", "in", phases)
-        .orderBy("id")
-        .limit(limit)
-        .execute(),
-  },
-  idsIn: {
-    mode: "read",
-    run: async ({ db }, { phases, limit }) =>
-      (
-        await db
-          .selectFrom("intents")
-          .select("id")
-          .where("terminal_ms", "is", null)
-          .where("phase", "in", phases)
-          .orderBy("id")
-          .limit(limit)
-          .execute()
-      ).map(({ id }) => id),
-  },
-  intentsById: {
-    mode: "read",
-    run: async ({ db }, ids) =>
-      ids.length === 0
-        ? []
-        : db.selectFrom("intents").selectAll().where("id", "in", ids).orderBy("id").execute(),
-  },
+  inPhases: { mode: "read", run: intents.inPhases },
+  idsIn: { mode: "read", run: intents.idsIn },
+  intentsById: { mode: "read", run: intents.intentsById },
   intentById: { mode: "read", run: (tx, id) => intents.intentView(tx, id, null) },
   viewsOf: { mode: "read", run: intents.viewsOf },
-  waitingIds: {
-    mode: "read",
-    run: async ({ db }) =>
-      (
-        await db
-          .selectFrom("intents")
-          .select("id")
-          .where("terminal_ms", "is", null)
-          .where("phase", "=", "waiting")
-          .orderBy("priority", "desc")
-          .orderBy("id")
-          .execute()
-      ).map(({ id }) => id),
-  },
-  begun: {
-    mode: "read",
-    run: ({ db }) =>
-      db
-        .selectFrom("intents")
-        .select(["id", "created_ms", "work_done_seconds"])
-        .where("terminal_ms", "is", null)
-        .where("phase", "in", ["queued", "waiting", "preempted"])
-        .where("work_done_seconds", ">", 0)
-        .orderBy("id")
-        .execute(),
-  },
-  heldStarts: {
-    mode: "read",
-    run: ({ db }) =>
-      db
-        .selectFrom("intents")
-        .select(["id", "priority", "held"])
-        .where("terminal_ms", "is", null)
-        .where("phase", "=", "waiting")
-        .where("held", "is not", null)
-        .orderBy("id")
-        .$narrowType<{ held: NotNull }>()
-        .execute(),
-  },
+  waitingIds: { mode: "read", run: intents.waitingIds },
+  begun: { mode: "read", run: intents.begun },
+  heldStarts: { mode: "read", run: intents.heldStarts },
   held: { mode: "read", run: intents.held },
   heldBy: { mode: "read", run: intents.held },
-  changedSince: {
-    mode: "read",
-    run: ({ db }, { after, limit }) =>
-      db
-        .selectFrom("events")
-        .select(["seq", "subject_id as subject"])
-        .where("seq", ">", after)
-        .orderBy("seq")
-        .limit(limit)
-        .execute(),
-  },
+  changedSince: { mode: "read", run: logs.changedSince },
   changeIntent: { mode: "write", run: fenced(intents.decideIntent) },
   settlePlan: { mode: "write", run: fenced(logs.settlePlan) },
   lease: { mode: "read", run: lease },
@@ -176,7 +99,7 @@ export const systemOperations: {
   releaseLease: { mode: "write", run: releaseLease },
   plan: { mode: "read", run: logs.planById },
   catalog: { mode: "read", run: logs.catalogByHash },
-  tenants: { mode: "read", run: ({ db }) => db.selectFrom("tenants").selectAll().orderBy("id").execute() },
+  tenants: { mode: "read", run: tenants.allTenants },
   ensureTenant: { mode: "write", run: identity.ensureTenant },
   tenant: { mode: "read", run: tenants.tenantById },
   createTenant: {
@@ -187,17 +110,7 @@ export const systemOperations: {
   secret: { mode: "write", run: tenants.secret },
   phaseCounts: { mode: "read", run: tenants.phaseCounts },
   allocationsIn: { mode: "read", run: tenants.allocationsIn },
-  tokenById: {
-    mode: "read",
-    run: async ({ db }, id) =>
-      (await db
-        .selectFrom("tokens")
-        .innerJoin("tenants", "tenants.id", "tokens.tenant_id")
-        .selectAll("tokens")
-        .select("tenants.status as tenant_status")
-        .where("tokens.id", "=", id)
-        .executeTakeFirst()) ?? null,
-  },
+  tokenById: { mode: "read", run: identity.tokenById },
   hasTokens: {
     mode: "read",
     run: identity.hasTokens,
@@ -212,17 +125,7 @@ export const systemOperations: {
   touchSession: { mode: "write", run: sessions.touchSession },
   endSession: { mode: "write", run: sessions.endSession },
   revokeIdentity: { mode: "write", run: sessions.revokeIdentity },
-  openReservations: {
-    mode: "read",
-    run: ({ db }, atMs) =>
-      db
-        .selectFrom("reservations")
-        .selectAll()
-        .where("state", "=", "active")
-        .where("to_ms", ">", atMs)
-        .orderBy("id")
-        .execute(),
-  },
+  openReservations: { mode: "read", run: reservations.openReservations },
   claimOutbox: { mode: "write", run: logs.claimOutbox },
   finishOutbox: { mode: "write", run: logs.finishOutbox },
   retryOutbox: { mode: "write", run: logs.retryOutbox },

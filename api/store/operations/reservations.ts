@@ -1,5 +1,6 @@
 import { appendAct, type Tx } from "../chain.ts";
 import type { ReservationRow } from "../schema.ts";
+import { insertRow, rowLimit, run } from "../statement.ts";
 import type { Act, ReservationFilter, Reserved, ReserveInput } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
 
@@ -27,23 +28,26 @@ function peakOf(windows: readonly Window[], inUse: ReadonlyMap<string, number>, 
 /** See `TenantStore.createReservation`. */
 export async function createReservation(tx: Tx, tenant: TenantId, input: ReserveInput): Promise<Reserved> {
   const { reservation, capacity, inUse } = input;
-  const windows = await tx.db
-    .selectFrom("reservations")
-    .select(["tenant_id", "from_ms", "to_ms", "gpus"])
-    .where("offer", "=", reservation.offer)
-    .where("state", "=", "active")
-    .where("to_ms", ">", reservation.from_ms)
-    .where("from_ms", "<", reservation.to_ms)
-    .execute();
+  const { offer, from_ms: fromMs, to_ms: toMs } = reservation;
+  const windows = await run(
+    tx.db,
+    "windows of an offer",
+    () =>
+      tx.db
+        .selectFrom("reservations")
+        .select(["tenant_id", "from_ms", "to_ms", "gpus"])
+        .where("offer", "=", offer)
+        .where("state", "=", "active")
+        .where("to_ms", ">", fromMs)
+        .where("from_ms", "<", toMs),
+    [offer, "active", fromMs, toMs],
+  );
   const others = new Map(inUse.map(({ tenant: name, gpus }) => [name, gpus]));
   // what the tenant itself uses will count as use of its reservation
   others.delete(tenant);
   const most = Math.max(0, capacity - peakOf(windows, others, reservation.from_ms));
   if (reservation.gpus > most) return { kind: "full", most };
-  await tx.db
-    .insertInto("reservations")
-    .values({ ...reservation, tenant_id: tenant })
-    .execute();
+  await insertRow(tx.db, "reservations", { ...reservation, tenant_id: tenant });
   await appendAct(tx, tenant, input, "reservation.create", reservation.id);
   return { kind: "reserved" };
 }
@@ -59,7 +63,23 @@ export function reservationPage(
   if (status === "expired") query = query.where("state", "=", "active").where("to_ms", "<=", atMs);
   if (status === "active") query = query.where("state", "=", "active").where("to_ms", ">", atMs);
   if (before !== undefined) query = query.where("id", "<", before);
-  return query.orderBy("id", "desc").limit(limit).execute();
+  return query.orderBy("id", "desc").limit(rowLimit(limit)).execute();
+}
+
+/** See `SystemStore.openReservations`. */
+export function openReservations({ db }: Reader, atMs: number): Promise<ReservationRow[]> {
+  return run(
+    db,
+    "open reservations",
+    () =>
+      db
+        .selectFrom("reservations")
+        .selectAll()
+        .where("state", "=", "active")
+        .where("to_ms", ">", atMs)
+        .orderBy("id"),
+    ["active", atMs],
+  );
 }
 
 /** See `TenantStore.reservation`. */

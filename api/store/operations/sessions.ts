@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import { appendAct, type Tx } from "../chain.ts";
 import type { Database, SessionRow } from "../schema.ts";
+import { rowLimit } from "../statement.ts";
 import type { SystemStore } from "../store.ts";
 
 type Reader = Pick<Tx, "db">;
@@ -50,7 +51,7 @@ export function openSessions({ db }: Reader, { atMs, limit }: Input<"sessions">)
     .where("expires_ms", ">", atMs)
     .orderBy("created_ms", "desc")
     .orderBy("id", "desc")
-    .limit(limit)
+    .limit(rowLimit(limit))
     .execute();
 }
 

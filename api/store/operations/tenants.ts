@@ -1,17 +1,26 @@
 import type { Phase } from "../../control/lifecycle.ts";
 import { appendAct, type Tx } from "../chain.ts";
 import type { AllocationRow, TenantRow } from "../schema.ts";
+import { run } from "../statement.ts";
 import type { Account, Act, TenantChange } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
 
 type Reader = Pick<Tx, "db">;
 
-const tenantOf = ({ db }: Reader, id: string) =>
-  db
-    .selectFrom("tenants")
-    .selectAll()
-    .where("id", "=", id as TenantId)
-    .executeTakeFirst();
+async function tenantOf({ db }: Reader, id: string): Promise<TenantRow | undefined> {
+  const byId = () =>
+    db
+      .selectFrom("tenants")
+      .selectAll()
+      .where("id", "=", id as TenantId);
+  const [row] = await run(db, "tenant by id", byId, [id]);
+  return row;
+}
+
+/** See `SystemStore.tenants`. */
+export function allTenants({ db }: Reader): Promise<TenantRow[]> {
+  return run(db, "all tenants", () => db.selectFrom("tenants").selectAll().orderBy("id"), []);
+}
 
 /** See `SystemStore.tenant`. */
 export async function tenantById(reader: Reader, id: string): Promise<TenantRow | null> {
@@ -45,12 +54,18 @@ export async function changeTenant(
 /** See `TenantStore.account`. */
 export async function account(reader: Reader, tenant: TenantId): Promise<Account> {
   const row = await tenantOf(reader, tenant);
-  const held = await reader.db
-    .selectFrom("allocations")
-    .select(({ fn }) => [fn.sum<number>("gpus").as("gpus"), fn.sum<number>("cost_micro").as("costMicro")])
-    .where("released_ms", "is", null)
-    .where("tenant_id", "=", tenant)
-    .executeTakeFirst();
+  const { db } = reader;
+  const [held] = await run(
+    db,
+    "what a tenant holds",
+    () =>
+      db
+        .selectFrom("allocations")
+        .select(({ fn }) => [fn.sum<number>("gpus").as("gpus"), fn.sum<number>("cost_micro").as("costMicro")])
+        .where("released_ms", "is", null)
+        .where("tenant_id", "=", tenant),
+    [tenant],
+  );
   return { tenant: row ?? null, gpus: Number(held?.gpus ?? 0), costMicro: Number(held?.costMicro ?? 0) };
 }
 

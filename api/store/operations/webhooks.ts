@@ -1,6 +1,7 @@
 import { eventKinds, isWanted } from "../../hooks/filter.ts";
 import { appendAct, readHead, type Tx } from "../chain.ts";
 import type { DeliveryRow, WebhookRow } from "../schema.ts";
+import { rowLimit } from "../statement.ts";
 import type { TenantStore } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
 import type { Attempt, WebhookChanged } from "../webhooks.ts";
@@ -67,7 +68,7 @@ async function dueOf({ db }: Reader, id: string, atMs: number): Promise<number |
     .select("id")
     .where("webhook_id", "=", id)
     .where("state", "=", "pending")
-    .limit(1)
+    .limit(rowLimit(1))
     .executeTakeFirst();
   return first === undefined ? null : atMs;
 }
@@ -172,7 +173,7 @@ export async function replayWebhook(
   if (sinceMs !== undefined) query = query.where("at_ms", ">=", sinceMs);
   const filters = JSON.parse(webhook.events) as string[];
   const kinds = eventKinds.filter((kind) => isWanted(filters, kind));
-  const events = await query.where("kind", "in", kinds).orderBy("seq").limit(limit).execute();
+  const events = await query.where("kind", "in", kinds).orderBy("seq").limit(rowLimit(limit)).execute();
   if (events.length > 0) {
     await tx.db
       .insertInto("deliveries")
@@ -197,7 +198,7 @@ export function deliveryPage(
     .where("tenant_id", "=", tenant);
   if (state !== undefined) query = query.where("state", "=", state);
   if (before !== undefined) query = query.where("id", "<", before);
-  return query.orderBy("id", "desc").limit(limit).execute();
+  return query.orderBy("id", "desc").limit(rowLimit(limit)).execute();
 }
 
 /** See `TenantStore.logTest`. */
