@@ -77,15 +77,12 @@ export function countFailures(
   once: usize,
   counts: usize,
 ): void {
+  countSole(references, count, tile, once, counts + ((<usize>count) << 3));
   const size = (<usize>count) << 2;
   const end = references + <usize>count * REFERENCE_BYTES;
   for (let at = references; at < end; at += REFERENCE_BYTES, counts += 4) {
-    const bitmap = <usize>load<u32>(at) + tile * <usize>load<u32>(at, 4);
-    const invert = <u64>(<i64>load<i32>(at, 8));
-    const sole = counts + 2 * size;
-    store<u32>(sole, load<u32>(sole) + common(bitmap, invert, once));
     if (load<u32>(at, 20)) continue;
-    store<u32>(counts, load<u32>(counts) + common(bitmap, invert, universe));
+    store<u32>(counts, load<u32>(counts) + common(bitmapAt(at, tile), inversion(at), universe));
     const unknown = <usize>load<u32>(at, 12);
     if (unknown == 0) continue;
     const missing = unknown + tile * <usize>load<u32>(at, 16);
@@ -93,21 +90,73 @@ export function countFailures(
   }
 }
 
+/** Two constraints at a time: a word of `once` is then read once for both. */
+function countSole(references: usize, count: u32, tile: usize, once: usize, counts: usize): void {
+  for (; count > 1; count -= 2, references += 2 * REFERENCE_BYTES, counts += 8) {
+    const second = references + REFERENCE_BYTES;
+    const both = commonOfTwo(
+      bitmapAt(references, tile),
+      inversion(references),
+      bitmapAt(second, tile),
+      inversion(second),
+      once,
+    );
+    store<u32>(counts, load<u32>(counts) + <u32>both);
+    store<u32>(counts, load<u32>(counts, 4) + <u32>(both >> 32), 4);
+  }
+  if (count > 0)
+    store<u32>(counts, load<u32>(counts) + common(bitmapAt(references, tile), inversion(references), once));
+}
+
+function bitmapAt(reference: usize, tile: usize): usize {
+  return <usize>load<u32>(reference) + tile * <usize>load<u32>(reference, 4);
+}
+
+function inversion(reference: usize): u64 {
+  return <u64>(<i64>load<i32>(reference, 8));
+}
+
 /** Rows of a tile that are set in `mask` and, inverted or not, in `bitmap`. */
 function common(bitmap: usize, invert: u64, mask: usize): u32 {
-  let even: u64 = 0,
-    odd: u64 = 0;
-  for (let half: usize = 0; half < TILE_BYTES; half += 64, bitmap += 64, mask += 64) {
-    even +=
+  let rows: u64 = 0;
+  for (const end = bitmap + TILE_BYTES; bitmap < end; bitmap += 32, mask += 32)
+    rows +=
       popcnt((load<u64>(bitmap) ^ invert) & load<u64>(mask)) +
-      popcnt((load<u64>(bitmap, 16) ^ invert) & load<u64>(mask, 16)) +
-      (popcnt((load<u64>(bitmap, 32) ^ invert) & load<u64>(mask, 32)) +
-        popcnt((load<u64>(bitmap, 48) ^ invert) & load<u64>(mask, 48)));
-    odd +=
       popcnt((load<u64>(bitmap, 8) ^ invert) & load<u64>(mask, 8)) +
-      popcnt((load<u64>(bitmap, 24) ^ invert) & load<u64>(mask, 24)) +
-      (popcnt((load<u64>(bitmap, 40) ^ invert) & load<u64>(mask, 40)) +
-        popcnt((load<u64>(bitmap, 56) ^ invert) & load<u64>(mask, 56)));
+      (popcnt((load<u64>(bitmap, 16) ^ invert) & load<u64>(mask, 16)) +
+        popcnt((load<u64>(bitmap, 24) ^ invert) & load<u64>(mask, 24)));
+  return <u32>rows;
+}
+
+/** The same of two bitmaps: the first one's rows in the lower half of the result. */
+function commonOfTwo(a: usize, invertA: u64, b: usize, invertB: u64, mask: usize): u64 {
+  let ofA: u64 = 0,
+    ofB: u64 = 0;
+  for (const end = mask + TILE_BYTES; mask < end; mask += 64, a += 64, b += 64) {
+    const m0 = load<u64>(mask),
+      m1 = load<u64>(mask, 8),
+      m2 = load<u64>(mask, 16),
+      m3 = load<u64>(mask, 24);
+    ofA +=
+      popcnt((load<u64>(a) ^ invertA) & m0) +
+      popcnt((load<u64>(a, 8) ^ invertA) & m1) +
+      (popcnt((load<u64>(a, 16) ^ invertA) & m2) + popcnt((load<u64>(a, 24) ^ invertA) & m3));
+    ofB +=
+      popcnt((load<u64>(b) ^ invertB) & m0) +
+      popcnt((load<u64>(b, 8) ^ invertB) & m1) +
+      (popcnt((load<u64>(b, 16) ^ invertB) & m2) + popcnt((load<u64>(b, 24) ^ invertB) & m3));
+    const m4 = load<u64>(mask, 32),
+      m5 = load<u64>(mask, 40),
+      m6 = load<u64>(mask, 48),
+      m7 = load<u64>(mask, 56);
+    ofA +=
+      popcnt((load<u64>(a, 32) ^ invertA) & m4) +
+      popcnt((load<u64>(a, 40) ^ invertA) & m5) +
+      (popcnt((load<u64>(a, 48) ^ invertA) & m6) + popcnt((load<u64>(a, 56) ^ invertA) & m7));
+    ofB +=
+      popcnt((load<u64>(b, 32) ^ invertB) & m4) +
+      popcnt((load<u64>(b, 40) ^ invertB) & m5) +
+      (popcnt((load<u64>(b, 48) ^ invertB) & m6) + popcnt((load<u64>(b, 56) ^ invertB) & m7));
   }
-  return <u32>(even + odd);
+  return ofA | (ofB << 32);
 }

@@ -76,15 +76,23 @@ export function keepBest(
   let limit = load<i32>(output, 8);
   const least =
     count == 1 ? scoreOne(list, end, scores, panels) : scoreMany(list, end, scores, panels, count);
-  let limits = i32x4.splat(limit);
-  if (!v128.any_true(i32x4.le_s(least, limits))) return;
+  if (lanesWithin(least, limit) == 0) return;
   for (; list < end; list += 16, scores += 16) {
-    const four = v128.load(scores);
-    if (!v128.any_true(i32x4.le_s(four, limits))) continue;
-    limit = keepFour(list, end, four, limit, k, margin, output);
-    limits = i32x4.splat(limit);
+    let lanes = lanesWithin(v128.load(scores), limit);
+    if (lanes == 0) continue;
+    if (list + 16 > end) lanes &= (1 << (<i32>(end - list) >> 2)) - 1;
+    for (; lanes != 0; lanes &= lanes - 1) {
+      const lane = (<usize>ctz(lanes)) << 2;
+      const score = load<i32>(scores + lane);
+      if (score <= limit) limit = keepOne(load<u32>(list + lane), score, limit, k, margin, output);
+    }
   }
   store<i32>(output, limit, 8);
+}
+
+/** A bit per lane of four scores that is not beyond the limit. */
+function lanesWithin(four: v128, limit: i32): i32 {
+  return i32x4.bitmask(i32x4.gt_s(four, i32x4.splat(limit))) ^ 15;
 }
 
 /** Scores over one panel; returns the least of each lane. */
@@ -120,20 +128,8 @@ function scoreMany(list: usize, end: usize, scores: usize, panels: usize, count:
   return least;
 }
 
-/** Keeps the rows of a group of four that are not beyond the limit; returns the new limit. */
-function keepFour(at: usize, end: usize, scores: v128, limit: i32, k: u32, margin: i32, output: usize): i32 {
-  limit = keepOne(load<u32>(at), i32x4.extract_lane(scores, 0), limit, k, margin, output);
-  if (at + 4 < end)
-    limit = keepOne(load<u32>(at, 4), i32x4.extract_lane(scores, 1), limit, k, margin, output);
-  if (at + 8 < end)
-    limit = keepOne(load<u32>(at, 8), i32x4.extract_lane(scores, 2), limit, k, margin, output);
-  if (at + 12 < end)
-    limit = keepOne(load<u32>(at, 12), i32x4.extract_lane(scores, 3), limit, k, margin, output);
-  return limit;
-}
-
+/** Keeps a row whose score is not beyond the limit; returns the new limit. */
 function keepOne(row: u32, score: i32, limit: i32, k: u32, margin: i32, output: usize): i32 {
-  if (score > limit) return limit;
   const kept = load<u32>(output, 4);
   const place = <usize>load<u32>(output, 16) + ((<usize>kept) << 3);
   store<u32>(place, row);
