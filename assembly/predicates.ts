@@ -130,7 +130,10 @@ function range(predicate: usize, tile: u32, out: usize, equal: usize, cut: usize
   }
 }
 
-/** Compares the rows of half a tile that are set in `equal` with the bound itself; failing ones are added to `out`. */
+/**
+ * Compares the rows of half a tile that are set in `equal` with the bound itself; failing ones are added to `out`. Nothing
+ * branches on a value: it comes from far away, and a branch that is mispredicted would wait for it.
+ */
 function byValue(
   predicate: usize,
   row: usize,
@@ -144,6 +147,7 @@ function byValue(
   const doubles = (load<u32>(predicate, 28) & DOUBLES) != 0;
   for (let at: usize = 0; at < 64; at += 8, row += 64) {
     let left = load<u64>(equal + at);
+    if (left == 0) continue;
     let bad: u64 = 0;
     while (left != 0) {
       const bit = ctz(left);
@@ -159,7 +163,7 @@ function byValue(
       bad |= (<u64>fails) << bit;
     }
     store<u64>(out + at, load<u64>(out + at) | bad);
-    if (cut == 0 || bad == 0) continue;
+    if (cut == 0) continue;
     const unknown = <usize>load<u32>(predicate, 4);
     let rows = bad & load<u64>(live + (row >> 3));
     if (unknown != 0) rows &= ~load<u64>(unknown + (row >> 3));

@@ -4,7 +4,7 @@ import { type WasmTable, type WrittenJob, wasmTable } from "../engine/kernel/was
 import { type BenchIntent, makeColumns, makeIntents, type Profile, queryOf } from "./kernel-data.ts";
 import { checksum, Objects, type Outcome, rankExactly, TypedArrays } from "./kernel-js.ts";
 import { measure, say, type Variant } from "./measure.ts";
-import type { NativeKernel, NativeResult } from "./native-kernel.ts";
+import type { NativeKernel } from "./native-kernel.ts";
 import { PlainScan } from "./plain-scan.ts";
 import type { ReferenceKernel } from "./reference-kernel.ts";
 import { median, spread } from "./report.ts";
@@ -30,7 +30,10 @@ export interface SizeResult {
   readonly cases: readonly Case[];
   readonly bytesPerOffer: number;
   readonly checksum: number;
-  readonly native: Readonly<Record<string, NativeResult>>;
+  /** Time of the kernel over that of C, by variant of C; one intent at a time. */
+  readonly kernelToC: Readonly<Record<string, number>>;
+  /** Time of C over that of the reference in C, likewise. */
+  readonly cToReference: Readonly<Record<string, number>>;
   readonly wasmStream: number;
 }
 
@@ -116,8 +119,8 @@ function kernelChecksum(jobs: readonly WrittenJob[]): number {
   return sum;
 }
 
-/** What is measured in this process. `kernel_run` is the kernel without reading its answers: what C is compared with. */
-function variantsOf(contenders: Contenders, raw: readonly WrittenJob[], rawBatch: WrittenJob): Variant[] {
+/** What is measured in this process beside each other. */
+function variantsOf(contenders: Contenders): Variant[] {
   const { offers, queries, kernel, floats, typed, objects, intents, columns } = contenders;
   const { scores } = columns;
   const each = (name: string, count: number, one: (index: number) => void): Variant => ({
@@ -141,15 +144,10 @@ function variantsOf(contenders: Contenders, raw: readonly WrittenJob[], rawBatch
     };
     return { name, intents: count, size: count, run };
   };
-  const runAll = (): void => {
-    for (const job of raw) job.run();
-  };
   return [
     ask("kernel", kernel),
     askAll("kernel", kernel, 16),
     askAll("kernel", kernel, 256),
-    { name: "kernel_run", intents: 1, size: SINGLES, run: runAll },
-    { name: "kernel_run", intents: 16, size: 16, run: () => rawBatch.run() },
     ask("f32_scan", floats),
     askAll("f32_scan", floats, 16),
     askAll("f32_scan", floats, 256),
@@ -163,57 +161,105 @@ const note = (times: Times, key: string, values: readonly number[]): void => {
   times.set(key, [...(times.get(key) ?? []), ...values]);
 };
 
-/** Runs the C twin, and the reference beside it, over images of memory written beforehand. */
-function nativeRound(
-  times: Times,
-  { native, reference }: Setting,
-  images: { readonly native: string; readonly reference?: string },
-  expected: number,
-): Record<string, NativeResult> {
-  const results: Record<string, NativeResult> = {};
-  for (const variant of native!.variants) {
-    const result = native!.run(variant, images.native, 5);
-    if (result.checksum[0] !== expected) throw new Error(`${variant} disagrees with the kernel`);
-    results[variant] = result;
-    note(times, `${variant} 1`, [result.single]);
-    note(times, `${variant} 16`, [result.batch]);
-    if (images.reference === undefined || !reference!.variants.includes(variant)) continue;
-    const { single, batch } = reference!.run(variant, images.reference, 5);
-    note(times, `${variant}_reference 1`, [single]);
-    note(times, `${variant}_reference 16`, [batch]);
+/** The kernel without reading its answers: what C is compared with. */
+function rawVariants(singles: readonly WrittenJob[], batch: WrittenJob): Variant[] {
+  const runAll = (): void => {
+    for (const job of singles) job.run();
+  };
+  return [
+    { name: "kernel_run", intents: 1, size: SINGLES, run: runAll },
+    { name: "kernel_run", intents: 16, size: 16, run: () => batch.run() },
+  ];
+}
+
+/** Programs in C over images of memory written beforehand. */
+interface Programs {
+  readonly native: NativeKernel;
+  readonly reference: ReferenceKernel | null;
+  readonly images: { readonly native: string; readonly reference?: string };
+  readonly expected: number;
+}
+
+/** Repetitions within one run of a program in C. */
+const C_REPEATS = 5;
+
+/**
+ * The kernel, C and the reference in C once each. Every run of a program is a new process, so where its pages happen to
+ * lie is drawn anew: at sizes about those of the caches that alone moves a time by some percent, and only many such rounds
+ * tell programs apart. Who comes first changes from round to round.
+ */
+function roundOfC(times: Times, raw: readonly Variant[], programs: Programs, round: number): void {
+  const { native, reference, images, expected } = programs;
+  for (const [key, list] of measure(raw, 1)) note(times, key, list);
+  for (const variant of native.variants) {
+    const twin = (): void => {
+      const result = native.run(variant, images.native, C_REPEATS);
+      if (result.checksum[0] !== expected) throw new Error(`${variant} disagrees with the kernel`);
+      note(times, `${variant} 1`, [result.single]);
+      note(times, `${variant} 16`, [result.batch]);
+    };
+    const beside = (): void => {
+      if (images.reference === undefined || !reference!.variants.includes(variant)) return;
+      const { single, batch } = reference!.run(variant, images.reference, C_REPEATS);
+      note(times, `${variant}_reference 1`, [single]);
+      note(times, `${variant}_reference 16`, [batch]);
+    };
+    for (const run of round % 2 === 0 ? [twin, beside] : [beside, twin]) run();
   }
-  return results;
+}
+
+/** Median over rounds of one's time over another's in the same round; undefined where one was not measured. */
+function ratioOf(times: Times, one: string, other: string): number | undefined {
+  const [above, below] = [times.get(one), times.get(other)];
+  if (above === undefined || below === undefined) return undefined;
+  return median(above.map((time, round) => time / below[round]!));
+}
+
+/** Ratios by variant of C, of those that were measured. */
+function ratiosOfC(times: Times, of: (variant: string) => readonly [string, string]): Record<string, number> {
+  const ratios: Record<string, number> = {};
+  for (const variant of ["c128", "c_native"]) {
+    const ratio = ratioOf(times, ...of(variant));
+    if (ratio !== undefined) ratios[variant] = ratio;
+  }
+  return ratios;
+}
+
+/** Writes what C is to run; null where there is no compiler. */
+function programsOf(contenders: Contenders, raw: readonly WrittenJob[], setting: Setting): Programs | null {
+  const { kernel, queries, columns, intents } = contenders;
+  const { native, reference } = setting;
+  if (native === null) return null;
+  const batch = queries.slice(0, 16);
+  const feasibleFirst = (query: Query): readonly number[] => [...kernel.feasible(query).subarray(0, 16)];
+  const outcomes = batch.map((query) => ({ ...kernel.select(query), best: feasibleFirst(query) }));
+  const images = {
+    native: native.image(kernel, batch),
+    ...(reference === null ? {} : { reference: reference.image(columns, intents.slice(0, 16), outcomes) }),
+  };
+  return { native, reference, images, expected: kernelChecksum(raw) };
 }
 
 /** Measures all variants on one number of offers. */
 export function measureSize(offers: number, profile: Profile, setting: Setting): SizeResult {
   say(`${offers} offers, ${profile} intents`);
   const contenders = contendersOf(offers, profile);
-  const { kernel, queries, columns, intents, plain } = contenders;
+  const { kernel, queries, plain } = contenders;
   const sum = verify(contenders);
   const batch = queries.slice(0, 16);
   const raw = batch.map((query) => kernel.written([query]));
-  const variants = variantsOf(contenders, raw, kernel.written(batch));
-  const { native, reference } = setting;
-  const feasibleFirst = (query: Query): readonly number[] => [...kernel.feasible(query).subarray(0, 16)];
-  const outcomes = batch.map((query) => ({ ...kernel.select(query), best: feasibleFirst(query) }));
-  const images = native !== null && {
-    native: native.image(kernel, batch),
-    ...(reference === null ? {} : { reference: reference.image(columns, intents.slice(0, 16), outcomes) }),
-  };
+  const programs = programsOf(contenders, raw, setting);
   const times: Times = new Map();
-  let results: Record<string, NativeResult> = {};
-  // the native twin runs between rounds, so that it meets the same disturbances
-  const blocks = images === false ? 1 : Math.min(3, setting.rounds);
-  for (let block = 0; block < blocks; block++) {
-    for (const [key, list] of measure(variants, Math.ceil(setting.rounds / blocks))) note(times, key, list);
-    if (images !== false) results = nativeRound(times, setting, images, kernelChecksum(raw));
-  }
+  for (const [key, list] of measure(variantsOf(contenders), setting.rounds)) note(times, key, list);
+  const alone = rawVariants(raw, kernel.written(batch));
+  const rounds = setting.reference === null ? setting.rounds : setting.rounds * 2 + 1;
+  for (let round = 0; programs !== null && round < rounds; round++) roundOfC(times, alone, programs, round);
   return {
     cases: casesOf(times, offers, queries[0]!.constraints.length),
     bytesPerOffer: kernel.columnBytes / offers,
     checksum: sum,
-    native: results,
+    kernelToC: ratiosOfC(times, (variant) => ["kernel_run 1", `${variant} 1`]),
+    cToReference: ratiosOfC(times, (variant) => [`${variant} 1`, `${variant}_reference 1`]),
     wasmStream: plain.stream(),
   };
 }

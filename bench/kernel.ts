@@ -17,41 +17,34 @@ import { type Aim, aim, machine, print } from "./report.ts";
 
 type Ratios = Readonly<Record<string, Record<string, number>>>;
 
-/** Time of others over the kernel's, and the kernel's over C's, by variant and offers. */
-function ratiosOf(cases: readonly Case[], names: readonly string[]): Ratios {
-  const time = (variant: string, offers: number, intents = 1): number | undefined =>
+/** Time of others over the kernel's, by variant and offers; 10 predicates, one intent. */
+function ratiosOf(cases: readonly Case[], names: readonly string[]): Record<string, Record<string, number>> {
+  const time = (variant: string, offers: number): number | undefined =>
     cases.find(
-      (one) =>
-        one.variant === variant && one.offers === offers && one.intents === intents && one.predicates === 10,
+      (one) => one.variant === variant && one.offers === offers && one.intents === 1 && one.predicates === 10,
     )?.us_per_intent;
   const ratios: Record<string, Record<string, number>> = {};
   for (const offers of new Set(cases.map((one) => one.offers))) {
     const kernel = time("kernel", offers);
-    const raw = time("kernel_run", offers);
-    if (kernel === undefined || raw === undefined) continue;
     for (const variant of names) {
       const other = time(variant, offers);
-      if (other === undefined) continue;
+      if (other === undefined || kernel === undefined) continue;
       ratios[variant] ??= {};
-      ratios[variant][String(offers)] = variant.startsWith("c") ? raw / other : other / kernel;
+      ratios[variant][String(offers)] = other / kernel;
     }
   }
   return ratios;
 }
 
-/** Time of the project's C over that of the reference, by width and offers, one intent at a time. */
-function twinRatios(cases: readonly Case[]): Ratios {
+/** What was compared round by round with programs in C, by variant and offers; 10 predicates. */
+function ratiosOfC(results: readonly Measured[], of: "kernelToC" | "cToReference"): Ratios {
   const ratios: Record<string, Record<string, number>> = {};
-  for (const { variant, intents, offers, predicates, us_per_intent: reference } of cases) {
-    if (!variant.endsWith("_reference") || intents !== 1 || predicates !== 10) continue;
-    const width = variant.replace("_reference", "");
-    const twin = cases.find(
-      (one) =>
-        one.variant === width && one.intents === 1 && one.offers === offers && one.predicates === predicates,
-    )!;
-    ratios[width] ??= {};
-    ratios[width][String(offers)] = twin.us_per_intent / reference;
-  }
+  for (const { profile, offers, [of]: byVariant } of results)
+    if (profile === "typical")
+      for (const [variant, ratio] of Object.entries(byVariant)) {
+        ratios[variant] ??= {};
+        ratios[variant][String(offers)] = ratio;
+      }
   return ratios;
 }
 
@@ -99,7 +92,13 @@ interface Measured extends SizeResult {
   readonly profile: Profile;
 }
 
-function measureSizes(sizes: readonly number[], rounds: number): Measured[] {
+/** The same, with the speed of memory as programs in C find it. */
+interface Sizes {
+  readonly results: readonly Measured[];
+  readonly streams: Readonly<Record<string, number>>;
+}
+
+function measureSizes(sizes: readonly number[], rounds: number): Sizes {
   const compiled = new NativeKernel();
   const beside = new ReferenceKernel(compiled.flags);
   const native = compiled.variants.length > 0 ? compiled : null;
@@ -112,9 +111,12 @@ function measureSizes(sizes: readonly number[], rounds: number): Measured[] {
       return { offers, profile, ...measureSize(offers, profile, setting) };
     }),
   );
+  const streams = Object.fromEntries(
+    compiled.variants.map((variant) => [variant, compiled.stream(variant)] as const),
+  );
   compiled.dispose();
   beside.dispose();
-  return results;
+  return { results, streams };
 }
 
 /** Pairs of offer and intent per second by offers, in batches of 16. */
@@ -179,17 +181,19 @@ export async function bench(args: readonly string[]): Promise<void> {
   if (kernelModule === null) throw new Error("the kernel is not built, or WebAssembly SIMD is missing");
   const sizes = values.sizes.split(",").map(Number);
   const rounds = Number(values.rounds);
-  const results = measureSizes(sizes, rounds);
+  const { results, streams } = measureSizes(sizes, rounds);
   const upkeep = await measureUpkeep(sizes, rounds);
   const cases = results.flatMap((one) => one.cases);
-  const ratios = ratiosOf(cases, ["typed_js", "aos_js", "f32_scan", "c128", "c_native"]);
+  const ratios = {
+    ...ratiosOf(cases, ["typed_js", "aos_js", "f32_scan"]),
+    ...ratiosOfC(results, "kernelToC"),
+  };
   const plain = ratiosOf(cases, ["f32_plain"]);
-  const twin = twinRatios(cases);
+  const twin = ratiosOfC(results, "cToReference");
   const pairs = pairsOf(sizes, cases);
   const large = results.filter(({ profile, offers }) => profile === "full" && offers >= 1e5);
   const bytes = Math.max(...(large.length > 0 ? large : results).map((one) => one.bytesPerOffer));
-  const { native, wasmStream } = results.at(-1)!;
-  const streams = Object.entries(native).map(([name, { stream }]) => [name, stream]);
+  const { wasmStream } = results.at(-1)!;
   const result = {
     machine: machine(),
     cases,
@@ -203,7 +207,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     cold_start_ms: Object.fromEntries(
       sizes.filter((size) => size <= 1e5).map((size) => [String(size), measureColdStart(size)]),
     ),
-    stream_bytes_per_s: { wasm: wasmStream, ...Object.fromEntries(streams) },
+    stream_bytes_per_s: { wasm: wasmStream, ...streams },
     checksums: Object.fromEntries(results.map((one) => [`${one.offers} ${one.profile}`, one.checksum])),
     aims: [...aimsOf({ ...ratios, ...plain }, twin, pairs), ...upkeepAims(upkeep, bytes, large.length > 0)],
   };

@@ -12,8 +12,6 @@ export interface NativeResult {
   readonly single: number;
   readonly batch: number;
   readonly checksum: readonly [number, number];
-  /** Bytes per second. */
-  readonly stream: number;
 }
 
 const source = fileURLToPath(new URL("./kernel.c", import.meta.url));
@@ -72,12 +70,20 @@ export class NativeKernel {
   }
 
   run(variant: string, image: string, repeats: number): NativeResult {
-    const text = execFileSync(join(this.#folder, variant), [image, String(repeats)], { encoding: "utf8" });
-    return JSON.parse(text) as NativeResult;
+    return JSON.parse(this.#print(variant, [image, String(repeats)])) as NativeResult;
+  }
+
+  /** Bytes per second that a variant reads in order from memory. */
+  stream(variant: string): number {
+    return (JSON.parse(this.#print(variant, [])) as { readonly stream: number }).stream;
   }
 
   dispose(): void {
     rmSync(this.#folder, { recursive: true });
+  }
+
+  #print(variant: string, args: readonly string[]): string {
+    return execFileSync(join(this.#folder, variant), args, { encoding: "utf8" });
   }
 
   #hasWideVectors(): boolean {
