@@ -51,10 +51,9 @@ export async function openStorage(
   if (postgres === undefined) {
     const path = join(data, DATABASE_FILE);
     const rest = synchronous === undefined ? {} : { synchronous };
-    return {
-      store: await openSqliteStore({ path, hasOutbox, onFatal, ...rest }),
-      memory: { journal: openJournal(join(data, "federation.db")) },
-    };
+    // before the store, whose thread keeps the process alive: where this fails, nothing is left open
+    const journal = openJournal(join(data, "federation.db"));
+    return { store: await openSqliteStore({ path, hasOutbox, onFatal, ...rest }), memory: { journal } };
   }
   const { url, leaseMs = LEASE_MS, hasHints = true } = postgres;
   // a leader that stands still inside a transaction must not keep its successor waiting

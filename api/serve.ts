@@ -141,23 +141,29 @@ async function openEnv(options: ServeOptions): Promise<{ env: Env; elect: Storag
     { ...options, hasOutbox: eventSink !== undefined },
     base,
   );
-  const federation = createInProcessFederation({
-    ...base,
-    ...memory,
-    snapshot,
-    ...(delays === undefined ? {} : { delays }),
-    ...(scenario === undefined ? {} : { scenario }),
-  });
-  const env = {
-    ...base,
-    random: systemRandom,
-    store,
-    federation,
-    http: systemHttp,
-    plans: createThreadPlanner(),
-    trials: createThreadPlanner(),
-  };
-  return { env, elect };
+  try {
+    const federation = createInProcessFederation({
+      ...base,
+      ...memory,
+      snapshot,
+      ...(delays === undefined ? {} : { delays }),
+      ...(scenario === undefined ? {} : { scenario }),
+    });
+    const env = {
+      ...base,
+      random: systemRandom,
+      store,
+      federation,
+      http: systemHttp,
+      plans: createThreadPlanner(),
+      trials: createThreadPlanner(),
+    };
+    return { env, elect };
+  } catch (error) {
+    // its thread, or its connections, would keep the process alive
+    await store.close();
+    throw error;
+  }
 }
 
 /** A control loop that does nothing. */

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { forgePlan } from "../adapters/json/decision.ts";
 import { replaySolver } from "../engine/milp/record.ts";
+import type { PlanOptions } from "../engine/model/plan.ts";
 import { exitCodes, InputError } from "./exit.ts";
 import { readSource } from "./input.ts";
 import { decide, type SavedRun, toText } from "./place.ts";
@@ -30,10 +31,12 @@ const savedRun = z.strictObject({
     work: z.int().optional(),
     deadlineMs: z.number().optional(),
     tradeoffs: z.boolean().optional(),
+    planB: z.boolean().optional(),
+    together: z.boolean().optional(),
     moves: z.strictObject({ horizonHours: z.number(), leastShare: z.number() }).optional(),
     runnersUp: z.int().min(0).optional(),
     explain: z.boolean().optional(),
-  }),
+  } satisfies Record<keyof PlanOptions, z.ZodType>),
   answers: z.array(answer),
   plan: z.unknown(),
 });

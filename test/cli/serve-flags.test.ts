@@ -1,6 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, expect, test } from "vitest";
 import { InputError } from "../../cli/exit.ts";
 import { createProgram } from "../../cli/program.ts";
@@ -83,4 +85,37 @@ test.for(refused)("%s is told before anything starts", async ([, flags, message]
     );
   expect(error).toBeInstanceOf(InputError);
   expect((error as InputError).lines.join("\n")).toContain(message);
+});
+
+/** What is wrong with the file that the in-process federation remembers with, and what is said about it. */
+const broken: readonly (readonly [string, (file: string) => void, RegExp])[] = [
+  [
+    "no database",
+    (file) => writeFileSync(file, "something else, and longer than the header of a database. ".repeat(4)),
+    /^error: file is not a database\n$/,
+  ],
+  [
+    "cut off",
+    (file) => {
+      const database = new DatabaseSync(file);
+      database.exec("create table held (key text primary key, entry text not null) strict");
+      database.exec("insert into held values ('k', '{')");
+      database.close();
+    },
+    /^error: .*JSON/,
+  ],
+];
+
+// a process that is left with an open store would neither end nor serve
+test.for(broken)("a memory that is %s ends the process", ([name, write, message]) => {
+  const data = join(folder, name);
+  mkdirSync(data);
+  write(join(data, "federation.db"));
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ["cli/main.ts", "serve", "--port", "0", "--data", data, "--log-level", "silent"],
+    { encoding: "utf8", timeout: 30_000, killSignal: "SIGKILL" },
+  );
+  expect(status).toBe(2);
+  expect(stderr).toMatch(message);
 });
