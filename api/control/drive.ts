@@ -91,7 +91,7 @@ export function createDrive(
       clock,
       deadlines,
       mostFailures,
-      avoid: (offer) => planner.avoid(offer, clock.wallMs() + AVOID_MS),
+      avoid: (offer) => planner.avoid(offer, AVOID_MS),
       observed: new Map(observed.map((held) => [held.key, held])),
       clearing,
     };

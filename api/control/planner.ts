@@ -48,8 +48,8 @@ export interface Planner {
   explain(record: PlanRecord): Promise<Plan>;
   /** Another process has decided meanwhile: nothing that was read before counts. */
   forget(): void;
-  /** Leaves an offer out of all decisions until then, as if it were out of use. */
-  avoid(offer: string, untilMs: number): void;
+  /** Leaves an offer out of all decisions for so long, milliseconds, as if it were out of use. */
+  avoid(offer: string, forMs: number): void;
   /** Scarcity prices of the last batch that competed; null before the first. */
   scarcity(): Scarcity | null;
 }
@@ -109,19 +109,26 @@ const toReservation = ({ id, tenant_id, offer, gpus, from_ms, to_ms }: Reservati
   end: formatTime(to_ms),
 });
 
-/** Offers that let an intent down are left alone for a while. */
+/**
+ * Offers that let an intent down are left alone for a while, by the clock that never goes back: however the wall clock is
+ * set meanwhile, it is neither longer nor shorter.
+ */
 function createAvoidance(clock: Env["clock"]) {
   const avoided = new Map<string, { readonly fromMs: number; readonly untilMs: number }>();
   return {
-    add: (offer: string, untilMs: number) => void avoided.set(offer, { fromMs: clock.wallMs(), untilMs }),
+    add(offer: string, forMs: number): void {
+      const now = clock.monoMs();
+      avoided.set(offer, { fromMs: now, untilMs: now + forMs });
+    },
     outages(): Outage[] {
-      const now = clock.wallMs();
+      const now = clock.monoMs();
+      const wallMs = clock.wallMs();
       for (const [offer, { untilMs }] of avoided) if (untilMs <= now) avoided.delete(offer);
       return [...avoided].map(([offer, { fromMs, untilMs }]) => ({
         offer,
-        start: formatTime(fromMs),
+        start: formatTime(Math.floor(wallMs - (now - fromMs))),
         // whole seconds: never shorter than meant
-        end: formatTime(untilMs + 999),
+        end: formatTime(Math.ceil(wallMs + (untilMs - now)) + 999),
       }));
     },
   };
