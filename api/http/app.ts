@@ -84,6 +84,8 @@ function createGate(service: Service) {
     try {
       return await authenticate(env, authenticators, (name) => http.req.header(name), http.req.method);
     } catch (error) {
+      // that the store or an issuer could not be asked says nothing against the caller
+      if (!(error instanceof ApiError) || error.code === "NOT_READY") throw error;
       const taken = byAddress.take(peerOf(http));
       throw taken.isAllowed ? error : tooMuch(taken, "too many failed tries from this address");
     }

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { Answered, KeptAnswer, Once } from "../store/store.ts";
+import type { Answered, IdempotencyKey, KeptAnswer, Once } from "../store/store.ts";
 import type { Body } from "./body.ts";
 import { ApiError } from "./problem.ts";
 import type { TenantScope } from "./route.ts";
@@ -35,7 +35,7 @@ export function idempotencyOf(
   route: string,
   hash: () => string,
   nowMs: number,
-): { readonly key: string; readonly requestHash: string; readonly expiresMs: number } | null {
+): IdempotencyKey | null {
   const key = http.req.header("idempotency-key");
   if (key === undefined) return null;
   if (!/^[\x21-\x7e]{1,255}$/.test(key))
@@ -83,6 +83,24 @@ export function answeredBefore(result: object | null): Response | null {
   const known = result as Partial<Answered> | null;
   if (known?.kind === "mismatch") throw mismatch();
   return known?.kind === "replayed" ? replay(known as KeptAnswer) : null;
+}
+
+/**
+ * What was answered under the caller's key, before anything is judged again that may have changed since: an answer that was
+ * given stays given. Null: nothing was, or there is no key.
+ *
+ * @throws {ApiError} 422 when it was used with another body
+ */
+export async function answeredEarlier(
+  { tenant }: Pick<TenantScope, "tenant">,
+  idempotency: IdempotencyKey | null | undefined,
+  atMs: number,
+): Promise<Response | null> {
+  if (idempotency == null) return null;
+  const kept = await tenant.keptAnswer({ key: idempotency.key, atMs });
+  if (kept === null) return null;
+  if (kept.requestHash !== idempotency.requestHash) throw mismatch();
+  return replay(kept);
 }
 
 /** How a route that creates documents its key. */

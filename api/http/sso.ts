@@ -10,8 +10,9 @@ import { matchesHash } from "./token.ts";
 
 /** Header that writes of a browser carry: no form and no link of another site can set it. */
 export const CSRF_HEADER = "flare-csrf";
-/** A use of a session is noted once a minute. */
+/** A use of a session is noted once a minute, sooner where sessions end after a few minutes without one. */
 const USE_MS = 60_000;
+const NOTES_PER_IDLE = 4;
 
 /**
  * Name of a cookie of ours. With TLS `__Host-` makes browsers insist that it came from this very host, by TLS, for all
@@ -136,7 +137,7 @@ function sessionAuthenticator({ config }: Sso): Authenticator {
     // an issuer that was taken out of the configuration takes its sessions with it
     if (isOver || now - row.used_ms >= config.session.idleMs || issuer === undefined) throw sessionOver();
     checkOrigin(config, header, method);
-    if (now - row.used_ms >= USE_MS)
+    if (now - row.used_ms >= Math.min(USE_MS, config.session.idleMs / NOTES_PER_IDLE))
       env.store.system
         .touchSession({ id, atMs: now })
         .catch((error: unknown) =>

@@ -6,7 +6,7 @@ import { formatTime } from "../../../engine/model/time.ts";
 import { showDecision } from "../../control/documents.ts";
 import { type Phase, phases, type Status, statusOf } from "../../control/lifecycle.ts";
 import { type Body, readBody } from "../body.ts";
-import { checkMatch, idempotencyOf, mismatch, replay, tagOf } from "../condition.ts";
+import { answeredEarlier, checkMatch, idempotencyOf, mismatch, replay, tagOf } from "../condition.ts";
 import { costOf, type Estimate, estimateOf, refusal } from "../judge.ts";
 import { isLabelKey, isLabelValue, splitLabels } from "../labels.ts";
 import { ApiError } from "../problem.ts";
@@ -121,11 +121,8 @@ async function submit(
   if (choices.dryRun) return tryOut(scope, intent, choices);
   let estimate = tools.judge.known(intent);
   if (estimate === null) {
-    // an answer that was given stays given, whatever the federation says by now
-    const kept =
-      idempotency === null ? null : await tenant.keptAnswer({ key: idempotency.key, atMs: act.atMs });
-    if (kept !== null && kept.requestHash !== idempotency?.requestHash) throw mismatch();
-    if (kept !== null) return replay(kept);
+    const earlier = await answeredEarlier(scope, idempotency, act.atMs);
+    if (earlier !== null) return earlier;
     estimate = await tools.judge.judge(intent, () => scope.charge(DECISION_UNITS));
   }
   const id = env.ids.next("int");

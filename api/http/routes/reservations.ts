@@ -4,7 +4,15 @@ import type { Snapshot } from "../../../engine/model/snapshot.ts";
 import { formatTime, parseTime } from "../../../engine/model/time.ts";
 import type { ReservationRow } from "../../store/schema.ts";
 import { readBody } from "../body.ts";
-import { answeredBefore, checkMatch, onceHeader, onceOf, tagOf } from "../condition.ts";
+import {
+  answeredBefore,
+  answeredEarlier,
+  checkMatch,
+  idempotencyOf,
+  onceHeader,
+  onceOf,
+  tagOf,
+} from "../condition.ts";
 import { ApiError } from "../problem.ts";
 import { paging, queried } from "../query.ts";
 import { json, type Route, type TenantScope } from "../route.ts";
@@ -87,11 +95,16 @@ function windowOf({ start, end }: { start: string; end: string }, nowMs: number)
   return { fromMs, toMs };
 }
 
+/** Names the keys of callers. */
+const ROUTE = "POST /resources/reservations";
+
 async function reserve(scope: TenantScope): Promise<Response> {
   const { env, tenant, planner, act, http, control } = scope;
   const raw = await readBody(http);
   const body = readShape(wanted, raw.document);
   const now = env.clock.wallMs();
+  const earlier = await answeredEarlier(scope, idempotencyOf(http, ROUTE, raw.hash, now), now);
+  if (earlier !== null) return earlier;
   const { fromMs, toMs } = windowOf(body, now);
   const snapshot = await planner.snapshot();
   const offer = snapshot.offers.find(({ id }) => id === body.offer);
@@ -120,7 +133,7 @@ async function reserve(scope: TenantScope): Promise<Response> {
   const shown = showIn(scope, reservation);
   const answer = await tenant.createReservation({
     ...act(),
-    ...onceOf(scope, "POST /resources/reservations", raw, { status: 201, body: shown }),
+    ...onceOf(scope, ROUTE, raw, { status: 201, body: shown }),
     reservation,
     capacity,
     inUse: inUseBy(snapshot, offer, fromMs),

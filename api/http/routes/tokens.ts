@@ -4,7 +4,7 @@ import { EngineError } from "../../../engine/model/errors.ts";
 import { formatTime } from "../../../engine/model/time.ts";
 import type { TokenRow } from "../../store/schema.ts";
 import { readBody } from "../body.ts";
-import { answeredBefore, onceHeader, onceOf } from "../condition.ts";
+import { answeredBefore, answeredEarlier, idempotencyOf, onceHeader, onceOf } from "../condition.ts";
 import { allows, permissions } from "../permissions.ts";
 import { ApiError } from "../problem.ts";
 import { json, type Route, type TenantScope } from "../route.ts";
@@ -71,6 +71,9 @@ function show(row: Omit<TokenRow, "hash" | "tenant_id">, nowMs: number): Record<
   };
 }
 
+/** Names the keys of callers. */
+const ROUTE = "POST /auth/tokens";
+
 async function create(scope: TenantScope): Promise<Response> {
   const { env, principal, tenant, act, http } = scope;
   const raw = await readBody(http);
@@ -83,6 +86,8 @@ async function create(scope: TenantScope): Promise<Response> {
       `a token never allows more than its creator may do: ${beyond.join(", ")}`,
     );
   const now = env.clock.wallMs();
+  const earlier = await answeredEarlier(scope, idempotencyOf(http, ROUTE, raw.hash, now), now);
+  if (earlier !== null) return earlier;
   const active = (await tenant.tokens()).filter((row) => row.revoked_ms === null && row.expires_ms > now);
   if (active.length >= MOST_ACTIVE)
     throw new ApiError("QUOTA_EXCEEDED", `${active.length} of ${MOST_ACTIVE} tokens are active`, {
@@ -101,7 +106,7 @@ async function create(scope: TenantScope): Promise<Response> {
     last_used_ms: null,
   };
   const again = { ...show(token, now), message: "The token was shown once, when it was created" };
-  const once = onceOf(scope, "POST /auth/tokens", raw, { status: 201, body: again });
+  const once = onceOf(scope, ROUTE, raw, { status: 201, body: again });
   const before = answeredBefore(await tenant.createToken({ ...act(), ...once, token }));
   if (before !== null) return before;
   return json(201, { ...show(token, now), token: text, message: "Keep the token: it is shown this once" });

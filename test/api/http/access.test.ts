@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createLimiter } from "../../../api/http/rate.ts";
+import { StoreError } from "../../../api/store/errors.ts";
 import { createDrivenService, wish } from "../driven-env.ts";
 
 test("a token is shown once, works, and never allows more than its creator", async () => {
@@ -94,6 +95,19 @@ test("asking too much is 429 with when to come back; failed tries of an address 
   expect(failures).toEqual([401, 401, 401, 429, 429]);
   service.time.pass(5000);
   expect((await service.request(token, "GET", "/intents")).status).toBe(200);
+});
+
+test("that nobody can be asked about a token is no failed try of its bearer", async () => {
+  const authenticators = [
+    () => Promise.reject(new StoreError("unavailable", "the database cannot be reached")),
+  ];
+  const rates = { failures: { perSecond: 1, burst: 2 } };
+  const service = await createDrivenService({ rates, authenticators });
+  for (let index = 0; index < 5; index++)
+    expect(await service.request("any", "GET", "/intents")).toMatchObject({
+      status: 503,
+      body: { error_code: "NOT_READY" },
+    });
 });
 
 test("a limiter gives exactly its burst at once and its rate over time, and refusals cost nothing", () => {

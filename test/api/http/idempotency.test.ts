@@ -62,6 +62,29 @@ test.for(creating)("$path with one key, sent many times at once, creates one thi
   expect((await count()) - before).toBe(2);
 });
 
+test("what was answered under a key stays answered when it would be refused by now", async () => {
+  const service = await createDrivenService();
+  const admin = await service.token(["admin:*"]);
+  const key = { "idempotency-key": "late" };
+  const body = { offer: "one-by-one", gpus: 4, ...window };
+  const reserve = () => service.request(admin, "POST", "/resources/reservations", body, key);
+  const first = await reserve();
+  expect(first.status).toBe(201);
+  // the window is over
+  service.time.pass(2 * 3_600_000);
+  expect(await reserve()).toMatchObject({ status: 201, body: first.body });
+  const other = { ...body, gpus: 3 };
+  expect((await service.request(admin, "POST", "/resources/reservations", other, key)).status).toBe(422);
+
+  const make = (headers = {}) => service.request(admin, "POST", "/auth/tokens", { name: "robot" }, headers);
+  const robot = await make(key);
+  // as many as a tenant may have
+  await Promise.all(Array.from({ length: 500 }, () => service.token(["intents:read"])));
+  expect((await make()).status).toBe(429);
+  const again = await make(key);
+  expect([again.status, again.body["token_id"]]).toEqual([201, robot.body["token_id"]]);
+});
+
 test("a key is one of its tenant and its route", async () => {
   const service = await createDrivenService();
   const [one, two] = [await service.token(["admin:*"], "one"), await service.token(["admin:*"], "two")];

@@ -32,24 +32,26 @@ const known = (subject: string, groups = ["ml-team"]): Verdict => ({
   identity: { issuer: "corp", subject, name: subject, groups, expiresMs: 0, issuedMs: 0 },
 });
 
+/** An issuer that says what the test says. */
+const issuers = (): Issuers => ({
+  verify: async () => ({ kind: "invalid", reason: "none here" }),
+  async begin(signIn) {
+    begun.push(signIn);
+    return "https://login.example.org/authorize";
+  },
+  async finish(_, url) {
+    calledBack.push(url);
+    return verdict;
+  },
+  endSession: async () => "https://login.example.org/logout",
+  close: async () => {},
+});
+
 beforeEach(async () => {
   begun = [];
   calledBack = [];
   verdict = known("alice");
-  const issuers: Issuers = {
-    verify: async () => ({ kind: "invalid", reason: "none here" }),
-    async begin(signIn) {
-      begun.push(signIn);
-      return "https://login.example.org/authorize";
-    },
-    async finish(_, url) {
-      calledBack.push(url);
-      return verdict;
-    },
-    endSession: async () => "https://login.example.org/logout",
-    close: async () => {},
-  };
-  const sso = { config, issuers };
+  const sso = { config, issuers: issuers() };
   service = await createDrivenService({ sso, authenticators: ssoAuthenticators(sso, tokenAuthenticator) });
   for (const tenant of ["research", "lab"]) await service.token([], tenant);
 });
@@ -183,6 +185,20 @@ test("what changes something with a session comes from our own origin and carrie
   // a token is no cookie: nothing sends it along by itself
   const token = await service.token(["intents:write"], "research");
   expect((await service.request(token, "POST", "/intents", wish("web-2", 1), { cookie })).status).toBe(202);
+});
+
+test("a session that is used all the time does not end by idling, however short that is", async () => {
+  const short = { ...config, session: { ...config.session, idleMs: 60_000 } };
+  const sso = { config: short, issuers: issuers() };
+  service = await createDrivenService({ sso, authenticators: ssoAuthenticators(sso, tokenAuthenticator) });
+  await service.token([], "research");
+  const cookie = await signIn();
+  for (let passed = 0; passed < 10; passed++) {
+    service.time.pass(25_000);
+    expect((await get("/intents", cookie)).status).toBe(200);
+  }
+  service.time.pass(60_000);
+  expect((await get("/intents", cookie)).status).toBe(401);
 });
 
 test("a session ends by idling, by age, and by signing out; its cookie is worth nothing then", async () => {
