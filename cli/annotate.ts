@@ -24,7 +24,7 @@ const accepts = "nodes as kubectl get nodes -o json prints them, with or without
 
 function clusterOf(name: string): ClusterDocument {
   const cluster = splitCluster(readSource(name).document);
-  if (cluster === null) throw new InputError([`${name}: found something else; accepted: ${accepts}`]);
+  if (cluster === null) throw new InputError([`${name}: no list of nodes; accepted: ${accepts}`]);
   return cluster;
 }
 

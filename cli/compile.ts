@@ -1,8 +1,8 @@
-import { writeFileSync } from "node:fs";
 import { saveCatalog } from "../adapters/saved-catalog/save.ts";
-import { exitCodes, InputError } from "./exit.ts";
+import { exitCodes } from "./exit.ts";
 import { readFixtures } from "./fixtures.ts";
 import { readSnapshots } from "./input.ts";
+import { writeOutput } from "./output.ts";
 import type { PlaceFlags } from "./place.ts";
 import { renderSkipped } from "./render/skipped.ts";
 
@@ -14,11 +14,7 @@ export async function compile(flags: CompileFlags): Promise<number> {
   const snapshot = readSnapshots(await readFixtures(flags), choices);
   process.stderr.write(renderSkipped(snapshot.skipped));
   const bytes = saveCatalog(snapshot);
-  try {
-    writeFileSync(flags.out, bytes);
-  } catch (error) {
-    throw new InputError([`${flags.out}: cannot be written (${(error as NodeJS.ErrnoException).code})`]);
-  }
+  writeOutput(flags.out, bytes);
   const { length } = snapshot.offers;
   process.stderr.write(
     `${flags.out}: ${length} offer${length === 1 ? "" : "s"} as of ${snapshot.at}, ${bytes.length} bytes\n`,

@@ -22,6 +22,15 @@ const nameOf = (loss: Loss): string =>
       ? `region ${loss.region}`
       : `model ${loss.model}`;
 
+/** What a federation has of what a loss names, at most ten of them. */
+function valuesOf({ offers }: Snapshot, loss: Loss): string {
+  const values = offers.map((offer) =>
+    "provider" in loss ? offer.provider : "region" in loss ? offer.region : offer.gpu.model,
+  );
+  const known = [...new Set(values)].filter((value) => value !== undefined).sort();
+  return `${known.slice(0, 10).join(", ")}${known.length > 10 ? ", ..." : ""}`;
+}
+
 /** What to drill: what the flags name, else every provider that something runs at. */
 function lossesOf(snapshot: Snapshot, { provider, region, model }: DrillFlags): Loss[] {
   const named: Loss[] = [
@@ -31,7 +40,7 @@ function lossesOf(snapshot: Snapshot, { provider, region, model }: DrillFlags): 
   ];
   for (const loss of named)
     if (!snapshot.offers.some((offer) => isLost(offer, loss)))
-      throw new InputError([`--${nameOf(loss)}: no offer of the federation belongs to it`]);
+      throw new InputError([`--${nameOf(loss)}: no offers; accepted: ${valuesOf(snapshot, loss)}`]);
   if (named.length > 0) return named;
   const held = new Set(snapshot.holdings.map(({ offer }) => offer));
   const providers = new Set(snapshot.offers.filter(({ id }) => held.has(id)).map((one) => one.provider));

@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import { forgeSolver, type SolverDialect } from "../adapters/fluidos/solver.ts";
 import { exitCodes } from "./exit.ts";
-import { readIntents, readSource } from "./input.ts";
+import { expandFolders, readIntents, readSource } from "./input.ts";
 import { toText } from "./place.ts";
 
 /** Flags of `flare export`. */
@@ -15,7 +15,7 @@ export interface ExportFlags {
 /** `flare export`: the FLUIDOS Solver of each intent, as YAML documents or a JSON list. */
 export function exportSolvers(files: readonly string[], flags: ExportFlags): number {
   const { dialect, architecture } = flags;
-  const solvers = readIntents(files.map(readSource), flags.strict).map((intent) =>
+  const solvers = readIntents(expandFolders(files).map(readSource), flags.strict).map((intent) =>
     forgeSolver(intent, { dialect, ...(architecture === undefined ? {} : { architecture }) }),
   );
   process.stdout.write(

@@ -7,7 +7,7 @@ import type { Snapshot } from "../engine/model/snapshot.ts";
 import { plan } from "../engine/plan.ts";
 import { exitCodes, InputError } from "./exit.ts";
 import { readFixtures } from "./fixtures.ts";
-import { readIntents, readSnapshots, readSource } from "./input.ts";
+import { expandFolders, readIntents, readSnapshots, readSource } from "./input.ts";
 import { type PlaceFlags, toText } from "./place.ts";
 
 /** Flags of `flare gaps`. */
@@ -70,10 +70,7 @@ async function gapsOf(snapshot: Snapshot, intents: readonly Intent[]): Promise<G
 export async function gaps(files: readonly string[], flags: GapFlags): Promise<number> {
   const choices = { strict: flags.strict, ...(flags.at === undefined ? {} : { at: flags.at }) };
   const snapshot = readSnapshots(await readFixtures(flags), choices);
-  const intents = readIntents(
-    files.map((file) => readSource(file)),
-    flags.strict,
-  );
+  const intents = readIntents(expandFolders(files).map(readSource), flags.strict);
   const provider = flags.provider?.toLowerCase();
   const offers = snapshot.offers.filter((offer) => provider === undefined || offer.provider === provider);
   if (offers.length === 0) {

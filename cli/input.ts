@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { parseAllDocuments } from "yaml";
 import { generateSnapshot } from "../adapters/catalog/generate.ts";
 import { isPriceTable } from "../adapters/catalog/price-table.ts";
 import { readPrices } from "../adapters/catalog/prices.ts";
@@ -17,6 +16,7 @@ import type { Rates } from "../engine/model/money.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
 import { formatTime, parseTime } from "../engine/model/time.ts";
 import { InputError } from "./exit.ts";
+import { parseText } from "./parse.ts";
 
 /** A parsed file with the name to blame. */
 export interface Source {
@@ -36,51 +36,12 @@ function blame<T>(name: string, read: () => T): T {
   }
 }
 
-/** Where in a text a JSON parser stopped, as `line L, column C`, when its message says so. */
-function whereIn(text: string, message: string): string {
-  const offset = /position (\d+)/.exec(message)?.[1];
-  if (offset === undefined) return "at its end";
-  const before = text.slice(0, Number(offset)).split("\n");
-  return `line ${before.length}, column ${before[before.length - 1]!.length + 1}`;
-}
-
 /** What to say when a file cannot be opened or read. */
 export function unreadable(name: string, error: unknown): InputError {
   const { code } = error as NodeJS.ErrnoException;
   return new InputError([
     `${name}: ${code === "ENOENT" ? "no such file" : code === "EISDIR" ? "is a folder" : `cannot be read (${code})`}`,
   ]);
-}
-
-/** A YAML document as plain values; one whose aliases multiply without bound is refused. */
-function toValue(name: string, document: { toJS(): unknown }): unknown {
-  try {
-    return document.toJS();
-  } catch (error) {
-    throw new InputError([`${name}: malformed YAML: ${(error as Error).message}`]);
-  }
-}
-
-/** The documents of a YAML text: one as it is, several as a list of their items. */
-function parseYaml(name: string, text: string): unknown {
-  const documents = parseAllDocuments(text);
-  if (!Array.isArray(documents)) throw new InputError([`${name}: empty; accepted: a YAML document`]);
-  const errors = documents.flatMap((document) => document.errors);
-  if (errors.length > 0)
-    throw new InputError(
-      errors.map(({ message, linePos }) => {
-        const at = linePos?.[0];
-        const where = at === undefined ? "" : ` at line ${at.line}, column ${at.col}`;
-        return `${name}: malformed YAML${where}: ${message.split("\n")[0]?.replace(/ at line .*$/, "")}`;
-      }),
-    );
-  const values = documents.map((document) => toValue(name, document)).filter((value) => value !== null);
-  if (values.length === 1) return values[0];
-  const items = values.flatMap((value) => {
-    const { kind, items: inner } = (value ?? {}) as { kind?: unknown; items?: unknown };
-    return kind === "List" && Array.isArray(inner) ? (inner as unknown[]) : [value];
-  });
-  return { apiVersion: "v1", kind: "List", items };
 }
 
 /**
@@ -95,17 +56,11 @@ export function readSource(name: string): Source {
     throw unreadable(name, error);
   }
   if (isSavedTable(bytes)) return { name, document: new CompiledDocument(bytes) };
-  const text = bytes.toString("utf8");
-  // JSON has its own reader, whose messages are better; anything that does not start like it is taken for YAML.
-  if (/\.ya?ml$/i.test(name) || !/^\s*[{["]|^\s*$/.test(text))
-    return { name, document: parseYaml(name, text) };
-  try {
-    return { name, document: JSON.parse(text) as unknown };
-  } catch (error) {
+  if (name === "-" && bytes.length === 0)
     throw new InputError([
-      `${name}: malformed JSON at ${whereIn(text, (error as Error).message)}; accepted: one JSON document`,
+      "-: standard input is empty, or was read already; accepted: - once, with a document",
     ]);
-  }
+  return { name, document: parseText(name, bytes) };
 }
 
 /**
@@ -293,15 +248,28 @@ export function expandFolders(names: readonly string[]): string[] {
       .sort()
       .map((file) => join(name, file));
     if (files.length === 0)
-      throw new InputError([`${name}: accepted: a folder with .json, .yaml or .yml files`]);
+      throw new InputError([`${name}: no intents in this folder; accepted: .json, .yaml or .yml files`]);
     return files;
   });
 }
+
+/** What several YAML documents in one file, or `kubectl get -o json`, make. */
+const isList = (document: unknown): document is { readonly items: readonly unknown[] } =>
+  typeof document === "object" &&
+  document !== null &&
+  "kind" in document &&
+  document.kind === "List" &&
+  "items" in document &&
+  Array.isArray(document.items);
 
 /** Intents of the given sources; names must be unique over all of them. */
 export function readIntents(sources: readonly Source[], strict: boolean): Intent[] {
   const owner = new Map<string, string>();
   return sources.map(({ name, document }) => {
+    if (isList(document))
+      throw new InputError([
+        `${name}: a list of ${document.items.length} documents; accepted: one intent in a file, several files or a folder`,
+      ]);
     const intent = blame(name, () => readIntent(document, { strict }));
     const other = owner.get(intent.name);
     if (other !== undefined)

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { type PackLine, readPackLine, readPackNodes, readPackPods } from "../adapters/trace/openb.ts";
 import { createRandom } from "../engine/assign/random.ts";
@@ -8,6 +8,7 @@ import type { PackNode, PackPod } from "../engine/pack/model.ts";
 import { createPackSession, needsMix, type PackSession, type PolicyName } from "../engine/pack/session.ts";
 import { exitCodes, InputError } from "./exit.ts";
 import { unreadable } from "./input.ts";
+import { writeOutput } from "./output.ts";
 
 /** Flags of `flare pack`. */
 export interface PackFlags {
@@ -99,7 +100,7 @@ async function packFile(flags: PackFlags): Promise<number> {
   }
   const text = `${lines.join("\n")}\n`;
   if (flags.out === undefined) process.stdout.write(text);
-  else writeFileSync(flags.out, text);
+  else writeOutput(flags.out, text);
   const { cluster } = session;
   process.stderr.write(
     `${pods.length - declined} of ${pods.length} pods placed, ` +

@@ -1,4 +1,3 @@
-import { writeFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { forgePlan } from "../adapters/json/decision.ts";
 import { openKernelTables } from "../adapters/kernel-pool/tables.ts";
@@ -13,6 +12,7 @@ import { writeDump } from "./dump.ts";
 import { exitCodes, InputError } from "./exit.ts";
 import { readFixtures } from "./fixtures.ts";
 import { expandFolders, readIntents, readSnapshots, readSource, type Source } from "./input.ts";
+import { writeOutput } from "./output.ts";
 import { renderPlan } from "./render/decision.ts";
 import { renderSkipped } from "./render/skipped.ts";
 import { renderSummary } from "./render/summary.ts";
@@ -153,7 +153,7 @@ export async function place(files: readonly string[], flags: PlaceFlags): Promis
       answers: run.plan.batch?.answers ?? [],
       plan: output,
     };
-    writeFileSync(flags.save, toText(saved));
+    writeOutput(flags.save, toText(saved));
   }
   if (flags.json === true) process.stdout.write(toText(output));
   else {

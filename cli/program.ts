@@ -48,20 +48,16 @@ const readCount =
 function federation(command: Command): Command {
   return command
     .addOption(
-      new Option(
+      repeatable(
         "--fixture <file>",
         "a federation: a snapshot, a file of flare compile, kubectl get nodes -o json, FLUIDOS flavors (JSON or YAML), a price list (.csv) or generate:COUNT?seed=N; repeatable, - is standard input",
-      )
-        .argParser(collect as (value: string, previous: unknown) => unknown)
-        .default([]),
+      ),
     )
     .addOption(
-      new Option(
+      repeatable(
         "--rate <currency=amount>",
         "worth of a foreign unit in the federation's currency; repeatable",
-      )
-        .argParser(collect as (value: string, previous: unknown) => unknown)
-        .default([]),
+      ),
     )
     .addOption(
       new Option(
@@ -70,7 +66,7 @@ function federation(command: Command): Command {
       ).choices(["gpu", "node"]),
     )
     .option("--json", "print JSON alone on standard output")
-    .option("--strict", "unknown fields are errors (the default)", true)
+    .option("--strict", "unknown fields are errors", true)
     .option("--no-strict", "unknown fields are warnings")
     .option("--at <time>", "plan as of this RFC 3339 time instead of the fixture's own", readTime);
 }
@@ -190,8 +186,12 @@ export function createProgram(done: (code: number) => void): Command {
       .description("decide, with trade-offs and the objects that would be written"),
   )
     .option("--plan-b", "add where it would go if a provider it is placed at died")
-    .option("--yaml", "print the objects alone, as YAML")
-    .option("--release", "print the commands that delete the objects again, in their order")
+    .addOption(new Option("--yaml", "print the objects alone, as YAML").conflicts(["json", "release"]))
+    .addOption(
+      new Option("--release", "print the commands that delete the objects again, in their order").conflicts(
+        "json",
+      ),
+    )
     .action((file: string, flags: PlaceFlags) => run(() => explain(file, flags)));
   federation(program.command("offers").description("list what a federation or a server sells"))
     .option("--server <url>", "ask this service instead of reading fixtures")
@@ -247,7 +247,7 @@ export function createProgram(done: (code: number) => void): Command {
     )
     .option("--architecture <name>", "CPU architecture the images need, such as amd64")
     .option("--json", "print a JSON list instead of YAML documents")
-    .option("--strict", "unknown fields are errors (the default)", true)
+    .option("--strict", "unknown fields are errors", true)
     .option("--no-strict", "unknown fields are warnings")
     .action((files: string[], flags: ExportFlags) => run(() => exportSolvers(files, flags)));
   program

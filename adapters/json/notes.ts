@@ -22,6 +22,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 /** A value as an error message shows it: JSON, at most about 60 characters. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";
+  if (typeof value === "number") return String(value); // JSON has no word for what is too large
   let text: string;
   try {
     text = JSON.stringify(value) ?? typeof value;

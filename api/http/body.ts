@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import type { Context } from "hono";
+import { shapeOf } from "../../adapters/json/shape.ts";
 import { ApiError } from "./problem.ts";
 
 /** Most bytes of a body. */
@@ -12,25 +13,6 @@ const forbiddenKeys: ReadonlySet<string> = new Set(["__proto__", "constructor", 
 const refuse = (message: string): never => {
   throw new ApiError("INVALID_FORMAT", message);
 };
-
-/** Shape of a JSON text outside its strings: deepest nesting, and colons, of which every key of an object has one. */
-function shapeOf(text: string): { readonly depth: number; readonly colons: number } {
-  let depth = 0;
-  let deepest = 0;
-  let colons = 0;
-  let isString = false;
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (isString) {
-      if (code === 0x5c) index++;
-      else if (code === 0x22) isString = false;
-    } else if (code === 0x22) isString = true;
-    else if (code === 0x3a) colons++;
-    else if (code === 0x7b || code === 0x5b) deepest = Math.max(deepest, ++depth);
-    else if (code === 0x7d || code === 0x5d) depth--;
-  }
-  return { depth: deepest, colons };
-}
 
 function checkText(text: string, path: string): void {
   if (text.includes("\u0000")) refuse(`${path || "the body"} contains a NUL character`);

@@ -1,6 +1,6 @@
-import { writeFileSync } from "node:fs";
 import Table from "cli-table3";
 import { exitCodes, InputError } from "../exit.ts";
+import { requireWritable, writeSecret } from "../output.ts";
 import { toText } from "../place.ts";
 import { type Answer, connect, createClient, readToken, type ServerFlags } from "./client.ts";
 import { credentialsFile, saveCredentials } from "./credentials.ts";
@@ -53,13 +53,14 @@ export interface CreateTokenFlags extends ServerFlags {
 
 /** `flare tokens create`: the text is printed once, or written to a file for its owner alone. */
 export async function createToken(name: string, flags: CreateTokenFlags): Promise<number> {
+  if (flags.out !== undefined) requireWritable(flags.out);
   const answer = await connect(flags).call("POST", "/auth/tokens", {
     name,
     expires_in: flags.expiresIn,
     ...(flags.permissions === undefined ? {} : { permissions: flags.permissions.split(",") }),
   });
   const { token, ...shown } = answer;
-  if (flags.out !== undefined) writeFileSync(flags.out, `${String(token)}\n`, { mode: 0o600 });
+  if (flags.out !== undefined) writeSecret(flags.out, String(token));
   if (flags.json === true) print(toText(flags.out === undefined ? answer : shown));
   else if (flags.out === undefined) print(String(token));
   else print(`${String(shown["token_id"])} written to ${flags.out}`);

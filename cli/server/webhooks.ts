@@ -1,7 +1,7 @@
-import { writeFileSync } from "node:fs";
 import Table from "cli-table3";
 import { type Command, Option } from "commander";
 import { exitCodes, InputError } from "../exit.ts";
+import { requireWritable, writeSecret } from "../output.ts";
 import { toText } from "../place.ts";
 import { type Answer, connect, type ServerFlags } from "./client.ts";
 
@@ -43,7 +43,7 @@ interface CreateFlags extends ServerFlags {
 /** The secret goes to a file for its owner alone, or to standard output. */
 function showSecret(flags: ServerFlags & { readonly out?: string }, answer: Answer): number {
   const { secret, ...shown } = answer;
-  if (flags.out !== undefined) writeFileSync(flags.out, `${String(secret)}\n`, { mode: 0o600 });
+  if (flags.out !== undefined) writeSecret(flags.out, String(secret));
   const id = String(shown["webhook_id"]);
   return show(
     flags,
@@ -54,6 +54,7 @@ function showSecret(flags: ServerFlags & { readonly out?: string }, answer: Answ
 
 /** `flare webhooks create`: the secret is printed once, or written to a file for its owner alone. */
 async function create(url: string, flags: CreateFlags): Promise<number> {
+  if (flags.out !== undefined) requireWritable(flags.out);
   const answer = await connect(flags).call("POST", "/webhooks", {
     url,
     ...(flags.events === undefined ? {} : { events: flags.events.split(",") }),
@@ -91,6 +92,7 @@ async function update(id: string, flags: UpdateFlags): Promise<number> {
 
 /** `flare webhooks rotate`. */
 async function rotate(id: string, flags: ServerFlags & { overlap: string; out?: string }): Promise<number> {
+  if (flags.out !== undefined) requireWritable(flags.out);
   return showSecret(
     flags,
     await connect(flags).call("POST", `${pathOf(id)}/rotate`, { overlap: flags.overlap }),

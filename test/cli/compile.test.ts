@@ -42,5 +42,5 @@ test("a damaged file and one that cannot be written exit 2 and are named", () =>
   expect(read.stderr).toContain(`error: ${damaged}: saved table: `);
   const written = flare("compile", "--fixture", source, "--out", join(folder, "none", "x.flare"));
   expect(written.status).toBe(2);
-  expect(written.stderr).toContain("cannot be written (ENOENT)");
+  expect(written.stderr).toContain("cannot be written: its folder does not exist");
 });
