@@ -12,6 +12,8 @@ export interface Told {
   phase: Phase | null;
   version: number;
   content: string | null;
+  /** What it says is not what it said first. */
+  isAmended: boolean;
   /** Keys that were decided on. */
   readonly keys: Set<string>;
 }
@@ -25,6 +27,7 @@ export interface Entry {
     readonly version?: number;
     readonly content?: string;
     readonly by?: string;
+    readonly reason?: string;
     readonly allocations?: readonly { readonly id: string; readonly offer: string; readonly gpus: number }[];
   };
 }
@@ -61,7 +64,14 @@ export const isActive = (phase: string): boolean => active.has(phase);
 
 function tell(intents: Map<string, Told>, { row, payload }: Entry): void {
   const { subject_id: id, tenant_id: tenant, seq } = row;
-  const told: Told = intents.get(id) ?? { tenant, phase: null, version: 0, content: null, keys: new Set() };
+  const told: Told = intents.get(id) ?? {
+    tenant,
+    phase: null,
+    version: 0,
+    content: null,
+    isAmended: false,
+    keys: new Set(),
+  };
   intents.set(id, told);
   check(told.tenant === tenant, "tenant", () => `event ${seq}: ${id} of ${told.tenant} is told to ${tenant}`);
   const { phase, version, content } = payload;
@@ -81,6 +91,7 @@ function tell(intents: Map<string, Told>, { row, payload }: Entry): void {
   } else check(!isTerminal(phase), "state-machine", () => `event ${seq}: ${id} had ended as ${phase}`);
   check(version > told.version, "state-machine", () => `event ${seq}: ${id} stays at version ${version}`);
   told.version = version;
+  told.isAmended ||= content !== undefined && told.content !== null;
   if (content !== undefined) told.content = content;
   for (const { id: key } of payload.allocations ?? []) {
     check(!told.keys.has(key), "state-machine", () => `event ${seq}: key ${key} is used twice`);

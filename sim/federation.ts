@@ -1,6 +1,8 @@
 import { createInProcessFederation, type InProcessFederation } from "../adapters/federation/in-process.ts";
+import { repriced } from "../adapters/federation/reprice.ts";
 import type { ScenarioEvent } from "../adapters/federation/scenario.ts";
 import { AdapterError, type Federation, type Held, type Refusal } from "../adapters/port.ts";
+import type { Flavor } from "../engine/model/flavor.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
 import type { Gates } from "./gates.ts";
 import type { Rng } from "./random.ts";
@@ -14,6 +16,12 @@ export type Incident =
   | { readonly kind: "outage"; readonly offer: string; readonly forMs: number }
   | { readonly kind: "rival"; readonly offer: string; readonly gpus: number; readonly forMs: number };
 
+/** An offer at the prices that it had from a true time on. */
+interface Sold {
+  readonly sinceMs: number;
+  readonly flavor: Flavor;
+}
+
 /** The providers: one for all processes, and they outlive them. */
 export interface Providers {
   /** What the providers themselves know. */
@@ -25,6 +33,8 @@ export interface Providers {
   /** Rises whenever what is held may have changed. */
   changes(): number;
   happen(incident: Incident): void;
+  /** What was sold as an offer since when, oldest first: its prices change. */
+  sold(offer: string): readonly Sold[];
   /** Offers under an outage or taken by a rival now. */
   troubled(): ReadonlySet<string>;
   /** The federation as a process sees it, over a network. */
@@ -72,6 +82,7 @@ export function createProviders({ snapshot, time, gates, rng, faults }: Provider
     released,
   );
   const trouble: { offer: string; untilMs: number }[] = [];
+  const sold = new Map(snapshot.offers.map((flavor) => [flavor.id, [{ sinceMs: 0, flavor }] as Sold[]]));
   let changes = 0;
   inner.subscribe(() => void changes++);
 
@@ -104,6 +115,7 @@ export function createProviders({ snapshot, time, gates, rng, faults }: Provider
     granted,
     released,
     changes: () => changes,
+    sold: (offer) => sold.get(offer) ?? [],
     troubled: () =>
       new Set(trouble.filter(({ untilMs }) => time.nowMs() < untilMs).map(({ offer }) => offer)),
     happen(incident) {
@@ -114,6 +126,10 @@ export function createProviders({ snapshot, time, gates, rng, faults }: Provider
           : { ...incident, at_ms };
       if (incident.kind === "outage" || incident.kind === "rival")
         trouble.push({ offer: incident.offer, untilMs: time.nowMs() + incident.forMs });
+      const prices = incident.kind === "price" ? (sold.get(incident.offer) ?? []) : [];
+      const last = prices.at(-1);
+      if (incident.kind === "price" && last !== undefined)
+        prices.push({ sinceMs: time.nowMs(), flavor: repriced(last.flavor, incident.factor) });
       inner.happen(event);
     },
     connect(owner, isAlive) {

@@ -1,4 +1,5 @@
 import { quota, reserve, revoke, suspend, token, unreserve } from "./operations/access.ts";
+import { cancelMoving, crowd } from "./operations/crowds.ts";
 import { hook, useHook } from "./operations/hooks.ts";
 import { commitFault, incident, jump, wait } from "./operations/incidents.ts";
 import { amend, cancel, read, retry, reuseKey, submit, submitBad } from "./operations/intents.ts";
@@ -43,6 +44,8 @@ const operations: Readonly<Record<OperationName, Operation>> = {
   pause: (world) => world.pause(),
   jump,
   commitFault,
+  crowd,
+  cancelMoving,
 };
 
 /** The operation of a step. */

@@ -1,5 +1,5 @@
 import { readSnapshot } from "../adapters/json/snapshot.ts";
-import type { Snapshot } from "../engine/model/snapshot.ts";
+import type { Quota, Snapshot } from "../engine/model/snapshot.ts";
 import { createRng, mix, type Rng } from "./random.ts";
 
 /** Everything that a step may do. */
@@ -36,6 +36,8 @@ export const operationNames = [
   "pause",
   "jump",
   "commitFault",
+  "crowd",
+  "cancelMoving",
 ] as const;
 export type OperationName = (typeof operationNames)[number];
 
@@ -82,8 +84,8 @@ export interface SwarmTenant {
   readonly name: string;
   readonly weight: number;
   readonly cohort: string | null;
-  /** GPUs of all kinds; null: no quota. */
-  readonly quota: { readonly nominal: number; readonly borrowing?: number; readonly lending?: number } | null;
+  /** In GPUs of all kinds, in those of one model, in money. */
+  readonly quotas: readonly Quota[];
 }
 
 /** One kind of wish; few per run, as in life. */
@@ -98,6 +100,8 @@ export interface Shape {
   readonly model: string | null;
   readonly cap: number | null;
   readonly fallback: "queue" | "spot" | null;
+  /** A part of one GPU in place of whole ones. */
+  readonly part: { readonly fraction: number } | { readonly mig_profile: string } | null;
 }
 
 const models = ["nvidia-a100", "nvidia-h100", "nvidia-t4"] as const;
@@ -113,7 +117,8 @@ function drawSnapshot(rng: Rng): Snapshot {
       region: rng.pick(regions),
       gpus,
       traits: {
-        gpu: { model: rng.pick(models) },
+        // some may be shared, and cut into instances
+        gpu: { model: rng.pick(models), ...(rng.chance(0.4) ? { sharing: true, mig_capable: true } : {}) },
         cost: {
           ...(isSpot ? {} : { hourly_rate: `${rng.between(1, 4)} EUR` }),
           ...(rng.chance(0.7) ? { basis: "gpu" } : {}),
@@ -128,7 +133,14 @@ function drawSnapshot(rng: Rng): Snapshot {
   return snapshot;
 }
 
-const drawShape = (rng: Rng, sold: readonly string[]): Shape => ({
+const parts = [
+  { fraction: 0.5 },
+  { fraction: 0.25 },
+  { mig_profile: "1g.10gb" },
+  { mig_profile: "3g.40gb" },
+] as const;
+
+const drawWhole = (rng: Rng, sold: readonly string[]): Shape => ({
   gpus: rng.pick([1, 1, 2, 4]),
   replicas: rng.chance(0.8) ? 1 : 2,
   priority: rng.pick([100, 500, 500, 700, 900]),
@@ -139,21 +151,41 @@ const drawShape = (rng: Rng, sold: readonly string[]): Shape => ({
   model: rng.chance(0.2) ? rng.pick(sold) : null,
   cap: rng.chance(0.1) ? rng.between(2, 12) : null,
   fallback: rng.chance(0.7) ? "queue" : rng.chance(0.5) ? "spot" : null,
+  part: null,
 });
 
-function drawTenants(rng: Rng): SwarmTenant[] {
+function drawShape(rng: Rng, sold: readonly string[]): Shape {
+  const whole = drawWhole(rng, sold);
+  return rng.chance(0.15) ? { ...whole, gpus: 1, part: rng.pick(parts) } : whole;
+}
+
+/** Limits of one resource; money in micro-units. */
+function drawLimits(rng: Rng, hasCohort: boolean, unit = 1): Omit<Quota, "gpuClass" | "money"> {
+  const nominal = rng.between(2, 8);
+  return {
+    nominal: nominal * unit,
+    ...(hasCohort && rng.chance(0.6) ? { borrowing: rng.between(0, 4) * unit } : {}),
+    ...(hasCohort && rng.chance(0.3) ? { lending: rng.between(0, Math.min(3, nominal)) * unit } : {}),
+  };
+}
+
+/** Quotas of a tenant: one of them in GPUs of all kinds as a rule, now and then one of a model, or in money. */
+export function drawQuotas(rng: Rng, hasCohort: boolean, sold: readonly string[]): Quota[] {
+  return [
+    ...(rng.chance(0.6) ? [{ gpuClass: "*", ...drawLimits(rng, hasCohort) }] : []),
+    ...(rng.chance(0.2) ? [{ gpuClass: rng.pick(sold), ...drawLimits(rng, hasCohort) }] : []),
+    ...(rng.chance(0.35) ? [{ money: true as const, ...drawLimits(rng, hasCohort, 1_000_000) }] : []),
+  ];
+}
+
+function drawTenants(rng: Rng, sold: readonly string[]): SwarmTenant[] {
   const hasCohort = rng.chance(0.5);
+  const hasQuotas = rng.chance(0.75);
   return ["red", "green", "blue"].slice(0, rng.between(2, 3)).map((name) => ({
     name,
     weight: rng.between(1, 3),
     cohort: hasCohort ? "family" : null,
-    quota: rng.chance(0.6)
-      ? {
-          nominal: rng.between(2, 8),
-          ...(hasCohort && rng.chance(0.6) ? { borrowing: rng.between(0, 4) } : {}),
-          ...(hasCohort && rng.chance(0.3) ? { lending: rng.between(0, 3) } : {}),
-        }
-      : null,
+    quotas: hasQuotas ? drawQuotas(rng, hasCohort, sold) : [],
   }));
 }
 
@@ -173,6 +205,8 @@ const rare: Readonly<Partial<Record<OperationName, number>>> = {
   rival: 2,
   jump: 1,
   commitFault: 2,
+  crowd: 1,
+  cancelMoving: 3,
   dryRun: 2,
   hook: 3,
   useHook: 3,
@@ -197,7 +231,7 @@ export function drawSwarm(seed: number): Swarm {
   const sold = snapshot.offers.map(({ gpu }) => gpu.model ?? models[0]);
   return {
     weights: drawWeights(rng),
-    tenants: drawTenants(rng),
+    tenants: drawTenants(rng, sold),
     snapshot,
     shapes: Array.from({ length: rng.between(2, 6) }, () => drawShape(rng, sold)),
     mostAlive: rng.pick([2, 4, 8]),

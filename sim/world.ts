@@ -133,11 +133,10 @@ async function enroll(process: SimProcess, swarm: Swarm): Promise<Pick<Clients, 
   const own = permissions.filter((permission) => permission !== "admin:*");
   const list = [];
   for (const tenant of swarm.tenants) {
-    const { name, weight, cohort, quota } = tenant;
-    const quotas = JSON.stringify(quota === null ? [] : [{ gpuClass: "*", ...quota }]);
+    const { name, weight, cohort, quotas } = tenant;
     list.push({
       tenant,
-      token: await join(name, own, { weight, cohort, quotas }),
+      token: await join(name, own, { weight, cohort, quotas: JSON.stringify(quotas) }),
       isActive: true,
       sinceMs: 0,
       asked: null,

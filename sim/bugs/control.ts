@@ -1,4 +1,7 @@
+import type { TenantRow } from "../../api/store/schema.ts";
+import type { HeldRow } from "../../api/store/store.ts";
 import type { Quota } from "../../engine/model/snapshot.ts";
+import type { Planting } from "../process.ts";
 import type { Bug } from "./bug.ts";
 import { wrapStore } from "./wrap.ts";
 
@@ -12,6 +15,31 @@ const versionNow = (
 
 const epochNow = (database: { rows<Row>(sql: string): Row[] }, epoch: number): number =>
   database.rows<{ epoch: number }>("select epoch from leases")[0]?.epoch ?? epoch;
+
+/** Decides on other rows of tenants than those that are stored. */
+const withTenants = (change: (row: TenantRow) => TenantRow): Planting => ({
+  store: (store) =>
+    wrapStore(store, {
+      system: (inner) => ({ tenants: async () => (await inner.tenants()).map(change) }),
+    }),
+});
+
+/** Decides on other quotas than those that are stored; null leaves one out. */
+const withQuotas = (change: (quota: Quota) => Quota | null): Planting =>
+  withTenants((row) => ({
+    ...row,
+    quotas: JSON.stringify(
+      (JSON.parse(row.quotas) as Quota[]).flatMap((quota) => {
+        const changed = change(quota);
+        return changed === null ? [] : [changed];
+      }),
+    ),
+  }));
+
+const lessUrgent = (row: HeldRow): HeldRow => ({
+  ...row,
+  intent_priority: Math.max(0, row.intent_priority - 1),
+});
 
 /** Bugs of deciding, driving and sending. */
 export const controlBugs: readonly Bug[] = [
@@ -45,21 +73,46 @@ export const controlBugs: readonly Bug[] = [
   {
     name: "a quota is off by one",
     breaks: ["quota"],
+    plant: () =>
+      withQuotas((quota) => (quota.money === true ? quota : { ...quota, nominal: quota.nominal + 1 })),
+  },
+  {
+    name: "a quota in money is off by one",
+    breaks: ["quota"],
+    plant: () =>
+      withQuotas((quota) =>
+        quota.money === true ? { ...quota, nominal: quota.nominal + 1_000_000 } : quota,
+      ),
+  },
+  {
+    name: "a quota of one model is forgotten",
+    breaks: ["quota"],
+    plant: () => withQuotas((quota) => (quota.money === true || quota.gpuClass === "*" ? quota : null)),
+  },
+  {
+    name: "a limit of borrowing is ignored",
+    breaks: ["quota"],
+    plant: () => withQuotas(({ borrowing, ...quota }) => quota),
+  },
+  {
+    name: "what is never lent is lent",
+    breaks: ["quota"],
+    plant: () => withQuotas(({ lending, ...quota }) => quota),
+  },
+  {
+    name: "weights count the wrong way",
+    breaks: ["fairness"],
+    plant: () => withTenants((row) => ({ ...row, weight: 1 / row.weight ** 2 })),
+  },
+  {
+    name: "work of equal priority makes way",
+    breaks: ["fairness"],
     plant: () => ({
       store: (store) =>
         wrapStore(store, {
           system: (inner) => ({
-            async tenants() {
-              return (await inner.tenants()).map((row) => ({
-                ...row,
-                quotas: JSON.stringify(
-                  (JSON.parse(row.quotas) as Quota[]).map((quota) => ({
-                    ...quota,
-                    nominal: quota.nominal + 1,
-                  })),
-                ),
-              }));
-            },
+            held: async () => (await inner.held()).map(lessUrgent),
+            heldBy: async (ids) => (await inner.heldBy(ids)).map(lessUrgent),
           }),
         }),
     }),

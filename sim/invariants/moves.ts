@@ -3,6 +3,7 @@ import type { Intent } from "../../engine/model/intent.ts";
 import { type Entry, isActive } from "../books.ts";
 import { check } from "../violation.ts";
 import type { World } from "../world.ts";
+import type { QuotaCheck } from "./quota.ts";
 
 /** Evictions of one intent within `WINDOW_MS` at most: more is thrash. */
 const MOST_EVICTIONS = 8;
@@ -47,40 +48,60 @@ function checkPlacement({ database }: World, { row, payload }: Entry): void {
   );
 }
 
+const isEviction = ({ row, payload }: Entry): boolean =>
+  row.kind === "intent.releasing" && payload.reason === "PREEMPTED";
+
+/** Who was placed by the decision that an eviction is part of: both are written together. */
+function takersOf(fresh: readonly Entry[], at: number): string[] {
+  const after = fresh.slice(at + 1);
+  const first = after.findIndex((entry) => !isEviction(entry));
+  const next = after.findIndex((entry, index) => index > first && isEviction(entry));
+  return after
+    .slice(Math.max(0, first), next < 0 ? after.length : next)
+    .flatMap(({ row }) => (row.kind === "intent.placing" ? [row.subject_id] : []));
+}
+
 /** Who makes way makes way for higher priority, or gives back what its tenant borrowed. */
-function checkEviction({ database }: World, { row, payload }: Entry): void {
-  const both = database.rows<IntentRow>(
-    "select * from intents where id in (?, ?)",
-    row.subject_id,
-    payload.by ?? "",
+function checkEviction(world: World, quotas: QuotaCheck, victimId: string, takers: readonly string[]): void {
+  const { database, books, trace } = world;
+  const isAmended = [victimId, ...takers].some((id) => books.intents.get(id)?.isAmended === true);
+  // the one that it made way for was changed meanwhile, or priorities are not what they were
+  if (takers.length === 0 || isAmended) return;
+  const cohorts = new Map<string, string | null>(
+    database.rows<TenantRow>("select * from tenants").map(({ id, cohort }) => [id, cohort]),
   );
-  const victim = both.find(({ id }) => id === row.subject_id);
-  const by = both.find(({ id }) => id === payload.by);
-  if (victim === undefined || by === undefined || by.priority > victim.priority) return;
-  const owners = database.rows<TenantRow>(
-    "select * from tenants where id in (?, ?)",
-    victim.tenant_id,
-    by.tenant_id,
-  );
-  const isReclaim =
-    owners.length === 2 && owners[0]?.cohort !== null && owners[0]?.cohort === owners[1]?.cohort;
+  const rowOf = (id: string) => database.rows<IntentRow>("select * from intents where id = ?", id)[0];
+  const victim = rowOf(victimId);
+  if (victim === undefined) return;
+  const isRight = takers.some((id) => {
+    const by = rowOf(id);
+    if (by === undefined || by.priority > victim.priority) return true;
+    const cohort = cohorts.get(by.tenant_id) ?? null;
+    return (
+      by.tenant_id !== victim.tenant_id &&
+      cohort !== null &&
+      cohort === cohorts.get(victim.tenant_id) &&
+      quotas.borrows(world, victim.tenant_id, victimId)
+    );
+  });
+  trace.mark("an eviction was judged");
   check(
-    isReclaim,
+    isRight,
     "fairness",
-    () => `${victim.id} of priority ${victim.priority} makes way for ${by.id} of priority ${by.priority}`,
+    () => `${victimId} of priority ${victim.priority} makes way for one of ${takers}`,
   );
 }
 
 /** Checks of single events, and of how often the same thing happens. */
-export function createMoveChecks(): (world: World, fresh: readonly Entry[]) => void {
+export function createMoveChecks(quotas: QuotaCheck): (world: World, fresh: readonly Entry[]) => void {
   const evictions = new Map<string, number[]>();
   return (world, fresh) => {
-    for (const entry of fresh) {
-      const { row, payload } = entry;
+    for (const [index, entry] of fresh.entries()) {
+      const { row } = entry;
       checkCancelled(world, entry);
       if (row.kind === "intent.placing") checkPlacement(world, entry);
-      if (payload.by === undefined) continue;
-      checkEviction(world, entry);
+      if (!isEviction(entry)) continue;
+      checkEviction(world, quotas, row.subject_id, takersOf(fresh, index));
       const now = world.time.nowMs();
       const recent = (evictions.get(row.subject_id) ?? []).filter((at) => at > now - WINDOW_MS);
       recent.push(now);

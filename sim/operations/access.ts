@@ -1,5 +1,7 @@
+import type { Quota } from "../../engine/model/snapshot.ts";
 import type { Client, ClientReservation, ClientToken } from "../clients.ts";
 import type { Rng } from "../random.ts";
+import { drawQuotas } from "../swarm.ts";
 import { check } from "../violation.ts";
 import type { World } from "../world.ts";
 import { checkUnchanged, isExcused, slackMs } from "./intents.ts";
@@ -105,19 +107,25 @@ export function unreserve(world: World, rng: Rng): void {
   });
 }
 
-/** An administrator sets another quota. */
+/** A quota as the API takes it: money in whole units. */
+const shown = ({ gpuClass, money, nominal, borrowing, lending }: Quota): object => {
+  const unit = money === true ? 1_000_000 : 1;
+  return {
+    ...(money === true ? { money } : { gpu_class: gpuClass }),
+    nominal: nominal / unit,
+    ...(borrowing === undefined ? {} : { borrowing: borrowing / unit }),
+    ...(lending === undefined ? {} : { lending: lending / unit }),
+  };
+};
+
+/** An administrator sets other quotas. */
 export function quota(world: World, rng: Rng): void {
-  const { tenant } = rng.pick(world.clients.list);
-  const nominal = rng.between(0, 6);
-  const quotas = [
-    {
-      gpu_class: "*",
-      nominal,
-      ...(tenant.cohort !== null && rng.chance(0.5) ? { borrowing: rng.between(0, 4) } : {}),
-    },
-  ];
-  const body = JSON.stringify({ quotas: rng.chance(0.2) ? [] : quotas });
-  world.request(world.clients.admin, "PUT", `/admin/quotas/${tenant.name}`, { body }, (answer) => {
+  const { clients, swarm } = world;
+  const { tenant } = rng.pick(clients.list);
+  const sold = swarm.snapshot.offers.map(({ gpu }) => gpu.model);
+  const quotas = rng.chance(0.2) ? [] : drawQuotas(rng, tenant.cohort !== null, sold);
+  const body = JSON.stringify({ quotas: quotas.map(shown) });
+  world.request(clients.admin, "PUT", `/admin/quotas/${tenant.name}`, { body }, (answer) => {
     checkUnchanged(world, answer);
     if (!isExcused(world, answer, null))
       check(answer.status === 200, "answer", () => `a quota: ${answer.text}`);

@@ -50,7 +50,14 @@ export function checkUnchanged({ books }: World, { status, headers, text }: Answ
 
 /** The document of a wish. */
 export function documentOf(name: string, shape: Shape): object {
-  const { gpus, replicas, priority, kind, runtimeSeconds, spot, evictable, model, cap, fallback } = shape;
+  const { gpus, replicas, priority, kind, runtimeSeconds, spot, evictable, model, cap, fallback, part } =
+    shape;
+  const gpu = {
+    count: gpus,
+    ...(model === null ? {} : { model }),
+    ...(part === null ? {} : part),
+    ...(part !== null && "fraction" in part ? { shared: true } : {}),
+  };
   return {
     intent: {
       objective: "Cost_Minimization",
@@ -59,7 +66,7 @@ export function documentOf(name: string, shape: Shape): object {
         type: kind,
         name,
         image: "registry.example.org/work:1",
-        resources: { cpu: "1", memory: "1Gi", gpu: { count: gpus, ...(model === null ? {} : { model }) } },
+        resources: { cpu: "1", memory: "1Gi", gpu },
         ...(kind === "service"
           ? { ports: [{ port: 8000 }], scaling: { min_replicas: replicas } }
           : { batch: { parallel_tasks: replicas, estimated_runtime: `${runtimeSeconds}s` } }),
@@ -126,13 +133,16 @@ export function submit(world: World, rng: Rng, step: number): void {
     cancelAlive(world, rng);
     return;
   }
-  const client = rng.pick(clients.list);
-  const shape = rng.pick(swarm.shapes);
-  const name = `w-${client.tenant.name}-${step}`;
+  submitOf(world, rng, rng.pick(clients.list), rng.pick(swarm.shapes), String(step));
+}
+
+/** A new wish of a certain client and kind. */
+export function submitOf(world: World, rng: Rng, { tenant }: Client, shape: Shape, suffix: string): void {
+  const name = `w-${tenant.name}-${suffix}`;
   const submission: Submission = {
-    tenant: client.tenant.name,
+    tenant: tenant.name,
     name,
-    key: `key-${rng.chance(0.5) ? client.tenant.name : "same"}-${step}`,
+    key: `key-${rng.chance(0.5) ? tenant.name : "same"}-${suffix}`,
     text: JSON.stringify(documentOf(name, shape)),
     shape,
     answer: null,
@@ -141,7 +151,7 @@ export function submit(world: World, rng: Rng, step: number): void {
     cancelledAtSeq: null,
     isEnded: false,
   };
-  clients.submissions.push(submission);
+  world.clients.submissions.push(submission);
   send(world, submission);
 }
 
@@ -261,7 +271,8 @@ function cancelAlive(world: World, rng: Rng): void {
   if (alive.length > 0) end(world, rng, rng.pick(alive));
 }
 
-function end(world: World, rng: Rng, submission: Submission): void {
+/** Asks for the end of an intent. */
+export function end(world: World, rng: Rng, submission: Submission): void {
   const { id, tenant, seenVersion } = submission;
   const client = clientOf(world, tenant);
   const headers = rng.chance(0.3) ? { "if-match": `"${seenVersion}"` } : {};

@@ -1,0 +1,45 @@
+import type { Rng } from "../random.ts";
+import type { World } from "../world.ts";
+import { end, submitOf } from "./intents.ts";
+
+/** Most that a crowd brings. */
+const MOST = 6;
+
+/**
+ * All that is free is gone for a while, and several tenants want more of the same than will come free: what waits is
+ * decided together then, and has to be shared.
+ */
+export function crowd(world: World, rng: Rng, step: number): void {
+  const { clients, providers, swarm } = world;
+  const forMs = rng.between(2, 20) * 1000;
+  for (const { id, capacity } of swarm.snapshot.offers)
+    providers.happen({ kind: "rival", offer: id, gpus: capacity.gpus, forMs });
+  const shape = rng.pick(swarm.shapes);
+  const count = rng.between(3, MOST);
+  const members = clients.list.slice(0, 2);
+  for (let index = 0; index < count; index++) {
+    const client = members[index % members.length];
+    if (client !== undefined) submitOf(world, rng, client, shape, `${step}-${index}`);
+  }
+}
+
+/** Phases on the way from one state of rest to another: where an end comes in between. */
+const between: ReadonlySet<string> = new Set([
+  "placing",
+  "reserved",
+  "contracted",
+  "peering",
+  "deploying",
+  "releasing",
+  "preempted",
+]);
+
+/** Ends an intent while something is being done about it. */
+export function cancelMoving(world: World, rng: Rng): void {
+  const { books, clients } = world;
+  const moving = clients.submissions.filter(({ id }) =>
+    between.has(books.intents.get(id ?? "")?.phase ?? ""),
+  );
+  const back = moving.filter(({ id }) => books.intents.get(id ?? "")?.phase === "releasing");
+  if (moving.length > 0) end(world, rng, rng.pick(back.length > 0 ? back : moving));
+}
