@@ -38,12 +38,16 @@ export function temperOf(intent: Intent): Temper {
   };
 }
 
+/** A guaranteed runtime that nothing reaches. */
+const foreverSeconds = 100 * 366 * 86_400;
+
 /** What a row of our books is to the planner. */
 export function toHolding(row: HeldRow, temper: Temper): Holding {
   const { minRuntimeSeconds, maxInterruptionSeconds } = temper;
   const end = endOf(row, temper);
-  // what is not running yet, or is being given back, is nobody's to evict
-  const evictable = temper.evictable && row.intent_phase === "running";
+  // what is not running yet, or is being given back, is nobody's to evict, and no lender's to take back
+  const isRunning = row.intent_phase === "running";
+  const leastSeconds = isRunning ? minRuntimeSeconds : foreverSeconds;
   return {
     intent: row.intent_id,
     offer: row.offer,
@@ -51,13 +55,13 @@ export function toHolding(row: HeldRow, temper: Temper): Holding {
     since: formatTime(row.billed_ms ?? row.created_ms),
     priority: row.intent_priority,
     tenant: row.tenant_id,
-    evictable,
+    evictable: temper.evictable && isRunning,
     spot: row.spot === 1,
     replicas: row.replicas,
     cpuMilli: row.cpu_milli,
     memoryMib: row.memory_mib,
     ...temper.part,
-    ...(minRuntimeSeconds > 0 ? { minRuntimeSeconds } : {}),
+    ...(leastSeconds > 0 ? { minRuntimeSeconds: leastSeconds } : {}),
     ...(maxInterruptionSeconds === undefined ? {} : { maxInterruptionSeconds }),
     ...(end === null ? {} : { until: formatTime(end.untilMs), enforced: end.isEnforced }),
   };

@@ -81,7 +81,7 @@ function checkEviction(world: World, quotas: QuotaCheck, victimId: string, taker
       by.tenant_id !== victim.tenant_id &&
       cohort !== null &&
       cohort === cohorts.get(victim.tenant_id) &&
-      quotas.borrows(world, victim.tenant_id, victimId)
+      quotas.borrows(world, victim.tenant_id)
     );
   });
   trace.mark("an eviction was judged");

@@ -82,13 +82,14 @@ export function countOf(
   return isOfIt ? gpus * share : 0;
 }
 
-/** Everything that is not on its way back, and what one intent gives back. */
-export function heldNow({ database }: World, victim = ""): Held[] {
+/** Everything that is not on its way back, or that was not before a true time. */
+export function heldNow({ database }: World, sinceMs: number = Number.MAX_SAFE_INTEGER): Held[] {
   return database
     .rows<Omit<Held, "gpu"> & { spec: string }>(
       `select a.tenant_id, a.offer, a.gpus, a.spot, i.spec from allocations a join intents i on i.id = a.intent_id
-       where a.released_ms is null and (i.phase <> 'releasing' or i.id = ?)`,
-      victim,
+       where a.released_ms is null and i.phase <> 'releasing'
+       or a.state <> 'planned' and coalesce(a.released_ms, i.phase_ms) > ?`,
+      sinceMs,
     )
     .map(({ spec, ...row }) => ({ ...row, gpu: (JSON.parse(spec) as Intent).workload.resources.gpu }));
 }
@@ -107,8 +108,8 @@ export interface QuotaCheck {
    * count as parts. What was decided may have been decided on quotas and prices of some minutes ago.
    */
   check(world: World, fresh: readonly Entry[]): void;
-  /** Whether a tenant uses more than it owns of something, counting an intent that is about to make way. */
-  borrows(world: World, tenant: string, victim: string): boolean;
+  /** Whether a tenant has used more than it owns of something lately. */
+  borrows(world: World, tenant: string): boolean;
 }
 
 export function createQuotaCheck(): QuotaCheck {
@@ -175,8 +176,8 @@ export function createQuotaCheck(): QuotaCheck {
       const held = heldNow(world);
       for (const name of new Set(placed.map(({ row }) => row.tenant_id))) checkOne(world, held, name);
     },
-    borrows(world, tenant, victim) {
-      const held = heldNow(world, victim);
+    borrows(world, tenant) {
+      const held = heldNow(world, world.time.nowMs() - LATE_MS);
       return recent(tenant, world).some(({ quotas }) =>
         // who states nothing owns nothing
         ["*", "money", ...world.swarm.snapshot.offers.map(({ gpu }) => gpu.model)].some((resource) => {

@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { trustTenant } from "../../../api/store/tenant.ts";
+import { createDrivenService, wish } from "../driven-env.ts";
+
+/** Two tenants of one cohort: one owns four GPUs and lends them, the other owns none. */
+async function createFamily() {
+  const service = await createDrivenService();
+  const join = async (name: string, quotas: readonly object[]): Promise<string> => {
+    const row = { id: trustTenant(name), weight: 1, status: "active", cohort: "family", created_ms: 0 };
+    await service.env.store.system.ensureTenant({ ...row, quotas: JSON.stringify(quotas) });
+    return service.token(["intents:read", "intents:write"], name);
+  };
+  const owner = await join("owner", [{ gpuClass: "*", nominal: 4 }]);
+  const borrower = await join("borrower", []);
+  const submit = async (token: string, name: string): Promise<string> => {
+    const answer = await service.request(token, "POST", "/intents", wish(name, 4));
+    expect(answer.status).toBe(202);
+    return `/intents/${String(answer.body["intent_id"])}`;
+  };
+  const phase = async (token: string, path: string): Promise<unknown> =>
+    (await service.request(token, "GET", path)).body["phase"];
+  return { service, owner, borrower, submit, phase };
+}
+
+test("what was lent is taken back once it runs, and not counted on before", async () => {
+  const { service, owner, borrower, submit, phase } = await createFamily();
+  const lent = await submit(borrower, "lent");
+  await service.run(100, 1);
+  const back = await submit(owner, "back");
+  await service.run(100, 1);
+  expect(await phase(borrower, lent)).toMatch(/^(placing|reserved|contracted|peering|deploying)$/);
+  expect(await phase(owner, back)).toBe("waiting");
+  await service.run(70_000, 70);
+  expect(await phase(owner, back)).toBe("running");
+  expect(await phase(borrower, lent)).toBe("waiting");
+});
