@@ -66,7 +66,7 @@ export const storageBugs: readonly Bug[] = [
   },
   {
     name: "no tenant filter where events are read",
-    breaks: ["tenant"],
+    breaks: ["tenant", "outbox"],
     plant: () => ({ rewrite: without('select * from "events" where "tenant_id" = ?', '"tenant_id" = ?') }),
   },
   {
