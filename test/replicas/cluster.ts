@@ -12,6 +12,8 @@ export interface Replica {
   readonly child: ChildProcess;
   readonly url: string;
   readonly exited: Promise<number | null>;
+  /** What it logged last. */
+  readonly last: readonly string[];
   /** The epoch that it took last; 0 before the first. */
   epoch: number;
 }
@@ -47,7 +49,7 @@ async function startReplica({ url, data, leaseMs, env }: Started): Promise<Repli
   });
   const exited = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
   const last: string[] = [];
-  const replica = { child, url: "", exited, epoch: 0 };
+  const replica = { child, url: "", exited, last, epoch: 0 };
   createInterface(child.stderr).on("line", (line) => {
     last.push(line);
     if (last.length > 20) last.shift();

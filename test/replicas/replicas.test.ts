@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { systemClock, systemTimers } from "../../api/platform/node-env.ts";
 import { openReader } from "../../api/store/postgres-store.ts";
 import { verifyDatabase } from "../../api/store/verify.ts";
@@ -19,7 +19,12 @@ describe.skipIf(noPostgres !== null)("three replicas on one PostgreSQL", () => {
   beforeAll(async () => {
     cluster = await startCluster(LEASE_MS);
   }, 120_000);
-  afterAll(() => cluster.stop());
+  afterAll(() => cluster.stop(), 120_000);
+  /** What the replicas logged before a failure is the only trace of it. */
+  const showLogs = (): void => {
+    for (const { last, child } of cluster.replicas)
+      process.stderr.write(`${[`replica ${child.pid}`, ...last].join("\n  ")}\n`);
+  };
 
   const ask = (replica: Replica, token: string, method: string, path: string, body?: object) =>
     fetch(`${replica.url}${path}`, {
@@ -151,6 +156,7 @@ describe.skipIf(noPostgres !== null)("three replicas on one PostgreSQL", () => {
   test(`${rounds} leaders paused or killed, the database killed: one decides, nothing is lost or done twice`, {
     timeout: 120_000 + rounds * 30_000,
   }, async () => {
+    onTestFailed(showLogs);
     const ledger = createLedger();
     const load = startLoad(cluster, ledger, createChance(seed));
     const gaps: number[] = [];
