@@ -5,6 +5,7 @@ import { isPriceTable } from "../adapters/catalog/price-table.ts";
 import { readPrices } from "../adapters/catalog/prices.ts";
 import { isFluidosDocument, readFluidos } from "../adapters/fluidos/read.ts";
 import { readIntent } from "../adapters/json/intent.ts";
+import { canonicalTime, timeAccepts } from "../adapters/json/leaf.ts";
 import { type OfferBatch, readSnapshot } from "../adapters/json/snapshot.ts";
 import { readLabeledNodes, splitCluster } from "../adapters/labels/annotate.ts";
 import { openCatalog } from "../adapters/saved-catalog/open.ts";
@@ -14,7 +15,6 @@ import type { Flavor } from "../engine/model/flavor.ts";
 import type { Intent } from "../engine/model/intent.ts";
 import type { Rates } from "../engine/model/money.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
-import { formatTime, parseTime } from "../engine/model/time.ts";
 import { InputError } from "./exit.ts";
 import { parseText } from "./parse.ts";
 
@@ -69,7 +69,11 @@ export function readSource(name: string): Source {
  * @throws {InputError} when it is not RFC 3339
  */
 export function readTime(text: string): string {
-  return blame("--at", () => formatTime(parseTime(text)));
+  try {
+    return canonicalTime(text);
+  } catch {
+    throw new InputError([`--at: found ${JSON.stringify(text)}; accepted: ${timeAccepts}`]);
+  }
 }
 
 export interface SnapshotChoices {

@@ -1,5 +1,5 @@
-import { parseAllDocuments, parseDocument } from "yaml";
-import { countKeys, shapeOf } from "../adapters/json/shape.ts";
+import { parseAllDocuments } from "yaml";
+import { countKeys, repeatedKey, shapeOf } from "../adapters/json/shape.ts";
 import { InputError } from "./exit.ts";
 
 /** Most levels of nesting; the deepest document that is read has about fifteen. */
@@ -84,12 +84,10 @@ function parseJson(name: string, text: string): unknown {
       `${name}: ${describe(text, (error as Error).message)}; accepted: one JSON document`,
     ]);
   }
-  // the parser keeps the last of equal keys, so one that occurs twice leaves a colon over; YAML's parser says where
+  // the parser keeps the last of equal keys, so one that occurs twice leaves a colon over
   if (countKeys(document) !== colons) {
-    const at = parseDocument(text).errors.find(({ code }) => code === "DUPLICATE_KEY")?.linePos?.[0];
-    const where = at === undefined ? "" : ` at line ${at.line}, column ${at.col}`;
     throw new InputError([
-      `${name}: the same key a second time${where}; accepted: every key of an object once`,
+      `${name}: ${repeatedKey(text) ?? ""}: the same key a second time; accepted: every key once`,
     ]);
   }
   return document;

@@ -67,7 +67,8 @@ export const durationLeaf: z.ZodType<number, string> = leaf(
   parseDuration,
 );
 
-const timeAccepts = 'a time in RFC 3339 such as "2026-12-24T18:00:00Z"';
+/** What a point in time accepts. */
+export const timeAccepts = 'a time in RFC 3339 such as "2026-12-24T18:00:00Z"';
 const timeForm = /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 
 /**

@@ -1,3 +1,5 @@
+import { joinPath } from "./notes.ts";
+
 /** Shape of a JSON text outside its strings. */
 export interface JsonShape {
   /** Deepest nesting of objects and lists. */
@@ -23,6 +25,38 @@ export function shapeOf(text: string): JsonShape {
     else if (code === 0x7d || code === 0x5d) depth--;
   }
   return { depth: deepest, colons };
+}
+
+/**
+ * The path of a key that an object of a valid JSON text has twice. Slow: for a text of which that is known.
+ *
+ * @returns null when no key occurs twice
+ */
+export function repeatedKey(text: string): string | null {
+  /** Objects and lists around the present place: keys so far, or how many entries came before. */
+  const around: { readonly base: string; readonly keys: Set<string> | null; entry: number; path: string }[] =
+    [];
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"(?:\s*:)?|[{}[\],]/g)) {
+    const here = around.at(-1);
+    if (token === "{" || token === "[") {
+      const base = here?.path ?? "";
+      const isList = token === "[";
+      around.push({
+        base,
+        keys: isList ? null : new Set(),
+        entry: 0,
+        path: isList ? joinPath(base, 0) : base,
+      });
+    } else if (token === "}" || token === "]") around.pop();
+    else if (here?.keys === null && token === ",") here.path = joinPath(here.base, ++here.entry);
+    else if (here?.keys && token.endsWith(":")) {
+      const key = JSON.parse(token.slice(0, -1).trimEnd()) as string;
+      here.path = joinPath(here.base, key);
+      if (here.keys.has(key)) return here.path;
+      here.keys.add(key);
+    }
+  }
+  return null;
 }
 
 /** How many keys the objects of a parsed document have together. */

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { Context } from "hono";
-import { shapeOf } from "../../adapters/json/shape.ts";
+import { repeatedKey, shapeOf } from "../../adapters/json/shape.ts";
 import { ApiError } from "./problem.ts";
 
 /** Most bytes of a body. */
@@ -62,7 +62,13 @@ export function parseJson(text: string): unknown {
     return refuse("the body is not a JSON document");
   }
   // the parser keeps the last of equal keys, so a key that occurs twice leaves a colon over
-  if (checkValue(document, "") !== colons) refuse("an object has the same key twice");
+  if (checkValue(document, "") !== colons) {
+    const path = repeatedKey(text) ?? "";
+    const message = "the same key a second time; accepted: every key of an object once";
+    throw new ApiError("INVALID_FORMAT", `${path}: ${message}`, {
+      problems: [{ path, code: "invalid_format", message }],
+    });
+  }
   return document;
 }
 

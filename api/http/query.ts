@@ -1,8 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { canonicalTime, timeAccepts } from "../../adapters/json/leaf.ts";
+import { show } from "../../adapters/json/notes.ts";
 import { parseTime } from "../../engine/model/time.ts";
 import { ApiError } from "./problem.ts";
 import type { Answer, TenantScope } from "./route.ts";
+import { explainIssue } from "./shape.ts";
 
 /** Most parameters of a query; the schemas have far fewer. */
 const MOST_PARAMETERS = 32;
@@ -15,13 +18,32 @@ export const flag: z.ZodType<boolean | undefined> = z
 
 /** A whole number in a query. */
 export function count(least: number, most: number): z.ZodType<number | undefined> {
+  const error = ({ input }: { readonly input?: unknown }): string =>
+    `found ${show(input)}; accepted: a whole number from ${least} to ${most}`;
   return z
     .string()
-    .regex(/^\d{1,9}$/, { error: () => "a whole number" })
+    .regex(/^\d{1,9}$/, { error })
     .transform(Number)
-    .pipe(z.number().min(least).max(most))
+    .pipe(z.number().min(least, { error }).max(most, { error }))
     .optional()
     .openapi({ type: "integer", minimum: least, maximum: most }) as never;
+}
+
+/**
+ * An RFC 3339 time as milliseconds since 1970.
+ *
+ * @throws {ApiError} 400 naming the field
+ */
+export function readTime(path: string, text: string): number {
+  try {
+    canonicalTime(text);
+    return parseTime(text);
+  } catch {
+    const message = `found ${show(text)}; accepted: ${timeAccepts}`;
+    throw new ApiError("INVALID_FORMAT", `${path}: ${message}`, {
+      problems: [{ path, code: "invalid_format", message }],
+    });
+  }
 }
 
 /** An RFC 3339 time in a query, milliseconds since 1970. */
@@ -30,11 +52,13 @@ export const time: z.ZodType<number | undefined> = z
   .optional()
   .transform((text, context) => {
     if (text === undefined) return undefined;
+    // a plus sign that was not encoded arrives as a space
+    const stated = text.replace(/ (\d{2}:\d{2})$/, "+$1");
     try {
-      // a plus sign that was not encoded arrives as a space
-      return parseTime(text.replace(/ (\d{2}:\d{2})$/, "+$1"));
+      canonicalTime(stated);
+      return parseTime(stated);
     } catch {
-      context.addIssue({ code: "custom", message: 'a time in RFC 3339 such as "2026-12-24T18:00:00Z"' });
+      context.addIssue({ code: "custom", message: `found ${show(text)}; accepted: ${timeAccepts}` });
       return z.NEVER;
     }
   })
@@ -103,10 +127,11 @@ export function readQuery<Q extends z.ZodObject>(http: Context, schema: Q | unde
         problems: [{ path, code: "unknown_field", message }],
       });
     }
-  const parsed = (schema ?? z.object({})).safeParse(Object.fromEntries(given));
+  const parsed = (schema ?? z.object({})).safeParse(Object.fromEntries(given), { error: explainIssue });
   if (parsed.success) return parsed.data as z.output<Q>;
   const problems = parsed.error.issues.map(({ path, message }) => ({
-    path: `query.${path.join(".")}`,
+    // the words of a list have a place in it, which nobody counts
+    path: `query.${String(path[0] ?? "")}`,
     code: "invalid_format" as const,
     message,
   }));

@@ -84,6 +84,9 @@ const summary = z.looseObject({
 /** An intent in lists. */
 export const summarySchema: z.ZodType = summary.openapi("IntentSummary");
 
+/** An intent after a change, with what of it was not understood or has no effect. */
+export const amendedSchema: z.ZodType = summary.extend({ warnings: z.array(warning) }).openapi("Amended");
+
 /** An intent with what it holds. */
 export const intentSchema: z.ZodType = summary
   .extend({

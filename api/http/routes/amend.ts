@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import type { Intent } from "../../../engine/model/intent.ts";
+import type { Intent, Warning } from "../../../engine/model/intent.ts";
 import { formatTime } from "../../../engine/model/time.ts";
 import { intentOf } from "../../control/documents.ts";
 import type { IntentRow } from "../../store/schema.ts";
@@ -7,8 +7,9 @@ import { readBody } from "../body.ts";
 import { checkMatch, tagOf } from "../condition.ts";
 import { amendDocument } from "../merge.ts";
 import { ApiError } from "../problem.ts";
+import { flag, queried } from "../query.ts";
 import { json, type Route, type TenantScope } from "../route.ts";
-import { anyObject, summarySchema } from "../shapes.ts";
+import { amendedSchema, anyObject } from "../shapes.ts";
 import { showSummary } from "../show.ts";
 import { acceptable, DECISION_UNITS, notFound } from "./intents.ts";
 
@@ -21,7 +22,12 @@ function placeOf({ constraints, workload, sla, objective, weights }: Intent): st
   return JSON.stringify([constraints, scaling, batch, resources, sla, objective, weights]);
 }
 
-async function amendOnce(scope: TenantScope, patch: unknown): Promise<IntentRow | null> {
+interface Amended {
+  readonly row: IntentRow;
+  readonly warnings: readonly Warning[];
+}
+
+async function amendOnce(scope: TenantScope, patch: unknown, strict: boolean): Promise<Amended | null> {
   const { tenant, tenantId, tools, http, param } = scope;
   const id = param("id");
   const view = await tenant.intent(id);
@@ -29,7 +35,7 @@ async function amendOnce(scope: TenantScope, patch: unknown): Promise<IntentRow 
   const { intent: row } = view;
   checkMatch(http, row.version);
   const document = amendDocument(JSON.parse(row.document), patch);
-  const after = acceptable(document, tenantId, false);
+  const after = acceptable(document, tenantId, strict);
   const before = intentOf(row);
   if (tools.judge.known(after) === null) await tools.judge.judge(after, () => scope.charge(DECISION_UNITS));
   const result = await tenant.amendIntent({
@@ -48,16 +54,17 @@ async function amendOnce(scope: TenantScope, patch: unknown): Promise<IntentRow 
   if (result.kind === "not_found") throw notFound();
   if (result.kind === "ended")
     throw new ApiError("CONFLICT", `the intent is ${result.intent.phase}: it can no longer change`);
-  return result.kind === "amended" ? result.intent : null;
+  return result.kind === "amended" ? { row: result.intent, warnings: after.warnings } : null;
 }
 
-async function amend(scope: TenantScope): Promise<Response> {
+async function amend(scope: TenantScope, strict: boolean): Promise<Response> {
   const { document: patch } = await readBody(scope.http);
   for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
-    const row = await amendOnce(scope, patch);
-    if (row === null) continue;
+    const amended = await amendOnce(scope, patch, strict);
+    if (amended === null) continue;
+    const { row, warnings } = amended;
     scope.control.wake();
-    return json(200, showSummary(row), { etag: tagOf(row.version) });
+    return json(200, { ...showSummary(row), warnings }, { etag: tagOf(row.version) });
   }
   throw new ApiError("CONFLICT", "the intent changes faster than it can be amended; try again");
 }
@@ -74,11 +81,14 @@ export const amendRoutes: readonly Route[] = [
     body: z.looseObject({ intent: anyObject.optional() }),
     headers: { "If-Match": "Change only this version." },
     answers: {
-      200: { description: "The intent", schema: summarySchema },
+      200: { description: "The intent", schema: amendedSchema },
       402: { description: "Nothing fits below the new cost limit" },
       409: { description: "It has ended, or nothing known would ever fit" },
       412: { description: "It has another version by now" },
     },
-    handle: amend,
+    ...queried(
+      z.object({ strict: flag.describe("Unknown fields are errors instead of warnings.") }),
+      (scope, { strict = false }) => amend(scope, strict),
+    ),
   },
 ];

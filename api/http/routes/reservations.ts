@@ -14,7 +14,7 @@ import {
   tagOf,
 } from "../condition.ts";
 import { ApiError } from "../problem.ts";
-import { paging, queried } from "../query.ts";
+import { paging, queried, readTime } from "../query.ts";
 import { json, type Route, type TenantScope } from "../route.ts";
 import { readShape } from "../shape.ts";
 import { pageOf, reservationSchema } from "../shapes.ts";
@@ -82,8 +82,8 @@ function inUseBy(
 
 /** @throws {ApiError} 400 when it ends before it starts, lies in the past or too far ahead */
 function windowOf({ start, end }: { start: string; end: string }, nowMs: number) {
-  const fromMs = parseTime(start);
-  const toMs = parseTime(end);
+  const fromMs = readTime("start", start);
+  const toMs = readTime("end", end);
   const refuse = (path: string, message: string): never => {
     throw new ApiError("INVALID_FORMAT", `${path}: ${message}`, {
       problems: [{ path, code: "out_of_range", message }],

@@ -1,5 +1,8 @@
 import { z } from "@hono/zod-openapi";
+import { placeAccepts, readPlace } from "../../../adapters/json/intent-constraints.ts";
+import { show as quoted } from "../../../adapters/json/notes.ts";
 import { findGpuModel } from "../../../engine/catalog/gpus.ts";
+import { liesIn } from "../../../engine/compile/constraints/place.ts";
 import type { Flavor } from "../../../engine/model/flavor.ts";
 import { formatMicro, type Money } from "../../../engine/model/money.ts";
 import { formatTime } from "../../../engine/model/time.ts";
@@ -59,19 +62,37 @@ interface Filter {
   readonly min_memory_gib?: number | undefined;
 }
 
+/**
+ * Whether an offer lies in a place: one that the catalog knows, or a name that some offer has.
+ *
+ * @throws {ApiError} 400 when it is neither
+ */
+function readLocation(text: string, offers: readonly Flavor[]): (flavor: Flavor) => boolean {
+  const name = text.trim().toLowerCase();
+  const isNamed = ({ region, zone, country }: Flavor): boolean =>
+    region === name || zone === name || country?.toLowerCase() === name;
+  try {
+    const place = readPlace(name);
+    return (flavor) => liesIn(flavor, place) || isNamed(flavor);
+  } catch {
+    if (offers.some(isNamed)) return isNamed;
+    const path = "query.location";
+    const message = `found ${quoted(text)}; accepted: ${placeAccepts}`;
+    throw new ApiError("INVALID_FORMAT", `${path}: ${message}`, {
+      problems: [{ path, code: "invalid_format", message }],
+    });
+  }
+}
+
 /** True when the offer passes every filter that is stated; a trait that is not stated passes none. */
-function passes(
-  filter: Filter,
-  { gpu, provider, region, zone, country, areas, price, capacity }: Flavor,
-): boolean {
+function passes(filter: Filter, flavor: Flavor, place: ((flavor: Flavor) => boolean) | undefined): boolean {
+  const { gpu, provider, price, capacity } = flavor;
   const model =
     filter.model === undefined ? undefined : (findGpuModel(filter.model)?.name ?? filter.model.toLowerCase());
-  const place = filter.location?.toLowerCase();
-  const places = [region, zone, country, ...areas].map((name) => name?.toLowerCase());
   return (
     (model === undefined || gpu.families.includes(model) || gpu.model === model) &&
     (filter.provider === undefined || provider === filter.provider.toLowerCase()) &&
-    (place === undefined || places.includes(place)) &&
+    (place === undefined || place(flavor)) &&
     (filter.spot === undefined || (price.spot !== undefined) === filter.spot) &&
     (filter.min_free === undefined || capacity.gpusFree >= filter.min_free) &&
     (filter.min_memory_gib === undefined || (gpu.memoryMib ?? 0) >= filter.min_memory_gib * 1024)
@@ -147,7 +168,8 @@ export const resourceRoutes: readonly Route[] = [
       async ({ planner, tools, tenantId }, { limit = PAGE, cursor, ...filter }) => {
         const { offers, at, version } = await planner.snapshot();
         const after = cursor === undefined ? "" : await tools.cursors.read(tenantId, "resources", cursor);
-        const matching = offers.filter((flavor) => flavor.id > after && passes(filter, flavor));
+        const place = filter.location === undefined ? undefined : readLocation(filter.location, offers);
+        const matching = offers.filter((flavor) => flavor.id > after && passes(filter, flavor, place));
         const page = matching.slice(0, limit);
         const last = page.at(-1);
         return json(200, {
@@ -209,8 +231,7 @@ export const resourceRoutes: readonly Route[] = [
     method: "get",
     path: "/resources/prices",
     permission: "resources:read",
-    summary:
-      "Prices per GPU and hour by model, and what scarcity made the last contended batch pay in spirit",
+    summary: "Prices per GPU and hour by model, and scarcity prices of the last contended batch",
     description:
       "Scarcity prices are a signal of what one more unit would have been worth; nobody is charged them.",
     answers: { 200: { description: "Prices by model, and scarcity", schema: anyObject } },

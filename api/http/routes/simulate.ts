@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { isRecord } from "../../../adapters/json/notes.ts";
 import { readSnapshot } from "../../../adapters/json/snapshot.ts";
+import { EngineError, type EngineErrorCode, type InputProblem } from "../../../engine/model/errors.ts";
 import type { Intent } from "../../../engine/model/intent.ts";
 import type { Snapshot } from "../../../engine/model/snapshot.ts";
 import { showDecision } from "../../control/documents.ts";
@@ -18,20 +19,41 @@ const MOST_INTENTS = 200;
 /** How long a solver may take for a request that somebody waits for. */
 const DEADLINE_MS = 2000;
 
-const refuse = (path: string, message: string): never => {
+const refuse = (path: string, message: string, code: EngineErrorCode = "invalid_format"): never => {
   throw new ApiError("INVALID_FORMAT", `${path}: ${message}`, {
-    problems: [{ path, code: "invalid_format", message }],
+    problems: [{ path, code, message }],
   });
 };
+
+/** Reads a part of the body; the paths of its problems begin with where it is. */
+function within<T>(base: string, read: () => T): T {
+  const moved = (problems: readonly InputProblem[]): InputProblem[] =>
+    problems.map((one) => ({ ...one, path: one.path === "" ? base : `${base}.${one.path}` }));
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof EngineError)
+      throw new EngineError(error.code, `${base}: ${error.message}`, moved(error.problems));
+    if (error instanceof ApiError)
+      throw new ApiError(error.code, `${base}: ${error.message}`, {
+        ...error.options,
+        problems: moved(error.options.problems ?? []),
+      });
+    throw error;
+  }
+}
 
 function readIntents(document: unknown, tenant: string, strict: boolean): Intent[] {
   if (!isRecord(document)) return refuse("body", 'found no object; accepted: {"intents": [...]}');
   const { intents, snapshot: _snapshot, ...rest } = document;
   const unknown = Object.keys(rest)[0];
-  if (unknown !== undefined) refuse(unknown.slice(0, 60), "is not known here; accepted: intents, snapshot");
+  if (unknown !== undefined)
+    refuse(unknown.slice(0, 60), "unknown field; accepted here: intents, snapshot", "unknown_field");
   if (!Array.isArray(intents) || intents.length === 0 || intents.length > MOST_INTENTS)
     return refuse("intents", `accepted: a list of 1 to ${MOST_INTENTS} intents`);
-  const read = intents.map((one: unknown) => acceptable(one, tenant, strict));
+  const read = intents.map((one: unknown, index) =>
+    within(`intents[${index}]`, () => acceptable(one, tenant, strict)),
+  );
   const names = new Set<string>();
   for (const { name } of read) {
     if (names.has(name)) refuse("intents", `two intents are named ${name}; accepted: names that differ`);
@@ -81,7 +103,7 @@ export const simulateRoutes: readonly Route[] = [
         scope.charge(DECISION_UNITS * intents.length * (planB ? 2 : 1));
         const posted = (document as { readonly snapshot?: unknown }).snapshot;
         const given: Snapshot | undefined =
-          posted === undefined ? undefined : readSnapshot(posted, { strict });
+          posted === undefined ? undefined : within("snapshot", () => readSnapshot(posted, { strict }));
         const options = { tradeoffs, planB, deadlineMs: DEADLINE_MS };
         const made = await scope.planner.consider(intents, options, given);
         const { currency } = made;

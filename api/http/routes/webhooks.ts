@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { parseDurationMs } from "../../../adapters/kubernetes/quantity.ts";
 import { EngineError } from "../../../engine/model/errors.ts";
-import { formatTime, parseTime } from "../../../engine/model/time.ts";
+import { formatTime } from "../../../engine/model/time.ts";
 import { eventFilters } from "../../hooks/filter.ts";
 import { forgeTest, makeSigningSecret } from "../../hooks/message.ts";
 import { type HookTools, sendOnce } from "../../hooks/sender.ts";
@@ -10,7 +10,7 @@ import type { DeliveryRow, WebhookRow } from "../../store/schema.ts";
 import { readBody } from "../body.ts";
 import { answeredBefore, checkMatch, onceHeader, onceOf, tagOf } from "../condition.ts";
 import { ApiError } from "../problem.ts";
-import { paging, queried } from "../query.ts";
+import { paging, queried, readTime } from "../query.ts";
 import { json, type Route, type TenantScope } from "../route.ts";
 import { readShape } from "../shape.ts";
 import { deliverySchema, pageOf, webhookSchema } from "../shapes.ts";
@@ -220,7 +220,7 @@ async function replay(scope: TenantScope): Promise<Response> {
     id: param("id"),
     limit: MOST_REPLAYED,
     ...(events === undefined ? {} : { seqs: [...new Set(events)] }),
-    ...(since === undefined ? {} : { sinceMs: parseTime(since) }),
+    ...(since === undefined ? {} : { sinceMs: readTime("since", since) }),
   });
   if (queued === null) throw notFound();
   return json(202, { queued, message: `${queued} events are queued again, behind what waits` });
