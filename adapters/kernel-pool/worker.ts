@@ -34,10 +34,11 @@ function drain(): void {
 }
 
 function work(): number {
-  drain();
-  const exports = tables.get(words[control.table]!);
-  if (exports === undefined) return state.failed;
   try {
+    // whoever asked sleeps until there is an answer: also where there is no memory for the table
+    drain();
+    const exports = tables.get(words[control.table]!);
+    if (exports === undefined) return state.failed;
     exports.run(
       words[control.job]! >>> 0,
       words[control.own]! >>> 0,

@@ -117,6 +117,8 @@ function createHost(entry: URL, backend: Backend, maxMemoryBytes: number): Host 
   let warm = Promise.withResolvers<void>();
   let started = 0;
   let memoryBytes = 0;
+  /** The present thread has reported that it is ready. */
+  let isWarm = false;
   let isDisposed = false;
 
   const finish = (answer: SolveAnswer): void => {
@@ -138,17 +140,20 @@ function createHost(entry: URL, backend: Backend, maxMemoryBytes: number): Host 
     retire();
     warm.resolve();
     finish(noAnswer("failed", message));
-    pump();
+    // one that did not even start would be followed by others without end: the next request tries again
+    if (isWarm || queue.length > 0) pump();
   };
   const start = (): Worker => {
     const thread = new Worker(entry, { workerData: { backend } });
     thread.unref();
     started++;
+    isWarm = false;
     warm = Promise.withResolvers<void>();
     thread.on("error", (error) => fail(thread, `solver thread died: ${String(error)}`.slice(0, 300)));
     thread.on("exit", (code) => fail(thread, `solver thread ended with code ${code}`));
     thread.on("message", (message: WorkerMessage) => {
       if (message.kind === "ready") {
+        isWarm = true;
         warm.resolve();
         return;
       }

@@ -6,15 +6,17 @@ const EVERY_MS = 60_000;
 
 /**
  * Writes down the heads of both logs outside the database, every 1,000 events and every minute in which something
- * happened: what is cut off or rewritten before an anchor is found by comparing. Returns its end, which writes the
- * last one.
+ * happened: what is cut off or rewritten before an anchor is found by comparing. What cannot be written is tried again a
+ * minute later. Returns its end, which writes the last one.
  */
 export function keepAnchors(
   { store, timers, log }: Pick<Env, "store" | "timers" | "log">,
   write: (anchors: readonly Anchor[]) => void,
 ): () => Promise<void> {
   let anchored = 0;
+  let anchoredAudit = 0;
   let seen = 0;
+  let isOver = false;
   let timer: Cancel | null = null;
   let active: Promise<void> = Promise.resolve();
 
@@ -23,15 +25,17 @@ export function keepAnchors(
     timer = null;
     try {
       const { events, audit } = await store.system.heads();
-      if (events.seq === anchored) return;
-      anchored = events.seq;
+      if (events.seq === anchored && audit.seq === anchoredAudit) return;
       write([
         { log: "events", ...events },
         { log: "audit", ...audit },
       ]);
+      anchored = events.seq;
+      anchoredAudit = audit.seq;
       log.info({ events, audit }, "anchor");
     } catch (error) {
       log.warn({ error: String(error) }, "the logs could not be anchored");
+      if (!isOver) timer = timers.after(EVERY_MS, next);
     }
   };
   const next = (): void => {
@@ -45,6 +49,7 @@ export function keepAnchors(
   });
   return async () => {
     unsubscribe();
+    isOver = true;
     next();
     await active;
   };

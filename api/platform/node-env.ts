@@ -4,10 +4,18 @@ import type { Clock, Ids, OutgoingHttp, Random, Timers } from "../env.ts";
 /** The machine's clocks. */
 export const systemClock: Clock = { wallMs: () => Date.now(), monoMs: () => performance.now() };
 
+/** Longest wait that the event loop knows; anything longer would run at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 const timersThat = ({ keepAlive }: { readonly keepAlive: boolean }): Timers => ({
   after(delayMs, run) {
-    const timer = setTimeout(run, delayMs);
-    if (!keepAlive) timer.unref();
+    let timer: NodeJS.Timeout;
+    const wait = (leftMs: number): void => {
+      const restMs = leftMs - LONGEST_MS;
+      timer = restMs > 0 ? setTimeout(wait, LONGEST_MS, restMs) : setTimeout(run, leftMs);
+      if (!keepAlive) timer.unref();
+    };
+    wait(delayMs);
     return () => clearTimeout(timer);
   },
 });

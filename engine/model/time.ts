@@ -10,6 +10,11 @@ export function daysFromCivil(year: number, month: number, day: number): number 
   return era * 146097 + dayOfEra - 719468;
 }
 
+function daysIn(year: number, month: number): number {
+  if (month !== 2) return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+}
+
 /**
  * Milliseconds since 1970 of an RFC 3339 time, as data: the engine has no clock and uses no `Date`.
  *
@@ -20,9 +25,21 @@ export function parseTime(text: string): number {
     /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/.exec(
       text,
     );
-  if (match === null) throw new EngineError("invalid_format", `"${text}" is not an RFC 3339 time`);
-  const part = (index: number): number => Number(match[index] ?? "0");
-  const days = daysFromCivil(part(1), part(2), part(3));
+  const part = (index: number): number => Number(match?.[index] ?? "0");
+  const [month, day] = [part(2), part(3)];
+  const isTime =
+    month >= 1 &&
+    month <= 12 &&
+    day >= 1 &&
+    day <= daysIn(part(1), month) &&
+    part(4) <= 23 &&
+    part(5) <= 59 &&
+    // a leap second
+    part(6) <= 60 &&
+    part(9) <= 23 &&
+    part(10) <= 59;
+  if (match === null || !isTime) throw new EngineError("invalid_format", `"${text}" is not an RFC 3339 time`);
+  const days = daysFromCivil(part(1), month, day);
   const offset = (match[8] === "-" ? -1 : 1) * (part(9) * 60 + part(10));
   const seconds = days * 86400 + part(4) * 3600 + (part(5) - offset) * 60 + part(6);
   return seconds * 1000 + Math.floor(Number((match[7] ?? "").padEnd(3, "0").slice(0, 3)));

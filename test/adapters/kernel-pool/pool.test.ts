@@ -1,5 +1,8 @@
+import { Worker } from "node:worker_threads";
 import { afterAll, expect, test } from "vitest";
 import { createKernelPool, type KernelPool } from "../../../adapters/kernel-pool/pool.ts";
+import { control, state } from "../../../adapters/kernel-pool/protocol.ts";
+import { sharedKernelModule } from "../../../engine/kernel/load.ts";
 import { twinTable } from "../../../engine/kernel/twin.ts";
 import { wasmTable } from "../../../engine/kernel/wasm.ts";
 import { drawFrom, randomChange, randomColumns, randomQuery } from "../../engine/kernel/tables.ts";
@@ -36,6 +39,22 @@ test("two and three threads answer like the twin, through changes, growth and ma
       table.dispose();
     }
   }
+});
+
+test("a thread that cannot take a table says so, and does not leave who asked it asleep", async () => {
+  const shared = new SharedArrayBuffer(control.words * 4);
+  const words = new Int32Array(shared);
+  const entry = new URL("../../../adapters/kernel-pool/worker.ts", import.meta.url);
+  const worker = new Worker(entry, { workerData: { module: sharedKernelModule(), control: shared } });
+  worker.on("error", () => undefined);
+  worker.postMessage({ table: 0, memory: {} });
+  words[control.table] = 0;
+  Atomics.store(words, control.state, state.asked);
+  Atomics.notify(words, control.state);
+  const answer = Atomics.waitAsync(words, control.state, state.asked, 10_000);
+  expect(await answer.value).not.toBe("timed-out");
+  expect(Atomics.load(words, control.state)).toBe(state.failed);
+  await worker.terminate();
 });
 
 test("one thread is the calling one, on a memory of its own", async () => {

@@ -38,6 +38,18 @@ test.for([
   expect(solver.threads()).toBeGreaterThanOrEqual(2);
 });
 
+test("a thread that cannot start fails what it is asked, and is tried again with the next request only", async () => {
+  const entry = new URL('data:text/javascript,throw new Error("no backend")');
+  const solver = createWorkerSolver({ entry });
+  solvers.push(solver);
+  await solver.ready();
+  expect(solver.threads()).toBe(1);
+  for (const threads of [2, 3]) {
+    expect(await solver.solve({ model })).toMatchObject({ status: "failed", values: null });
+    expect(solver.threads()).toBe(threads);
+  }
+});
+
 test("a thread whose memory grew too large is replaced, and the answer is kept", async () => {
   const solver = createWorkerSolver({ maxMemoryBytes: 1 });
   solvers.push(solver);

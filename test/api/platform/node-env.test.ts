@@ -1,6 +1,6 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { makeToken } from "../../../api/http/token.ts";
-import { createIds, systemRandom } from "../../../api/platform/node-env.ts";
+import { createIds, systemRandom, systemTimers } from "../../../api/platform/node-env.ts";
 
 test("random bytes are drawn anew each time, of any length, and spread over all values", () => {
   const drawn = Array.from({ length: 3000 }, (_, index) => systemRandom.bytes(1 + (index % 40)));
@@ -13,6 +13,21 @@ test("random bytes are drawn anew each time, of any length, and spread over all 
   const long = drawn.filter((bytes) => bytes.length >= 16).map((bytes) => Buffer.from(bytes).toString("hex"));
   expect(new Set(long).size).toBe(long.length);
   expect(systemRandom.bytes(10_000).length).toBe(10_000);
+});
+
+test("a timer of many weeks runs when they are over, and can be ended until then", () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const ran: string[] = [];
+  const DAY_MS = 86_400_000;
+  systemTimers.after(60 * DAY_MS, () => ran.push("two months"));
+  const cancel = systemTimers.after(59 * DAY_MS, () => ran.push("ended"));
+  vi.advanceTimersByTime(50 * DAY_MS);
+  cancel();
+  vi.advanceTimersByTime(10 * DAY_MS - 1);
+  expect(ran).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(ran).toEqual(["two months"]);
 });
 
 test("tokens differ in every part", () => {

@@ -1,8 +1,17 @@
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { keepAnchors } from "../../../api/control/anchors.ts";
+import { anchorFile } from "../../../api/platform/anchor-file.ts";
 import { type Connection, openSqlite } from "../../../api/store/sqlite.ts";
 import {
   ANCHOR_FILE,
@@ -147,6 +156,52 @@ test("anchors are written every 1,000 events, every minute, and at the end", asy
   await end();
   expect(seqs().at(-1)).toBe(1003);
   expect((await store.system.heads()).events).toMatchObject({ seq: 1003, hash: written.at(-2)?.hash });
+});
+
+test("an anchor that could not be written is written a minute later, and what is audited alone at the end", async () => {
+  const time = createDrivenTime();
+  const store = await openLocalStore();
+  const tenant = await tenantOf(store, "one");
+  const written: Anchor[] = [];
+  let isFull = true;
+  let failures = 0;
+  const log = { debug() {}, info() {}, warn: () => void failures++, error() {} };
+  const end = keepAnchors({ store, timers: time, log }, (anchors) => {
+    if (isFull) throw new Error("no space left on device");
+    written.push(...anchors);
+  });
+  await tenant.acceptIntent(acceptance("a"));
+  time.pass(60_000);
+  await expect.poll(() => failures).toBe(1);
+  isFull = false;
+  // nothing happens any more
+  time.pass(60_000);
+  await expect.poll(() => written.length).toBe(2);
+  await store.system.recordAudit({
+    tenant_id: "",
+    at_ms: 0,
+    actor: "somebody",
+    action: "get /intents",
+    target: "",
+    outcome: "denied",
+    request_id: "r",
+  });
+  await end();
+  const { events, audit } = await store.system.heads();
+  expect(written.slice(2)).toEqual([
+    { log: "events", ...events },
+    { log: "audit", ...audit },
+  ]);
+});
+
+test("a line of anchors that a dying process cut off does not spoil the ones after it", () => {
+  const file = join(folder, "torn.ndjson");
+  const anchor: Anchor = { log: "events", seq: 1, hash: "a" };
+  anchorFile(file)([anchor]);
+  appendFileSync(file, '{"log":"audit","se');
+  expect(readAnchors(file)).toEqual([anchor]);
+  anchorFile(file)([{ ...anchor, seq: 2 }]);
+  expect(readAnchors(file)).toEqual([anchor, { ...anchor, seq: 2 }]);
 });
 
 test("a backup of a service under load verifies, and restores to that moment", async () => {

@@ -41,7 +41,24 @@ test("times read like the platform's own and write back", () => {
     }),
   );
   expect(parseTime("2026-01-05T12:00:00+02:00")).toBe(Date.parse("2026-01-05T10:00:00Z"));
-  expect(() => parseTime("yesterday")).toThrow(/RFC 3339/);
+  expect(parseTime("2024-02-29T23:59:60Z")).toBe(Date.parse("2024-03-01T00:00:00Z"));
+});
+
+test.for([
+  "yesterday",
+  "2026-00-01T00:00:00Z",
+  "2026-13-01T00:00:00Z",
+  "2026-01-00T00:00:00Z",
+  "2026-02-29T00:00:00Z",
+  "1900-02-29T00:00:00Z",
+  "2026-04-31T00:00:00Z",
+  "2026-01-01T24:00:00Z",
+  "2026-01-01T00:60:00Z",
+  "2026-01-01T00:00:61Z",
+  "2026-01-01T00:00:00+24:00",
+  "2026-01-01T00:00:00+01:60",
+])("%s is no time", (text) => {
+  expect(() => parseTime(text)).toThrow(/RFC 3339/);
 });
 
 test("conversion is that of whole numbers, however large", () => {
