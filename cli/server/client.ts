@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { createParser } from "eventsource-parser";
 import { InputError } from "../exit.ts";
 import { unreadable } from "../input.ts";
@@ -74,7 +75,10 @@ export interface Client {
     body?: unknown,
     headers?: Readonly<Record<string, string>>,
   ): Promise<Answer>;
-  /** Events of a path until the server ends the stream; a broken connection is resumed where it broke. */
+  /**
+   * Events of a path for as long as the caller takes them. A stream that broke, or that the server ended, as it does when
+   * it is restarted, is resumed where it was.
+   */
   events(path: string): AsyncGenerator<StreamEvent>;
 }
 
@@ -118,8 +122,21 @@ export function connect(flags: ServerFlags): Client {
   return createClient(url, token, flags.tenant);
 }
 
-/** A client of a server whose URL and token are known. */
-export function createClient(server: string, token: string, tenant?: string): Client {
+/** A stream that ends this often without an event is given up; a restart takes a few seconds. */
+const MOST_BREAKS = 10;
+const RESUME_MS = 1000;
+
+/**
+ * A client of a server whose URL and token are known.
+ *
+ * @param resumeMs wait before a stream is resumed
+ */
+export function createClient(
+  server: string,
+  token: string,
+  tenant?: string,
+  resumeMs: number = RESUME_MS,
+): Client {
   const url = checkUrl(server);
   const send = async (
     method: string,
@@ -161,10 +178,17 @@ export function createClient(server: string, token: string, tenant?: string): Cl
     call: async (method, path, body, headers = {}) => read(await send(method, path, body, headers)),
     async *events(path) {
       let last = "";
-      for (let failures = 0; failures < 5; failures++) {
+      let wasOpen = false;
+      for (let breaks = 0; breaks < MOST_BREAKS; breaks++) {
+        if (wasOpen) await setTimeout(resumeMs);
         const headers = { accept: "text/event-stream", ...(last === "" ? {} : { "last-event-id": last }) };
-        const response = await send("GET", path, undefined, headers);
+        const response = await send("GET", path, undefined, headers).catch((error: unknown) => {
+          if (!wasOpen) throw error;
+          return null;
+        });
+        if (response === null || (wasOpen && response.status >= 500)) continue;
         if (!response.ok) await read(response);
+        wasOpen = true;
         const found: StreamEvent[] = [];
         const parser = createParser({
           onEvent({ id = "", event = "", data }) {
@@ -177,17 +201,16 @@ export function createClient(server: string, token: string, tenant?: string): Cl
             parser.feed(text);
             for (const event of found.splice(0)) {
               last = event.id;
-              failures = 0;
+              breaks = 0;
               yield event;
             }
           }
-          return;
         } catch (error) {
           // a connection that broke; anything else is ours
           if (!(error instanceof TypeError)) throw error;
         }
       }
-      throw new InputError([`${url}: the stream broke five times in a row`]);
+      throw new InputError([`${url}: the stream ended ${MOST_BREAKS} times in a row`]);
     },
   };
 }

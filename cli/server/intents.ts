@@ -57,6 +57,9 @@ async function follow(
   for await (const event of client.events(`/intents/${id}/events`)) {
     show(event);
     phase = event.data["phase"] ?? phase;
+    if (!isEnough(phase)) continue;
+    // it may have been there before, and be elsewhere by now
+    ({ phase } = await client.call("GET", `/intents/${id}`));
     if (isEnough(phase)) break;
   }
   return phase;

@@ -77,6 +77,21 @@ test("a message is tried again on schedule under one id and with the same bytes;
   expect(await world.webhook(id)).toMatchObject({ failing_since: null, next_attempt_at: null });
 });
 
+test("a failing webhook with another address begins anew there at once", async () => {
+  const world = await createReceivers({ [a]: () => 500 });
+  const { id } = await world.hook(a);
+  await world.twoEvents();
+  await world.dispatcher.settle();
+  await world.pass(HOUR);
+  const change = async (body: object) =>
+    (await world.service.request(await world.fresh(), "PATCH", `/webhooks/${id}`, body)).body;
+  // other words are no other receiver
+  expect(await change({ description: "x" })).toMatchObject({ failing_since: "2026-03-01T00:00:00Z" });
+  expect(await change({ url: b })).toMatchObject({ failing_since: null });
+  await world.dispatcher.settle();
+  expect(world.at(b)).toEqual(["evt-1 intent.queued", "evt-2 intent.cancelled"]);
+});
+
 test("a receiver that hangs or fails holds up nobody else", async () => {
   let free = (_: number): void => {};
   const world = await createReceivers({
