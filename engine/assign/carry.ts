@@ -53,10 +53,19 @@ export interface Tick {
   readonly carry: Carry;
 }
 
-/** Position in `from` of every key of `to`, or -1. */
+/** Position in `from` of every key of `to`, or -1. Most follow each other as before, which is looked at first. */
 function matches(from: readonly string[], to: readonly string[]): Int32Array {
-  const at = new Map(from.map((key, index) => [key, index]));
-  return Int32Array.from(to, (key) => at.get(key) ?? -1);
+  let positions: Map<string, number> | undefined;
+  let next = 0;
+  return Int32Array.from(to, (key) => {
+    if (from[next] !== key) {
+      positions ??= new Map(from.map((one, index) => [one, index]));
+      const at = positions.get(key);
+      if (at === undefined) return -1;
+      next = at;
+    }
+    return next++;
+  });
 }
 
 const picked = (source: Int8Array, from: Int32Array, otherwise: number): Int8Array =>

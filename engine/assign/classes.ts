@@ -11,17 +11,35 @@ export interface Classes {
   readonly member: Int32Array;
 }
 
-/** Signature under which items are interchangeable. */
-function signatureOf(instance: Instance, item: number): string {
-  const { optionStart, useStart, useRow, useAmount, cost, covers } = instance;
-  const parts: number[] = [instance.tier[item]!, instance.worth[item]!, instance.copies[item]!];
-  for (let option = optionStart[item]!; option < optionStart[item + 1]!; option++) {
-    parts.push(cost[option]!, covers[option]!);
-    for (let use = useStart[option]!; use < useStart[option + 1]!; use++)
-      parts.push(useRow[use]!, useAmount[use]!);
-    parts.push(-1);
+/** Hash of all that makes items interchangeable; equal ones may still differ. */
+function hashOf(instance: Instance, item: number): number {
+  const { optionStart, useStart, useRow, useAmount, cost } = instance;
+  const first = optionStart[item]!;
+  const last = optionStart[item + 1]!;
+  let hash = Math.imul(last - first, 0x9e3779b1) ^ (instance.worth[item]! | 0);
+  for (let option = first; option < last; option++) hash = Math.imul(hash ^ (cost[option]! | 0), 0x01000193);
+  for (let use = useStart[first]!; use < useStart[last]!; use++)
+    hash = Math.imul(hash ^ useRow[use]! ^ ((useAmount[use]! | 0) << 8), 0x01000193);
+  return hash;
+}
+
+/** True when two items have the same tier, worth, copies and options. */
+function isSame(instance: Instance, a: number, b: number): boolean {
+  const { tier, worth, copies, optionStart, useStart, useRow, useAmount, cost, covers } = instance;
+  if (tier[a] !== tier[b] || worth[a] !== worth[b] || copies[a] !== copies[b]) return false;
+  const width = optionStart[a + 1]! - optionStart[a]!;
+  if (optionStart[b + 1]! - optionStart[b]! !== width) return false;
+  for (let at = 0; at < width; at++) {
+    const [one, other] = [optionStart[a]! + at, optionStart[b]! + at];
+    if (cost[one] !== cost[other] || covers[one] !== covers[other]) return false;
+    const [from, to] = [useStart[one]!, useStart[other]!];
+    const uses = useStart[one + 1]! - from;
+    if (useStart[other + 1]! - to !== uses) return false;
+    for (let use = 0; use < uses; use++)
+      if (useRow[from + use] !== useRow[to + use] || useAmount[from + use] !== useAmount[to + use])
+        return false;
   }
-  return parts.join(",");
+  return true;
 }
 
 /** True when one unit may cover several copies: members would share units, so such items stay apart. */
@@ -34,22 +52,32 @@ function sharesUnits(instance: Instance, item: number): boolean {
 
 /** Groups interchangeable items; classes are ordered by their first member. */
 export function classesOf(instance: Instance): Classes {
-  const bySignature = new Map<string, number[]>();
+  const byHash = new Map<number, number[][]>();
+  const all: number[][] = [];
   for (let item = 0; item < instance.items; item++) {
-    const signature = sharesUnits(instance, item) ? `item ${item}` : signatureOf(instance, item);
-    const members = bySignature.get(signature);
-    if (members === undefined) bySignature.set(signature, [item]);
-    else members.push(item);
+    const hash = hashOf(instance, item);
+    const alike = byHash.get(hash);
+    const members = sharesUnits(instance, item)
+      ? undefined
+      : alike?.find(([first]) => isSame(instance, first!, item));
+    if (members !== undefined) {
+      members.push(item);
+      continue;
+    }
+    const own = [item];
+    all.push(own);
+    if (alike === undefined) byHash.set(hash, [own]);
+    else alike.push(own);
   }
-  const start = new Int32Array(bySignature.size + 1);
+  const start = new Int32Array(all.length + 1);
   const member = new Int32Array(instance.items);
   let at = 0;
-  for (const [index, members] of [...bySignature.values()].entries()) {
+  for (const [index, members] of all.entries()) {
     member.set(members, at);
     at += members.length;
     start[index + 1] = at;
   }
-  return { count: bySignature.size, start, member };
+  return { count: all.length, start, member };
 }
 
 /**

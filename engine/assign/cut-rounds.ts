@@ -1,25 +1,15 @@
 import type { Basis } from "../milp/solver.ts";
 import { solveVerified, type VerifiedAnswer } from "../milp/verify.ts";
 import { basisFor, type KeptBasis, type KeptCuts, keepBasis, restoreBasis } from "./carry.ts";
-import { type Classes, classesOf } from "./classes.ts";
+import { classesOf } from "./classes.ts";
 import { bestScores } from "./construct.ts";
-import {
-  type Cut,
-  type CutFrame,
-  type CutRow,
-  cutFrameOf,
-  drawCut,
-  isTight,
-  separate,
-  withCuts,
-} from "./cuts.ts";
+import { type Cut, type CutFrame, type CutRow, cutFrameOf, isTight, separate, withCuts } from "./cuts.ts";
 import { type Formulation, formulate, pricesOf } from "./formulate.ts";
 import type { Instance, Reduced } from "./instance.ts";
-import { gapOf, type Run } from "./progress.ts";
+import { gapOf, note, type Run, tighten } from "./progress.ts";
 import {
   columnsOfPart,
   deadlineOf,
-  firstColumns,
   partOf,
   pointOfPart,
   priceOut,
@@ -48,7 +38,7 @@ const mostIdle = 2;
 const leastProgress = 0.02;
 
 /** A cut in the program, and its status in the last basis. */
-interface Active {
+export interface Active {
   readonly cut: Cut;
   readonly row: CutRow;
   readonly status: number;
@@ -70,8 +60,8 @@ function programOf(instance: Instance, kept: Uint8Array, { classes }: SolverStag
   return { part, formulation, columnOf: columnsOfPart(instance, part, formulation) };
 }
 
-/** Prices of rows and of cuts, from the duals of a program with both. */
-interface CutPrices {
+/** Prices of rows and of cuts. */
+export interface CutPrices {
   readonly rows: Float64Array;
   readonly cuts: Float64Array;
 }
@@ -85,7 +75,7 @@ function cutPricesOf(instance: Instance, { formulation }: Program, duals: Float6
 }
 
 /** Per option, its gain per covered copy after paying for rows and cuts; the bound that these prices prove. */
-function judge(
+export function judge(
   instance: Instance,
   active: readonly Active[],
   prices: CutPrices,
@@ -108,19 +98,6 @@ function judge(
     }
   for (const best of bestScores(instance, charge)) bound += Math.max(0, best);
   return { scores: charge, bound };
-}
-
-/** Cuts of the last tick, as far as they still say something, and what they were worth. */
-function keptCuts(frame: CutFrame, kept: KeptCuts): { active: Active[]; prices: CutPrices } {
-  const active: Active[] = [];
-  const prices: number[] = [];
-  for (const [index, cut] of kept.cuts.entries()) {
-    const row = drawCut(frame, cut);
-    if (row === null) continue;
-    active.push({ cut, row, status: kept.statuses[index]! });
-    prices.push(kept.prices[index]!);
-  }
-  return { active, prices: { rows: kept.rowPrices, cuts: Float64Array.from(prices) } };
 }
 
 /** Solves the program with its cuts from the basis. */
@@ -146,103 +123,116 @@ async function solveWithCuts(
 }
 
 /** Where the rounds begin: columns, cuts and a basis. */
-interface Beginning {
+export interface Beginning {
+  readonly frame: CutFrame;
   readonly kept: Uint8Array;
-  readonly active: Active[];
+  readonly active: readonly Active[];
   readonly basis: KeptBasis | null;
 }
 
 /** After a linear program: its columns, its basis, and the cuts that its optimum breaks. */
-function afterRelaxation(instance: Instance, frame: CutFrame, relaxed: Relaxed): Beginning | null {
+function afterRelaxation(instance: Instance, stage: SolverStage, relaxed: Relaxed): Beginning | null {
   if (relaxed.answer.values === null || relaxed.answer.rowDuals === null) return null;
+  const frame = cutFrameOf(instance, stage.classes);
   const kept = new Uint8Array(instance.options);
   for (const option of relaxed.part.option) kept[option] = 1;
-  return { kept, active: newCuts(frame, pointOfPart(instance, relaxed)), basis: relaxed.basis };
+  return { frame, kept, active: newCuts(frame, pointOfPart(instance, relaxed)), basis: relaxed.basis };
 }
 
-/** What the cuts and prices of a former tick prove of this instance, before anybody is asked. */
-export function judgeTick(
-  instance: Instance,
-  classes: Classes,
-  cuts: KeptCuts,
-): { readonly scores: Float64Array; readonly bound: number } {
-  const { active, prices } = keptCuts(cutFrameOf(instance, classes), cuts);
-  return judge(instance, active, prices);
+/** Programs with cuts, one after the other. */
+export interface CutLoop {
+  /**
+   * Solves once more, with what the last optimum breaks.
+   *
+   * @param known gain of the best assignment so far: closing next to nothing of the distance to it, twice, is the end
+   * @returns the tightest so far; null when there is no more to be had
+   */
+  next(known: number): Promise<Tightened | null>;
 }
 
-/** After a former tick: its cuts, its basis, and the columns that these and its prices single out. */
-function afterTick({ instance, units }: Run, frame: CutFrame, cuts: KeptCuts): Beginning {
-  const { active, prices } = keptCuts(frame, cuts);
-  const kept = firstColumns(instance, judge(instance, active, prices).scores, units);
-  for (let option = 0; option < instance.options; option++)
-    if ((cuts.basis?.options[option] ?? 0) !== 0) kept[option] = 1;
-  return { kept, active, basis: cuts.basis };
+/** Rounds of cuts over a run, which have to be asked for. What the run finds meanwhile changes nothing. */
+export function startCuts(run: Run, stage: SolverStage, beginning: Beginning): CutLoop {
+  const { instance } = run;
+  const { frame, kept } = beginning;
+  let { active, basis } = beginning;
+  let program = programOf(instance, kept, stage);
+  let best: Tightened | null = null;
+  let last: {
+    readonly binding: readonly Active[];
+    readonly scores: Float64Array;
+    values: Float64Array;
+  } | null = null;
+  let idle = 0;
+  let round = 0;
+
+  /** Adds what the last optimum breaks; false where that is nothing. */
+  const extend = (): boolean => {
+    if (last === null) return active.length > 0;
+    const fresh = newCuts(frame, last.values);
+    const priced = priceOut(instance, last.scores, kept);
+    if (priced > 0) program = programOf(instance, kept, stage);
+    active = [...last.binding, ...fresh];
+    return fresh.length > 0 || priced > 0;
+  };
+  return {
+    async next(known) {
+      if (round++ >= mostRounds || idle >= mostIdle || !extend()) return null;
+      const answer = await solveWithCuts(run, stage, program, active, basis);
+      if (answer.status !== "optimal" || answer.values === null || answer.rowDuals === null) {
+        round = mostRounds;
+        return null;
+      }
+      const prices = cutPricesOf(instance, program, answer.rowDuals);
+      const { scores, bound } = judge(instance, active, prices);
+      const rounding = roundingOf(instance, { ...program, answer });
+      const { values } = rounding;
+      if (answer.basis !== null) basis = wholeBasis(instance, program, answer.basis);
+      const firstCut = program.formulation.model.rows;
+      const now = active.map((one, index) => ({
+        ...one,
+        status: answer.basis?.rows[firstCut + index] ?? basicStatus,
+      }));
+      const before = best?.bound ?? Number.POSITIVE_INFINITY;
+      idle = before - bound < leastProgress * Math.max(0, bound - known) ? idle + 1 : 0;
+      const isBinding = now.map(({ row }) => isTight(row, values));
+      const binding = now.filter((_, index) => isBinding[index]);
+      last = { binding, scores, values };
+      if (best === null || bound < before)
+        best = {
+          bound,
+          rounding,
+          scores,
+          rows: binding.map(({ row }) => row),
+          kept: {
+            cuts: binding.map(({ cut }) => cut),
+            statuses: Int8Array.from(binding, ({ status }) => status),
+            prices: prices.cuts.filter((_, index) => isBinding[index]),
+            rowPrices: prices.rows,
+            basis,
+          },
+        };
+      return best;
+    },
+  };
 }
 
 /**
  * The linear program with rounding cuts: what its optimum breaks is added and solved again from the last basis, until
  * the wanted gap is proven or cuts bring next to nothing. Everything it needs of the run is read at the start, so it may
  * go on beside own search.
- *
- * @param relaxed the program without cuts; null after a former tick, whose cuts are the start then
  */
-export async function cutRounds(
-  run: Run,
-  stage: SolverStage,
-  relaxed: Relaxed | null,
-): Promise<Tightened | null> {
-  const { instance, gain: known, options, warm } = run;
-  const frame = cutFrameOf(instance, stage.classes);
-  const beginning =
-    relaxed !== null
-      ? afterRelaxation(instance, frame, relaxed)
-      : warm?.cuts != null
-        ? afterTick(run, frame, warm.cuts)
-        : null;
+export async function cutRounds(run: Run, stage: SolverStage, relaxed: Relaxed): Promise<Tightened | null> {
+  const { gain: known, options } = run;
+  const beginning = afterRelaxation(run.instance, stage, relaxed);
   if (beginning === null) return null;
-  const { kept } = beginning;
-  let { active, basis } = beginning;
-  let program = programOf(instance, kept, stage);
+  const loop = startCuts(run, stage, beginning);
   let best: Tightened | null = null;
-  let idle = 0;
-  for (let round = 0; round < mostRounds && active.length > 0 && idle < mostIdle; round++) {
-    const answer = await solveWithCuts(run, stage, program, active, basis);
-    if (answer.status !== "optimal" || answer.values === null || answer.rowDuals === null) break;
-    const prices = cutPricesOf(instance, program, answer.rowDuals);
-    const { scores, bound } = judge(instance, active, prices);
-    const rounding = roundingOf(instance, { ...program, answer });
-    const { values } = rounding;
-    if (answer.basis !== null) basis = wholeBasis(instance, program, answer.basis);
-    active = active.map((one, index) => ({
-      ...one,
-      status: answer.basis?.rows[program.formulation.model.rows + index] ?? basicStatus,
-    }));
-    const before = best?.bound ?? Number.POSITIVE_INFINITY;
-    idle = before - bound < leastProgress * Math.max(0, bound - known) ? idle + 1 : 0;
-    const binding = active.map(({ row }) => isTight(row, values));
-    const bindingCuts = active.filter((_, index) => binding[index]);
-    if (bound < before)
-      best = {
-        bound,
-        rounding,
-        scores,
-        rows: bindingCuts.map(({ row }) => row),
-        kept: {
-          cuts: bindingCuts.map(({ cut }) => cut),
-          statuses: Int8Array.from(bindingCuts, ({ status }) => status),
-          prices: prices.cuts.filter((_, index) => binding[index]),
-          rowPrices: prices.rows,
-          basis,
-        },
-      };
-    if (gapOf(bound, known, options.baseline) <= options.gap) break;
-    const fresh = newCuts(frame, values);
-    const priced = priceOut(instance, scores, kept);
-    if (fresh.length === 0 && priced === 0) break;
-    if (priced > 0) program = programOf(instance, kept, stage);
-    active = [...bindingCuts, ...fresh];
+  for (;;) {
+    const tightened = await loop.next(known);
+    if (tightened === null) return best;
+    best = tightened;
+    if (gapOf(best.bound, known, options.baseline) <= options.gap) return best;
   }
-  return best;
 }
 
 const newCuts = (frame: CutFrame, point: Float64Array): Active[] =>
@@ -250,3 +240,11 @@ const newCuts = (frame: CutFrame, point: Float64Array): Active[] =>
 
 const wholeBasis = (instance: Instance, { part, formulation }: Program, basis: Basis): KeptBasis =>
   restoreBasis(keepBasis(part.instance, formulation, basis), instance, part);
+
+/** Takes what the program with cuts proves and suggests. */
+export async function useTightened(run: Run, tightened: Tightened): Promise<void> {
+  tighten(run, tightened.bound);
+  run.scores = tightened.scores;
+  run.cuts = tightened.kept;
+  await note(run, "cuts");
+}

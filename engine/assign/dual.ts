@@ -42,12 +42,12 @@ export function boundAt(instance: Instance, prices: Float64Array, usage?: Float6
   return bound;
 }
 
-/** Per row, one over its mean use: steps then weigh rows of GPUs and of money alike. */
+/** Per row, one over its mean use, which is negative in some rows of cuts: steps then weigh rows of GPUs and of money alike. */
 function rowScales(instance: Instance): Float64Array {
   const sum = new Float64Array(instance.rows);
   const count = new Float64Array(instance.rows);
   for (let use = 0; use < instance.useRow.length; use++) {
-    sum[instance.useRow[use]!]! += instance.useAmount[use]!;
+    sum[instance.useRow[use]!]! += Math.abs(instance.useAmount[use]!);
     count[instance.useRow[use]!]! += 1;
   }
   return sum.map((total, row) => (total > 0 ? count[row]! / total : 0));

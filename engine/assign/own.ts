@@ -3,12 +3,12 @@ import { decompose } from "./decompose.ts";
 import { ascend } from "./dual.ts";
 import { placeLargest } from "./largest.ts";
 import { polish } from "./polish.ts";
-import { isDone, note, offer, offerState, type Run, tighten, usePrices } from "./progress.ts";
+import { isDone, note, offer, offerState, type Run, tighten, usePrices, wouldDo } from "./progress.ts";
 import { type SearchOptions, startSearch } from "./search.ts";
 import { createState, type State, unplaced } from "./state.ts";
 
-/** Work between two looks at what else there is to do: about 0.02 s. */
-const step = 5e5;
+/** Work between two looks at what else there is to do: about 0.01 s. */
+const step = 2e5;
 
 /**
  * Slices of a search, between which a proven gap ends it: about 0.05 s each, longer where setting a search up already
@@ -16,10 +16,10 @@ const step = 5e5;
  */
 const sliceOf = (run: Run): number => Math.max(2e6, run.instance.options * 50);
 
-/** A search with the present scores that lets the host breathe. */
+/** A search with the present scores that lets the host breathe, and ends once enough is proven. */
 export async function searchOnce(run: Run, options: Omit<SearchOptions, "scores">): Promise<void> {
   const going = startSearch(run.instance, run.neighborhood, { ...options, scores: run.scores });
-  while (going.advance(step)) await run.options.pause?.();
+  while (going.advance(step) && !wouldDo(run, going.gain())) await run.options.pause?.();
   const { units, gain } = going.result();
   offer(run, units, gain);
 }

@@ -53,8 +53,11 @@ export const gapOf = (bound: number, gain: number, baseline: number): number =>
   bound <= gain ? 0 : (bound - gain) / Math.max(1, Math.abs(gain - baseline));
 
 /** True once the proven gap is small enough to stop. */
-export const isDone = (run: Run): boolean =>
-  gapOf(run.bound, run.gain, run.options.baseline) <= run.options.gap || run.instance.options === 0;
+export const isDone = (run: Run): boolean => wouldDo(run, run.gain) || run.instance.options === 0;
+
+/** True where an answer of this gain would be the end. */
+export const wouldDo = ({ bound, options }: Run, gain: number): boolean =>
+  gapOf(bound, gain, options.baseline) <= options.gap;
 
 /** Keeps an answer that gains more than the best so far. */
 export function offer(run: Run, units: Units, gain: number): void {

@@ -30,3 +30,15 @@ export function createRelaxer(instance: Instance): Relaxer {
   const kernel = createRelaxKernel(instance, twin.knapsacks);
   return kernel === null ? twin : { backend: "wasm", knapsacks: twin.knapsacks, ...kernel };
 }
+
+/** The dual bound alone, for an instance whose rows are no knapsacks. */
+export function dualOf(instance: Instance): Relaxer["dualBound"] {
+  const none = {
+    start: new Int32Array(instance.rows + 1),
+    option: new Int32Array(0),
+    weight: new Int32Array(0),
+  };
+  return (
+    createRelaxKernel(instance, none)?.dualBound ?? ((prices, usage) => boundAt(instance, prices, usage))
+  );
+}

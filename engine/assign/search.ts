@@ -13,6 +13,8 @@ export interface SearchOptions {
   /** Temperature at the beginning and the end, in mean gains per item. */
   readonly warm?: number;
   readonly cold?: number;
+  /** Items of which one is taken in half of all rounds, on top of those drawn from all; default none. */
+  readonly focus?: readonly number[];
 }
 
 export interface SearchResult {
@@ -53,6 +55,8 @@ const decay = (x: number): number => 1 / (1 + x * (1 + x * (0.5 + x * (0.1666 + 
 export interface Search {
   /** Spends up to this much more work; false once all of it is spent. */
   advance(work: number): boolean;
+  /** Of the best answer so far. */
+  gain(): number;
   result(): SearchResult;
 }
 
@@ -66,7 +70,7 @@ export interface Search {
 export function startSearch(
   instance: Instance,
   neighborhood: Neighborhood,
-  { work, seed, scores, start, warm = 0.05, cold = 0.002 }: SearchOptions,
+  { work, seed, scores, start, warm = 0.05, cold = 0.002, focus = [] }: SearchOptions,
 ): Search {
   const state = createState(instance);
   const best = bestScores(instance, scores);
@@ -77,9 +81,10 @@ export function startSearch(
   if (instance.items === 0 || instance.options === 0)
     return {
       advance: () => false,
+      gain: () => state.gain,
       result: () => ({ units: state.units(), gain: state.gain, work: state.work, rounds }),
     };
-  const round = createRound(state, neighborhood, { scores, best, sizes, seed });
+  const round = createRound(state, neighborhood, { scores, best, sizes, seed, focus });
   const mean = Math.max(1, state.gain / instance.items);
   let temperature = mean * warm;
   return {
@@ -95,6 +100,7 @@ export function startSearch(
       }
       return state.work < work;
     },
+    gain: round.gain,
     result: () => ({ ...round.best(), work: state.work, rounds }),
   };
 }
@@ -111,11 +117,13 @@ interface Guide {
   readonly best: Float64Array;
   readonly sizes: Float64Array;
   readonly seed: number;
+  readonly focus: readonly number[];
 }
 
 interface Round {
   (temperature: number): void;
   best(): { units: Units; gain: number };
+  gain(): number;
 }
 
 /** One ruin-and-recreate step over a state, with its scratch memory. */
@@ -123,7 +131,7 @@ function createRound(state: State, neighborhood: Neighborhood, guide: Guide): Ro
   const { instance, choice, slots, slotStart, free, occupants } = state;
   const { optionStart, useStart, useRow, useAmount, copies } = instance;
   const { rowStart, rowOption, optionItem } = neighborhood;
-  const { scores, best, sizes } = guide;
+  const { scores, best, sizes, focus } = guide;
   const random = createRandom(guide.seed * 31 + 7);
 
   let bestGain = state.gain;
@@ -258,7 +266,7 @@ function createRound(state: State, neighborhood: Neighborhood, guide: Guide): Ro
     state.work += 8;
     const before = state.gain;
     let item = random.below(instance.items);
-    const other = random.below(instance.items);
+    const other = focus.length > 0 ? focus[random.below(focus.length)]! : random.below(instance.items);
     if (potential(other) > potential(item)) item = other;
     if (optionStart[item] === optionStart[item + 1]) return;
     touch(item);
@@ -304,5 +312,5 @@ function createRound(state: State, neighborhood: Neighborhood, guide: Guide): Ro
     }
     return { units, gain: bestGain };
   };
-  return Object.assign(round, { best: snapshot });
+  return Object.assign(round, { best: snapshot, gain: () => bestGain });
 }

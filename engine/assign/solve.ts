@@ -6,8 +6,8 @@ import type { RecordedAnswer } from "../model/plan.ts";
 import { type Carry, reduceCarry, restoreBasis, restoreCuts } from "./carry.ts";
 import { checkAssignment } from "./check.ts";
 import { classesOf, inClassOrder } from "./classes.ts";
-import { bestScores, fill, greedy, orderBy, priceScores } from "./construct.ts";
-import { cutRounds, judgeTick, type Tightened } from "./cut-rounds.ts";
+import { greedy, priceScores } from "./construct.ts";
+import { cutRounds, useTightened } from "./cut-rounds.ts";
 import { type CutRow, withCuts } from "./cuts.ts";
 import { boundAt } from "./dual.ts";
 import { type Formulation, formulate, pointOf, wholeUnits } from "./formulate.ts";
@@ -16,17 +16,7 @@ import { gainOf, type Instance, preprocess, type Reduced, restore, type Units } 
 import { improveByPrograms } from "./neighborhoods.ts";
 import { boundByParts, boundByPrices, construct, searchFromLargest, searchMore, searchOnce } from "./own.ts";
 import { polish } from "./polish.ts";
-import {
-  gapOf,
-  isDone,
-  note,
-  offer,
-  offerState,
-  type Run,
-  type Stage,
-  tighten,
-  usePrices,
-} from "./progress.ts";
+import { gapOf, isDone, note, offerState, type Run, type Stage, tighten } from "./progress.ts";
 import {
   columnsOfPart,
   deadlineOf,
@@ -39,6 +29,7 @@ import {
 import { createRelaxer } from "./relaxer.ts";
 import { neighborhoodOf } from "./search.ts";
 import { createState, load } from "./state.ts";
+import { relaxWarm } from "./tick.ts";
 import { compareAssignments, tierCount, tierInstance, tierViolations } from "./tiers.ts";
 
 export interface AssignOptions {
@@ -124,14 +115,6 @@ async function useMip(run: Run, formulation: Formulation, mip: VerifiedAnswer): 
   await note(run, "mip");
 }
 
-/** Takes what the program with cuts proves and suggests. */
-async function useTightened(run: Run, tightened: Tightened): Promise<void> {
-  tighten(run, tightened.bound);
-  run.scores = tightened.scores;
-  run.cuts = tightened.kept;
-  await note(run, "cuts");
-}
-
 /** The linear program, then the same with cuts, with own search beside them; the cuts that bind. */
 async function relaxFresh(run: Run, stage: SolverStage): Promise<readonly CutRow[]> {
   const { options } = run;
@@ -155,53 +138,12 @@ async function relaxFresh(run: Run, stage: SolverStage): Promise<readonly CutRow
   return tightened?.rows ?? [];
 }
 
-/** Search that may close a gap which is nearly proven already, before a MIP is asked, which ends in its own time. */
-const nearlyDone = 3;
-
-/**
- * After a small change: the last answer with the new ones put in, and the cuts and prices of the last tick, which may
- * prove enough as they are; else they are solved again from its basis. The program without cuts, whose prices are published, follows beside own search.
- */
-async function relaxWarm(run: Run, stage: SolverStage): Promise<readonly CutRow[]> {
-  const { options, instance, warm } = run;
-  usePrices(run, warm!.prices, "lagrangian");
-  const known = judgeTick(instance, stage.classes, warm!.cuts!);
-  tighten(run, known.bound);
-  run.scores = known.scores;
-  run.cuts = warm!.cuts;
-  run.basis = warm!.basis;
-  const state = createState(instance);
-  load(state, warm!.units);
-  fill(state, orderBy(bestScores(instance, run.scores)), run.scores);
-  polish(state, state.work + options.work * 0.01);
-  offerState(run, state);
-  await note(run, "construction");
-  if (isDone(run)) return [];
-  const frozen = { ...run };
-  const tightening = cutRounds(frozen, stage, null);
-  const relaxing = tightening.then(() => solveRelaxation(frozen, stage));
-  await searchMore(run, { work: options.work * 0.02, seed: 4, fromBest: true });
-  const tightened = await tightening;
-  if (tightened !== null) {
-    await useTightened(run, tightened);
-    if (!isDone(run)) await roundAll(run, tightened.rounding);
-    if (gapOf(run.bound, run.gain, options.baseline) <= nearlyDone * options.gap)
-      await searchMore(run, { work: options.work * 0.15, seed: 2, fromBest: true });
-  }
-  const { scores } = run;
-  const relaxed = await relaxing;
-  useRelaxation(run, relaxed);
-  if (tightened !== null) run.scores = scores;
-  await note(run, "lp");
-  return tightened?.rows ?? [];
-}
-
 /** LP with cuts, then a MIP from the best answer, with own search beside both. */
 async function solverStages(run: Run, stage: SolverStage): Promise<void> {
   const { instance, options, warm } = run;
   const { solver, clock, classes } = stage;
-  const isWarm = warm !== null && warm.cuts !== null;
-  const cuts = await (isWarm ? relaxWarm(run, stage) : relaxFresh(run, stage));
+  const kept = warm?.cuts ?? null;
+  const cuts = await (kept === null ? relaxFresh(run, stage) : relaxWarm(run, stage, kept));
   if (isDone(run)) return;
 
   const columns = classes.count === instance.items ? instance.options : columnsOf(instance, classes);
