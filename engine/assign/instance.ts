@@ -134,23 +134,40 @@ export interface Reduced {
   readonly option: Int32Array;
 }
 
-/** True when the item's copies exceed some row wherever they are put. */
-function isImpossible(instance: Instance, kept: readonly number[], copies: number): boolean {
-  const least = new Map<number, { amount: number; seen: number }>();
-  for (const option of kept) {
-    for (let use = instance.useStart[option]!; use < instance.useStart[option + 1]!; use++) {
-      const row = instance.useRow[use]!;
-      const amount = (instance.useAmount[use]! / instance.covers[option]!) * copies;
-      const entry = least.get(row);
-      if (entry === undefined) least.set(row, { amount, seen: 1 });
-      else {
-        entry.amount = Math.min(entry.amount, amount);
-        entry.seen++;
-      }
+/** The amount of `row` that one unit of `option` uses; 0 where it does not. */
+function useOf({ useStart, useRow, useAmount }: Instance, option: number, row: number): number {
+  for (let use = useStart[option]!; use < useStart[option + 1]!; use++)
+    if (useRow[use] === row) return useAmount[use]!;
+  return 0;
+}
+
+/**
+ * True when the item's copies exceed some row wherever they are put, even if they get the best of what every option has
+ * room for: a gang that its tenant can only pay where there is too little room.
+ */
+function isImpossible(instance: Instance, item: number, kept: readonly number[]): boolean {
+  const copies = instance.copies[item]!;
+  if (copies === 1 || kept.length === 0) return false;
+  const { covers, capacity, useStart, useRow } = instance;
+  const rooms = kept.map((option) => unitLimit(instance, item, option) * covers[option]!);
+  const rows = useRow.subarray(useStart[kept[0]!]!, useStart[kept[0]! + 1]!);
+  // a row that some option does without may be left out
+  for (const row of rows) {
+    const each = kept.map((option, at) => ({
+      amount: useOf(instance, option, row) / covers[option]!,
+      room: rooms[at]!,
+    }));
+    if (each.some(({ amount }) => amount === 0)) continue;
+    each.sort((a, b) => a.amount - b.amount);
+    let left = copies;
+    let needed = 0;
+    for (const { amount, room } of each) {
+      const here = Math.min(left, room);
+      left -= here;
+      needed += here * amount;
     }
+    if (left > 0 || needed > capacity[row]! * (1 + 1e-12)) return true;
   }
-  for (const [row, { amount, seen }] of least)
-    if (seen === kept.length && amount > instance.capacity[row]! * (1 + 1e-12)) return true;
   return false;
 }
 
@@ -171,7 +188,7 @@ export function preprocess(instance: Instance): Reduced {
         fits = useAmount[use]! <= capacity[useRow[use]!]!;
       if (fits) own.push(option);
     }
-    if (!isImpossible(instance, own, copies[item]!)) for (const option of own) kept.push(option);
+    if (!isImpossible(instance, item, own)) for (const option of own) kept.push(option);
     starts[item + 1] = kept.length;
   }
   return { instance: subsetOf(instance, kept, starts), option: Int32Array.from(kept) };
