@@ -2,8 +2,8 @@ import type { Basis } from "../milp/solver.ts";
 import { solveVerified, type VerifiedAnswer } from "../milp/verify.ts";
 import { basisFor, type KeptBasis, type KeptCuts, keepBasis, restoreBasis } from "./carry.ts";
 import { classesOf } from "./classes.ts";
-import { bestScores } from "./construct.ts";
 import { type Cut, type CutFrame, type CutRow, cutFrameOf, isTight, separate, withCuts } from "./cuts.ts";
+import { boundOfItems } from "./dual.ts";
 import { type Formulation, formulate, pricesOf } from "./formulate.ts";
 import type { Instance, Reduced } from "./instance.ts";
 import { gapOf, note, type Run, tighten } from "./progress.ts";
@@ -66,10 +66,10 @@ export interface CutPrices {
   readonly cuts: Float64Array;
 }
 
-function cutPricesOf(instance: Instance, { formulation }: Program, duals: Float64Array): CutPrices {
+function cutPricesOf({ formulation }: Program, duals: Float64Array): CutPrices {
   const first = formulation.model.rows;
   return {
-    rows: pricesOf(instance, formulation, duals),
+    rows: pricesOf(formulation, duals),
     cuts: Float64Array.from(duals.subarray(first), (dual) => Math.max(0, -dual * formulation.scale)),
   };
 }
@@ -96,8 +96,7 @@ export function judge(
         charge[option]! += prices.rows[useRow[use]!]! * useAmount[use]!;
       charge[option] = worth[item]! / copies[item]! - charge[option]! / covers[option]!;
     }
-  for (const best of bestScores(instance, charge)) bound += Math.max(0, best);
-  return { scores: charge, bound };
+  return { scores: charge, bound: bound + boundOfItems(instance, charge) };
 }
 
 /** Solves the program with its cuts from the basis. */
@@ -182,7 +181,7 @@ export function startCuts(run: Run, stage: SolverStage, beginning: Beginning): C
         round = mostRounds;
         return null;
       }
-      const prices = cutPricesOf(instance, program, answer.rowDuals);
+      const prices = cutPricesOf(program, answer.rowDuals);
       const { scores, bound } = judge(instance, active, prices);
       const rounding = roundingOf(instance, { ...program, answer });
       const { values } = rounding;

@@ -1,4 +1,5 @@
-import type { Instance } from "./instance.ts";
+import { priceScores } from "./construct.ts";
+import { type Instance, unitLimit } from "./instance.ts";
 
 /** A proven upper bound on the gain and the prices that prove it. */
 export interface DualBound {
@@ -39,6 +40,47 @@ export function boundAt(instance: Instance, prices: Float64Array, usage?: Float6
     for (let use = useStart[chosen]!; use < useStart[chosen + 1]!; use++)
       usage[useRow[use]!]! += units * useAmount[use]!;
   }
+  return bound;
+}
+
+/** Most that an item of several copies gains at these scores, with no more units anywhere than there is room for. */
+function spreadGain(instance: Instance, item: number, scores: Float64Array): number {
+  const { optionStart, copies, covers } = instance;
+  const first = optionStart[item]!;
+  const own = Array.from({ length: optionStart[item + 1]! - first }, (_, at) => first + at);
+  own.sort((a, b) => scores[b]! - scores[a]!);
+  let left = copies[item]!;
+  let gain = 0;
+  for (const option of own) {
+    const here = Math.min(left, unitLimit(instance, item, option) * covers[option]!);
+    gain += here * scores[option]!;
+    left -= here;
+    if (left === 0) return gain;
+  }
+  return 0;
+}
+
+/**
+ * The items' part of an upper bound: what they gain at best, every one on its own.
+ *
+ * @param scores per option: gain per covered copy after paying for rows
+ */
+export function boundOfItems(instance: Instance, scores: Float64Array): number {
+  const { items, optionStart, copies } = instance;
+  let bound = 0;
+  for (let item = 0; item < items; item++) {
+    let best = 0;
+    for (let option = optionStart[item]!; option < optionStart[item + 1]!; option++)
+      best = Math.max(best, scores[option]!);
+    if (best > 0) bound += copies[item] === 1 ? best : Math.max(0, spreadGain(instance, item, scores));
+  }
+  return bound;
+}
+
+/** The bound at `prices` with items of several copies spread as they have to be: tighter than `boundAt`, and slower. */
+export function spreadBoundAt(instance: Instance, prices: Float64Array): number {
+  let bound = boundOfItems(instance, priceScores(instance, prices));
+  for (let row = 0; row < instance.rows; row++) bound += prices[row]! * instance.capacity[row]!;
   return bound;
 }
 

@@ -8,6 +8,8 @@ export interface Formulation {
   readonly classes: Classes;
   /** Money unit of the objective: model cost times this is micro-units. */
   readonly scale: number;
+  /** Per row of the instance: the unit of its amounts in the model. */
+  readonly amountScale: Float64Array;
   /** Per class: column of its first option; options follow in order. */
   readonly optionColumn: Int32Array;
   /** Per class: column of the number of members placed, or -1 for one-copy classes. */
@@ -93,6 +95,7 @@ export function formulate(
     model: builder.build(),
     classes,
     scale,
+    amountScale,
     optionColumn,
     placedColumn,
     classRow,
@@ -158,9 +161,5 @@ export function wholeUnits(instance: Instance, formulation: Formulation, point: 
 }
 
 /** Prices of the instance's rows (micro-units per unit of capacity, >= 0) from the duals of the model. */
-export function pricesOf(instance: Instance, formulation: Formulation, duals: Float64Array): Float64Array {
-  const amountScale = rowScales(instance);
-  return Float64Array.from({ length: instance.rows }, (_, row) =>
-    Math.max(0, (-duals[row]! * formulation.scale) / amountScale[row]!),
-  );
-}
+export const pricesOf = ({ amountScale, scale }: Formulation, duals: Float64Array): Float64Array =>
+  amountScale.map((amount, row) => Math.max(0, (-duals[row]! * scale) / amount));

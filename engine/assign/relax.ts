@@ -4,7 +4,7 @@ import { solveVerified, type VerifiedAnswer } from "../milp/verify.ts";
 import { basisFor, type KeptBasis, keepBasis, restoreBasis } from "./carry.ts";
 import { type Classes, classesOf } from "./classes.ts";
 import { bestScores, fill, orderBy, priceScores, roundRelaxation } from "./construct.ts";
-import { boundAt } from "./dual.ts";
+import { spreadBoundAt } from "./dual.ts";
 import { type Formulation, formulate, pricesOf, relaxedUnits, wholeUnits } from "./formulate.ts";
 import { type Instance, type Reduced, restore, subsetOf, type Units } from "./instance.ts";
 import { polish } from "./polish.ts";
@@ -46,14 +46,18 @@ const wholeColumns = 3_000;
 const columnsPerItem = 4;
 const pricingRounds = 6;
 
-/** Options to begin with: per item the best few at these scores, and what is in use. */
+/**
+ * Options to begin with: per item the best few at these scores, and what is in use; all of an item of several copies,
+ * which needs the next best ones as soon as the best are full.
+ */
 export function firstColumns(instance: Instance, scores: Float64Array, units: Units): Uint8Array {
   const kept = new Uint8Array(instance.options);
   for (let item = 0; item < instance.items; item++) {
     const first = instance.optionStart[item]!;
     const own = Array.from({ length: instance.optionStart[item + 1]! - first }, (_, at) => first + at);
     own.sort((a, b) => scores[b]! - scores[a]! || a - b);
-    for (const option of own.slice(0, columnsPerItem)) kept[option] = 1;
+    const most = instance.copies[item] === 1 ? columnsPerItem : own.length;
+    for (const option of own.slice(0, most)) kept[option] = 1;
     for (const option of own) if (units[option]! > 0) kept[option] = 1;
   }
   return kept;
@@ -165,7 +169,7 @@ export async function solveRelaxation(run: Run, stage: SolverStage): Promise<Rel
     if (answer.rowDuals === null || answer.status !== "optimal" || isWhole(part, instance)) return relaxed;
     // the last columns change next to nothing, and the bound is taken over all options in any case
     if (round === pricingRounds) return relaxed;
-    const prices = pricesOf(instance, formulation, answer.rowDuals);
+    const prices = pricesOf(formulation, answer.rowDuals);
     if (priceOut(instance, priceScores(instance, prices), kept) === 0) return relaxed;
     basis = relaxed.basis ?? basis;
   }
@@ -179,9 +183,9 @@ export function useRelaxation(run: Run, { answer, formulation, basis }: Relaxed)
     return;
   }
   if (answer.rowDuals !== null) {
-    usePrices(run, pricesOf(instance, formulation, answer.rowDuals), "lp");
+    usePrices(run, pricesOf(formulation, answer.rowDuals), "lp");
     // an optimum that is only claimed proves nothing; duals do, over all options
-    tighten(run, boundAt(instance, run.prices));
+    tighten(run, spreadBoundAt(instance, run.prices));
   }
   run.basis = basis;
 }

@@ -192,13 +192,14 @@ export async function relaxWarm(run: Run, stage: SolverStage, kept: KeptCuts): P
   let rows: readonly CutRow[] = [];
   for (let round = 1; ; round++) {
     const solving = loop.next(run.gain);
-    await settle(run, 10 + 2 * round);
+    await settle(run, 11 + round);
     const tightened = await solving;
     if (tightened === null) break;
     ({ rows } = tightened);
     await useTightened(run, tightened);
-    if (!isDone(run)) await roundAll(run, tightened.rounding);
-    if (!isDone(run) && isNear(run)) await settle(run, 11 + 2 * round);
+    // later ones round to much the same
+    if (round === 1 && !isDone(run)) await roundAll(run, tightened.rounding);
+    if (round === 1 && !isDone(run) && isNear(run)) await settle(run, 11);
     if (isDone(run)) return rows;
   }
   const { scores } = run;
