@@ -4,7 +4,7 @@ import { type Active, type Beginning, type CutPrices, judge, startCuts, useTight
 import { type CutFrame, type CutRow, cutFrameOf, drawCut } from "./cuts.ts";
 import { ascend } from "./dual.ts";
 import type { Instance } from "./instance.ts";
-import { boundByPrices, searchOnce } from "./own.ts";
+import { boundByPrices, construct, searchFromLargest, searchOnce } from "./own.ts";
 import { polish } from "./polish.ts";
 import { gapOf, isDone, note, offerState, type Run, tighten } from "./progress.ts";
 import { firstColumns, roundAll, type SolverStage, solveRelaxation, useRelaxation } from "./relax.ts";
@@ -204,7 +204,9 @@ export async function relaxWarm(run: Run, stage: SolverStage, kept: KeptCuts): P
   }
   const { scores } = run;
   const relaxing = solveRelaxation({ ...run }, stage);
-  await settle(run, 5);
+  // what a fresh plan does: the last answer may be far from where the good ones are now
+  await construct(run, options.work * 0.07);
+  await searchFromLargest(run, options.work * 0.2, 2);
   useRelaxation(run, await relaxing);
   run.scores = scores;
   await note(run, "lp");
