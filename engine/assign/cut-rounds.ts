@@ -130,9 +130,8 @@ export interface Beginning {
 }
 
 /** After a linear program: its columns, its basis, and the cuts that its optimum breaks. */
-function afterRelaxation(instance: Instance, stage: SolverStage, relaxed: Relaxed): Beginning | null {
+export function afterRelaxation(instance: Instance, frame: CutFrame, relaxed: Relaxed): Beginning | null {
   if (relaxed.answer.values === null || relaxed.answer.rowDuals === null) return null;
-  const frame = cutFrameOf(instance, stage.classes);
   const kept = new Uint8Array(instance.options);
   for (const option of relaxed.part.option) kept[option] = 1;
   return { frame, kept, active: newCuts(frame, pointOfPart(instance, relaxed)), basis: relaxed.basis };
@@ -222,7 +221,8 @@ export function startCuts(run: Run, stage: SolverStage, beginning: Beginning): C
  */
 export async function cutRounds(run: Run, stage: SolverStage, relaxed: Relaxed): Promise<Tightened | null> {
   const { gain: known, options } = run;
-  const beginning = afterRelaxation(run.instance, stage, relaxed);
+  const frame = cutFrameOf(run.instance, stage.classes);
+  const beginning = afterRelaxation(run.instance, frame, relaxed);
   if (beginning === null) return null;
   const loop = startCuts(run, stage, beginning);
   let best: Tightened | null = null;

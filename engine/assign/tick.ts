@@ -1,13 +1,21 @@
 import type { KeptCuts } from "./carry.ts";
 import { bestScores, fill, orderBy } from "./construct.ts";
-import { type Active, type Beginning, type CutPrices, judge, startCuts, useTightened } from "./cut-rounds.ts";
+import {
+  type Active,
+  afterRelaxation,
+  type Beginning,
+  type CutPrices,
+  judge,
+  startCuts,
+  useTightened,
+} from "./cut-rounds.ts";
 import { type CutFrame, type CutRow, cutFrameOf, drawCut } from "./cuts.ts";
 import { ascend } from "./dual.ts";
 import type { Instance } from "./instance.ts";
 import { boundByPrices, construct, searchFromLargest, searchOnce } from "./own.ts";
 import { polish } from "./polish.ts";
 import { gapOf, isDone, note, offerState, type Run, tighten } from "./progress.ts";
-import { firstColumns, roundAll, type SolverStage, solveRelaxation, useRelaxation } from "./relax.ts";
+import { type Relaxed, roundAll, type SolverStage, solveRelaxation, useRelaxation } from "./relax.ts";
 import { dualOf } from "./relaxer.ts";
 import { createState, load } from "./state.ts";
 
@@ -150,17 +158,15 @@ const nearlyDone = 2.5;
 const isNear = ({ bound, gain, options }: Run): boolean =>
   gapOf(bound, gain, options.baseline) <= nearlyDone * options.gap;
 
-/** The columns that kept prices and the basis single out. */
+/** After the program without cuts: its columns and basis; its cuts and those of the last tick. */
 function beginningOf(
-  { instance, units, scores }: Run,
+  run: Run,
   frame: CutFrame,
   active: readonly Active[],
-  kept: KeptCuts,
-): Beginning {
-  const columns = firstColumns(instance, scores, units);
-  for (let option = 0; option < instance.options; option++)
-    if ((kept.basis?.options[option] ?? 0) !== 0) columns[option] = 1;
-  return { frame, kept: columns, active, basis: kept.basis };
+  relaxed: Relaxed,
+): Beginning | null {
+  const fresh = afterRelaxation(run.instance, frame, relaxed);
+  return fresh === null ? null : { ...fresh, active: [...active, ...fresh.active] };
 }
 
 /**
@@ -188,27 +194,31 @@ export async function relaxWarm(run: Run, stage: SolverStage, kept: KeptCuts): P
   }
   if (isDone(run)) return [];
 
-  const loop = startCuts(run, stage, beginningOf(run, frame, recalled.active, kept));
+  const relaxing = solveRelaxation({ ...run }, stage);
+  await settle(run, 11);
+  const relaxed = await relaxing;
+  const { scores } = run;
+  useRelaxation(run, relaxed);
+  run.scores = scores;
+  await note(run, "lp");
+  const beginning = beginningOf(run, frame, recalled.active, relaxed);
+  if (isDone(run) || beginning === null) return [];
+  const loop = startCuts(run, stage, beginning);
   let rows: readonly CutRow[] = [];
   for (let round = 1; ; round++) {
     const solving = loop.next(run.gain);
-    await settle(run, 11 + round);
+    await settle(run, 12 + round);
     const tightened = await solving;
     if (tightened === null) break;
     ({ rows } = tightened);
     await useTightened(run, tightened);
     // later ones round to much the same
     if (round === 1 && !isDone(run)) await roundAll(run, tightened.rounding);
-    if (round === 1 && !isDone(run) && isNear(run)) await settle(run, 11);
+    if (round === 1 && !isDone(run) && isNear(run)) await settle(run, 12);
     if (isDone(run)) return rows;
   }
-  const { scores } = run;
-  const relaxing = solveRelaxation({ ...run }, stage);
   // what a fresh plan does: the last answer may be far from where the good ones are now
   await construct(run, options.work * 0.07);
   await searchFromLargest(run, options.work * 0.2, 2);
-  useRelaxation(run, await relaxing);
-  run.scores = scores;
-  await note(run, "lp");
   return rows;
 }
