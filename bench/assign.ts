@@ -21,7 +21,7 @@ function numbers(text: string, flag: string): number[] {
  * one arrival among many prepared offers; a tick after a small change against a fresh plan.
  *
  * `--seeds 1,2,3`, `--sizes 50,100,200,500,1000,2000` (full model), `--seconds 1,5`, `--only full,classes,capacity,single,warm`,
- * `--offers 100000` (single).
+ * `--offers 100000` (single), `--intents 500`, `--change 5` (warm; per cent).
  */
 export async function bench(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -33,6 +33,8 @@ export async function bench(args: readonly string[]): Promise<void> {
       seconds: { type: "string", default: "1,5" },
       only: { type: "string", default: groups.join(",") },
       offers: { type: "string", default: "100000" },
+      intents: { type: "string", default: "500" },
+      change: { type: "string", default: "5" },
     },
   });
   const only = new Set(values.only.split(","));
@@ -54,7 +56,13 @@ export async function bench(args: readonly string[]): Promise<void> {
       for (const line of one.lines) process.stderr.write(`${line}\n`);
     };
     if (only.has("single")) keep(await singleCase(numbers(values.offers, "offers")[0]!));
-    if (only.has("warm")) keep(await warmCase(solver, limits.seeds));
+    if (only.has("warm")) {
+      const [intents, change] = [
+        numbers(values.intents, "intents")[0]!,
+        numbers(values.change, "change")[0]!,
+      ];
+      keep(await warmCase(solver, { seeds: limits.seeds, intents, change: change / 100 }));
+    }
     for (const group of ["classes", "capacity", "full"] as const)
       if (only.has(group)) for await (const one of contendedCases(group, solver, limits)) keep(one);
   } finally {

@@ -18,15 +18,12 @@ export interface KeptBasis {
   readonly rows: Int8Array;
 }
 
-/** The cuts that bound the linear program in the end, and the basis of the program with them. */
+/** The cuts that bound the linear program in the end. */
 export interface KeptCuts {
   readonly cuts: readonly Cut[];
-  /** Per cut: status of its row. */
-  readonly statuses: Int8Array;
   /** Per cut, and per row of the instance: what the program with cuts charges. */
   readonly prices: Float64Array;
   readonly rowPrices: Float64Array;
-  readonly basis: KeptBasis | null;
 }
 
 /** What one assignment leaves for the next of almost the same batch. */
@@ -68,8 +65,13 @@ function matches(from: readonly string[], to: readonly string[]): Int32Array {
   });
 }
 
-const picked = (source: Int8Array, from: Int32Array, otherwise: number): Int8Array =>
-  Int8Array.from(from, (at) => (at < 0 ? otherwise : source[at]!));
+/** The source in another order; `Int8Array.from` takes several times as long. */
+function picked(source: Int8Array, from: Int32Array, otherwise: number): Int8Array {
+  const values = new Int8Array(from.length);
+  for (let index = 0; index < from.length; index++)
+    values[index] = from[index]! < 0 ? otherwise : source[from[index]!]!;
+  return values;
+}
 
 /** Where the parts of a new batch were in a former one, or -1. */
 interface Moved {
@@ -89,12 +91,10 @@ const movedBasis = (basis: KeptBasis, { options, items, rows }: Moved): KeptBasi
 function movedCuts(kept: KeptCuts, moved: Moved): KeptCuts {
   const rowNow = inverse(moved.rows);
   const itemNow = inverse(moved.items);
-  const statuses: number[] = [];
   const prices: number[] = [];
   const cuts = kept.cuts.flatMap((cut, index): Cut[] => {
     const row = rowNow.get(cut.row);
     if (row === undefined) return [];
-    statuses.push(kept.statuses[index]!);
     prices.push(kept.prices[index]!);
     const pairs = cut.items.flatMap((item, at) => {
       const now = itemNow.get(item);
@@ -112,10 +112,8 @@ function movedCuts(kept: KeptCuts, moved: Moved): KeptCuts {
   });
   return {
     cuts,
-    statuses: Int8Array.from(statuses),
     prices: Float64Array.from(prices),
     rowPrices: Float64Array.from(moved.rows, (at) => (at < 0 ? 0 : kept.rowPrices[at]!)),
-    basis: kept.basis === null ? null : movedBasis(kept.basis, moved),
   };
 }
 
@@ -145,16 +143,11 @@ export function carryOver({ keys, carry }: Tick, to: Keys): Carry {
 
 /** A carry of the original in the indices of its reduced instance. */
 export function reduceCarry(carry: Carry, { option }: Reduced): Carry {
-  const { units, basis, cuts } = carry;
-  const reduce = (kept: KeptBasis): KeptBasis => ({
-    ...kept,
-    options: Int8Array.from(option, (at) => kept.options[at]!),
-  });
+  const { units, basis } = carry;
   return {
     ...carry,
     units: Int32Array.from(option, (at) => units[at]!),
-    basis: basis === null ? null : reduce(basis),
-    cuts: cuts === null ? null : { ...cuts, basis: cuts.basis === null ? null : reduce(cuts.basis) },
+    basis: basis === null ? null : { ...basis, options: picked(basis.options, option, atLower) },
   };
 }
 
@@ -163,11 +156,6 @@ export function restoreBasis(basis: KeptBasis, original: Instance, { option }: R
   const options = new Int8Array(original.options).fill(atLower);
   for (const [index, at] of option.entries()) options[at] = basis.options[index]!;
   return { ...basis, options };
-}
-
-/** The same for cuts. */
-export function restoreCuts(cuts: KeptCuts, original: Instance, reduced: Reduced): KeptCuts {
-  return { ...cuts, basis: cuts.basis === null ? null : restoreBasis(cuts.basis, original, reduced) };
 }
 
 /** Writes a program's basis down per item and option; members of a class share their class's statuses. */

@@ -44,7 +44,8 @@ export interface Active {
   readonly status: number;
 }
 
-const basicStatus = 1;
+/** Of the row of a cut that is new in a program. */
+export const basicStatus = 1;
 
 /** A part of the columns as a program. */
 interface Program {
@@ -203,10 +204,8 @@ export function startCuts(run: Run, stage: SolverStage, beginning: Beginning): C
           rows: binding.map(({ row }) => row),
           kept: {
             cuts: binding.map(({ cut }) => cut),
-            statuses: Int8Array.from(binding, ({ status }) => status),
             prices: prices.cuts.filter((_, index) => isBinding[index]),
             rowPrices: prices.rows,
-            basis,
           },
         };
       return best;

@@ -3,7 +3,7 @@ import type { Solver } from "../milp/solver.ts";
 import { solveVerified, type VerifiedAnswer } from "../milp/verify.ts";
 import { assert } from "../model/errors.ts";
 import type { RecordedAnswer } from "../model/plan.ts";
-import { type Carry, reduceCarry, restoreBasis, restoreCuts } from "./carry.ts";
+import { type Carry, type KeptCuts, reduceCarry, restoreBasis } from "./carry.ts";
 import { checkAssignment } from "./check.ts";
 import { classesOf, inClassOrder } from "./classes.ts";
 import { greedy, priceScores } from "./construct.ts";
@@ -138,11 +138,17 @@ async function relaxFresh(run: Run, stage: SolverStage): Promise<readonly CutRow
   return tightened?.rows ?? [];
 }
 
+/** What a former tick proves with: its cuts, or its program's prices alone; null where it solved none. */
+function keptOf({ cuts, basis, prices }: Carry): KeptCuts | null {
+  if (cuts !== null) return cuts;
+  return basis === null ? null : { cuts: [], prices: new Float64Array(0), rowPrices: prices };
+}
+
 /** LP with cuts, then a MIP from the best answer, with own search beside both. */
 async function solverStages(run: Run, stage: SolverStage): Promise<void> {
   const { instance, options, warm } = run;
   const { solver, clock, classes } = stage;
-  const kept = warm?.cuts ?? null;
+  const kept = warm === null ? null : keptOf(warm);
   const cuts = await (kept === null ? relaxFresh(run, stage) : relaxWarm(run, stage, kept));
   if (isDone(run)) return;
 
@@ -302,7 +308,7 @@ function outcomeOf(
       prices: run.prices,
       values: run.values ?? new Float64Array(instance.items).fill(Number.NaN),
       basis: run.basis === null ? null : restoreBasis(run.basis, original, reduced),
-      cuts: run.cuts === null ? null : restoreCuts(run.cuts, original, reduced),
+      cuts: run.cuts,
     },
   };
 }

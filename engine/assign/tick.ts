@@ -3,7 +3,8 @@ import { bestScores, fill, orderBy } from "./construct.ts";
 import {
   type Active,
   afterRelaxation,
-  type Beginning,
+  basicStatus,
+  type CutLoop,
   type CutPrices,
   judge,
   startCuts,
@@ -31,7 +32,7 @@ function recall(frame: CutFrame, kept: KeptCuts): Recalled {
   for (const [index, cut] of kept.cuts.entries()) {
     const row = drawCut(frame, cut);
     if (row === null) continue;
-    active.push({ cut, row, status: kept.statuses[index]! });
+    active.push({ cut, row, status: basicStatus });
     prices.push(kept.prices[index]!);
   }
   return { active, prices: { rows: kept.rowPrices, cuts: Float64Array.from(prices) } };
@@ -99,16 +100,14 @@ function pricedBy(run: Run, { active, prices }: Recalled): Priced {
 }
 
 /** The kept cuts at these prices, for this run and the next tick. */
-function useCutPrices(run: Run, kept: KeptCuts, { active }: Recalled, prices: CutPrices): void {
+function useCutPrices(run: Run, { active }: Recalled, prices: CutPrices): void {
   const { scores, bound } = judge(run.instance, active, prices);
   tighten(run, bound);
   run.scores = scores;
   run.cuts = {
     cuts: active.map(({ cut }) => cut),
-    statuses: Int8Array.from(active, ({ status }) => status),
     prices: prices.cuts,
     rowPrices: prices.rows,
-    basis: kept.basis,
   };
 }
 
@@ -140,7 +139,7 @@ function unsettled({ instance, units, scores }: Run): number[] {
 }
 
 /** A short cool search around what is out of place. */
-async function settle(run: Run, seed: number): Promise<void> {
+async function searchAround(run: Run, seed: number): Promise<void> {
   const { instance, options, units } = run;
   await searchOnce(run, {
     work: Math.min(options.work * 0.05, instance.options * 100),
@@ -158,65 +157,70 @@ const nearlyDone = 2.5;
 const isNear = ({ bound, gain, options }: Run): boolean =>
   gapOf(bound, gain, options.baseline) <= nearlyDone * options.gap;
 
-/** After the program without cuts: its columns and basis; its cuts and those of the last tick. */
-function beginningOf(
-  run: Run,
-  frame: CutFrame,
-  active: readonly Active[],
-  relaxed: Relaxed,
-): Beginning | null {
-  const fresh = afterRelaxation(run.instance, frame, relaxed);
-  return fresh === null ? null : { ...fresh, active: [...active, ...fresh.active] };
+/** What needs no solver: the repaired answer, the kept cuts at prices brought up to date, a short search. */
+async function proveWithKept(run: Run, recalled: Recalled): Promise<void> {
+  useCutPrices(run, recalled, recalled.prices);
+  await repair(run);
+  if (isDone(run)) return;
+  const priced = pricedBy(run, recalled).ascend();
+  useCutPrices(run, recalled, priced.prices);
+  await note(run, "cuts");
+  if (isDone(run) || !isNear(run)) return;
+  await searchAround(run, 10);
+  if (!isDone(run)) useCutPrices(run, recalled, priced.ascend().prices);
 }
 
-/**
- * After a small change: the last answer with the new ones put in, the cuts of the last tick at prices brought up to
- * date, and a short search may prove enough without a solver. Else the program with these cuts is solved again from its
- * basis, round by round, each rounded, until enough is proven; then the one without cuts, whose prices are published.
- */
-export async function relaxWarm(run: Run, stage: SolverStage, kept: KeptCuts): Promise<readonly CutRow[]> {
-  const { instance, options } = run;
-  await boundByPrices(run, options.work * 0.01);
-  const frame = cutFrameOf(instance, stage.classes);
-  const recalled = recall(frame, kept);
-  useCutPrices(run, kept, recalled, recalled.prices);
-  await repair(run);
-  if (isDone(run)) return [];
-  let priced = pricedBy(run, recalled).ascend();
-  useCutPrices(run, kept, recalled, priced.prices);
-  await note(run, "cuts");
-  if (!isDone(run) && isNear(run)) {
-    await settle(run, 10);
-    if (!isDone(run)) {
-      priced = priced.ascend();
-      useCutPrices(run, kept, recalled, priced.prices);
-    }
-  }
-  if (isDone(run)) return [];
-
-  const relaxing = solveRelaxation({ ...run }, stage);
-  await settle(run, 11);
-  const relaxed = await relaxing;
+/** The program without cuts from its last basis, whose prices are published. */
+async function relaxFromBasis(run: Run, stage: SolverStage): Promise<Relaxed> {
   const { scores } = run;
+  const relaxing = solveRelaxation({ ...run }, stage);
+  await searchAround(run, 11);
+  const relaxed = await relaxing;
   useRelaxation(run, relaxed);
+  // prices of cuts guide a search better
   run.scores = scores;
   await note(run, "lp");
-  const beginning = beginningOf(run, frame, recalled.active, relaxed);
-  if (isDone(run) || beginning === null) return [];
-  const loop = startCuts(run, stage, beginning);
+  return relaxed;
+}
+
+/** Rounds of cuts, with a short search beside each, until enough is proven; the cuts that bind. */
+async function roundsOfCuts(run: Run, loop: CutLoop): Promise<readonly CutRow[]> {
   let rows: readonly CutRow[] = [];
-  for (let round = 1; ; round++) {
+  for (let round = 1; !isDone(run); round++) {
     const solving = loop.next(run.gain);
-    await settle(run, 12 + round);
+    await searchAround(run, 12 + round);
     const tightened = await solving;
     if (tightened === null) break;
     ({ rows } = tightened);
     await useTightened(run, tightened);
     // later ones round to much the same
-    if (round === 1 && !isDone(run)) await roundAll(run, tightened.rounding);
-    if (round === 1 && !isDone(run) && isNear(run)) await settle(run, 12);
-    if (isDone(run)) return rows;
+    if (round > 1 || isDone(run)) continue;
+    await roundAll(run, tightened.rounding);
+    if (!isDone(run) && isNear(run)) await searchAround(run, 12);
   }
+  return rows;
+}
+
+/**
+ * After a small change: the last answer with the new ones put in, the cuts of the last tick at prices brought up to
+ * date, and a short search may prove enough without a solver. Else the program is solved again from its basis, then with
+ * the cuts that its optimum breaks on top of the kept ones, which together prove nearly all that rounds of cuts can.
+ */
+export async function relaxWarm(run: Run, stage: SolverStage, kept: KeptCuts): Promise<readonly CutRow[]> {
+  const { instance, options, warm } = run;
+  run.basis = warm!.basis;
+  await boundByPrices(run, options.work * 0.01);
+  const frame = cutFrameOf(instance, stage.classes);
+  const recalled = recall(frame, kept);
+  await proveWithKept(run, recalled);
+  if (isDone(run)) return [];
+  const fresh = afterRelaxation(instance, frame, await relaxFromBasis(run, stage));
+  let rows: readonly CutRow[] = [];
+  if (fresh !== null) {
+    const beginning = { ...fresh, active: [...recalled.active, ...fresh.active] };
+    rows = await roundsOfCuts(run, startCuts(run, stage, beginning));
+  }
+  if (isDone(run)) return rows;
   // what a fresh plan does: the last answer may be far from where the good ones are now
   await construct(run, options.work * 0.07);
   await searchFromLargest(run, options.work * 0.2, 2);

@@ -41,10 +41,8 @@ test("a tick is carried over by name: what is new is unplaced, unpriced and out 
           { row: 0, divisor: 2, items: [0, 1], amounts: [1, 2] },
           { row: 1, divisor: 3, items: [0, 1], amounts: [4, 5] },
         ],
-        statuses: Int8Array.of(1, 2),
         prices: Float64Array.of(6, 9),
         rowPrices: Float64Array.of(1, 2),
-        basis: null,
       },
     },
   };
@@ -61,10 +59,8 @@ test("a tick is carried over by name: what is new is unplaced, unpriced and out 
     // the cut of a row that is gone is gone; the other one counts the item that is left
     cuts: {
       cuts: [{ row: 0, divisor: 3, items: [0], amounts: [5] }],
-      statuses: Int8Array.of(2),
       prices: Float64Array.of(9),
       rowPrices: Float64Array.of(2, 0),
-      basis: null,
     },
   });
 });
@@ -116,10 +112,8 @@ const carries = (instance: Instance): fc.Arbitrary<Carry> => {
   const cuts = fc.array(cutsOf(instance), { maxLength: 3 }).chain((some) =>
     fc.record({
       cuts: fc.constant(some),
-      statuses: statuses(some.length),
       prices: numbers(some.length, 0, 5).map((all) => Float64Array.from(all)),
       rowPrices: numbers(instance.rows, 0, 5).map((all) => Float64Array.from(all)),
-      basis: fc.option(basis),
     }),
   );
   return fc.record({
