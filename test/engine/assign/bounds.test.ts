@@ -2,13 +2,17 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { generateBatch } from "../../../bench/assign-instances.ts";
 import { checkAssignment } from "../../../engine/assign/check.ts";
+import { classesOf } from "../../../engine/assign/classes.ts";
 import { firstMatch, greedy } from "../../../engine/assign/construct.ts";
 import { decompose } from "../../../engine/assign/decompose.ts";
-import { boundAt } from "../../../engine/assign/dual.ts";
-import type { Instance } from "../../../engine/assign/instance.ts";
+import { boundAt, spreadBoundAt } from "../../../engine/assign/dual.ts";
+import { formulate, pricesOf } from "../../../engine/assign/formulate.ts";
+import { type Instance, preprocess } from "../../../engine/assign/instance.ts";
 import { polish } from "../../../engine/assign/polish.ts";
 import { createRandom } from "../../../engine/assign/random.ts";
+import { partOf } from "../../../engine/assign/relax.ts";
 import { createRelaxer, twinRelaxer } from "../../../engine/assign/relaxer.ts";
+import { createHighsSolver } from "../../../engine/milp/highs.ts";
 import { bruteForce, layOut, smallBatches } from "./small-instances.ts";
 
 const prices = fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 3, maxLength: 3 });
@@ -36,6 +40,83 @@ test("bounds by parts hold for any prices and any values to start from", () => {
     ),
     { numRuns: 400, seed: 23 },
   );
+});
+
+test("gangs spread over the room there is: a bound for any prices, at most the plain one", () => {
+  let tighter = 0;
+  fc.assert(
+    fc.property(smallBatches(), prices, (batch, price) => {
+      const { instance } = preprocess(layOut(batch));
+      const vector = Float64Array.from({ length: instance.rows }, (_, row) => price[row]!);
+      const bound = spreadBoundAt(instance, vector);
+      expect(bound).toBeGreaterThanOrEqual(bruteForce(instance).gain - 1e-9);
+      expect(bound).toBeLessThanOrEqual(boundAt(instance, vector) + 1e-9);
+      if (bound < boundAt(instance, vector) - 1e-9) tighter++;
+    }),
+    { numRuns: 400, seed: 29 },
+  );
+  expect(tighter).toBeGreaterThan(0);
+});
+
+test("a gang that can only be paid where there is too little room is left out", () => {
+  // two copies: the cheap offer has room for one, and a budget of 5 does not pay for one at 1 and one at 5
+  const gang = (budget: number): Instance =>
+    layOut({
+      rows: [
+        { kind: "capacity", capacity: 1 },
+        { kind: "capacity", capacity: 9 },
+        { kind: "budget", capacity: budget },
+      ],
+      items: [
+        {
+          copies: 2,
+          worth: 6,
+          tier: 0,
+          options: [
+            {
+              cost: 0,
+              covers: 1,
+              uses: [
+                [0, 1],
+                [2, 1],
+              ],
+            },
+            {
+              cost: 0,
+              covers: 1,
+              uses: [
+                [1, 1],
+                [2, 5],
+              ],
+            },
+          ],
+        },
+      ],
+    });
+  expect(preprocess(gang(5)).instance.options).toBe(0);
+  expect(preprocess(gang(6)).instance.options).toBe(2);
+});
+
+test("prices of a part of the columns prove what its program does, in the units of the whole", async () => {
+  const whole = preprocess(generateBatch({ intents: 40, seed: 2 }).instance).instance;
+  // without the largest uses of every row, whose size sets the unit of the row in the model
+  const largest = new Float64Array(whole.rows);
+  for (const [use, row] of whole.useRow.entries())
+    largest[row] = Math.max(largest[row]!, whole.useAmount[use]!);
+  const kept = Uint8Array.from({ length: whole.options }, (_, option) =>
+    whole.useRow
+      .subarray(whole.useStart[option]!, whole.useStart[option + 1]!)
+      .every((row, at) => whole.useAmount[whole.useStart[option]! + at]! * 2 <= largest[row]!)
+      ? 1
+      : 0,
+  );
+  const { instance } = partOf(whole, kept);
+  expect(instance.options).toBeLessThan(whole.options);
+  const formulation = formulate(instance, classesOf(instance));
+  const solver = await createHighsSolver();
+  const { bound, rowDuals } = await solver.solve({ model: formulation.model });
+  const proven = spreadBoundAt(instance, pricesOf(formulation, rowDuals!));
+  expect(proven / (-bound * formulation.scale)).toBeCloseTo(1, 6);
 });
 
 test("where offers are small against the items, bounds by parts are below any price's", () => {
