@@ -1,3 +1,4 @@
+import { TrieRouter } from "hono/router/trie-router";
 import type { Federation } from "../adapters/port.ts";
 import { createElection } from "../api/control/leader.ts";
 import { type ControlLoop, createControlLoop } from "../api/control/loop.ts";
@@ -189,7 +190,9 @@ export async function startProcess(world: Surroundings, options: ProcessOptions)
   const outbox = createOutbox(env, httpSink(env.http, SINK));
   const hooks: HookTools = { box: createSecretBox(sealingKey, random), http: env.http, refuse: () => null };
   const dispatcher = createHookDispatcher(env, hooks);
-  const app = createApp({ env, planner, control, stopping: stopping.signal, notReady: () => null, hooks });
+  const service = { env, planner, control, stopping: stopping.signal, notReady: () => null, hooks };
+  // dozens of processes a run, each of few requests
+  const app = createApp(service, new TrieRouter());
   control.wake();
   outbox.wake();
   dispatcher.wake();

@@ -1,4 +1,4 @@
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import type { JsonObject } from "../../adapters/json/decision.ts";
 import { forgeJsonSchema } from "../../adapters/json/schema.ts";
 import { version } from "../../engine/version.ts";
@@ -32,7 +32,7 @@ const headerForms: Readonly<Record<string, string>> = {
 };
 
 /** Enters a route into the OpenAPI document. */
-export function documentRoute(app: OpenAPIHono, route: Route): void {
+function documentRoute(app: OpenAPIHono, route: Route): void {
   const { method, path, summary, description, body, query, headers = {}, permission } = route;
   const isOpen = permission === "open";
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? "");
@@ -106,8 +106,10 @@ function withLabels(schema: JsonObject): JsonObject {
   return { ...schema, properties: { ...(schema["properties"] as JsonObject), labels } };
 }
 
-/** The OpenAPI 3.1 document of what is registered. */
-export function forgeDocument(app: OpenAPIHono, base: string): string {
+/** The OpenAPI 3.1 document of routes. Made when it is asked for: most processes never are. */
+export function forgeDocument(routes: readonly Route[], base: string): string {
+  const app = new OpenAPIHono();
+  for (const route of routes) documentRoute(app, route);
   const { $schema: _dialect, ...intent } = forgeJsonSchema("intent");
   const { $schema: _too, ...snapshot } = forgeJsonSchema("snapshot");
   const document = app.getOpenAPI31Document({
