@@ -10,7 +10,7 @@ import {
 import { sqliteDialect } from "../api/store/dialect.ts";
 import { migrate } from "../api/store/migrate.ts";
 import type { Database } from "../api/store/schema.ts";
-import { type Connection, openSqlite, runnerOf } from "../api/store/sqlite.ts";
+import { type Connection, openSqlite, readerOf, runnerOf } from "../api/store/sqlite.ts";
 import { runWith } from "../api/store/statement.ts";
 
 /** What is done to statements of the service on their way to SQLite: where bugs are planted. */
@@ -114,11 +114,12 @@ function adapt(raw: DatabaseSync): SqliteDatabase {
   const known = new Map<string, SqliteStatement>();
   const make = (sql: string): SqliteStatement => {
     const statement = raw.prepare(sql);
+    const all = readerOf(statement);
     return {
       reader: true,
-      all: (values) => statement.all(...(values as SQLInputValue[])),
+      all: (values) => all(...(values as SQLInputValue[])),
       run: (values) => statement.run(...(values as SQLInputValue[])),
-      iterate: (values) => statement.iterate(...(values as SQLInputValue[])) as IterableIterator<unknown>,
+      iterate: (values) => all(...(values as SQLInputValue[])).values(),
     };
   };
   return {
@@ -170,6 +171,12 @@ export async function openSimDatabase(tampering: Tampering = {}): Promise<SimDat
   const lock = createLock();
   const prepare = raw.prepare.bind(raw);
   const prepared = new Map<string, StatementSync>();
+  const readers = new Map<string, ReturnType<typeof readerOf>>();
+  const reads = (sql: string): ReturnType<typeof readerOf> => {
+    const reader = readers.get(sql) ?? readerOf(prepare(sql));
+    readers.set(sql, reader);
+    return reader;
+  };
   const statementOf = (sql: string): StatementSync => {
     const statement = prepared.get(sql) ?? prepare(sql);
     prepared.set(sql, statement);
@@ -203,7 +210,7 @@ export async function openSimDatabase(tampering: Tampering = {}): Promise<SimDat
         release();
       }
     },
-    rows: <Row>(sql: string, ...values: SQLInputValue[]) => statementOf(sql).all(...values) as Row[],
+    rows: <Row>(sql: string, ...values: SQLInputValue[]) => reads(sql)(...values) as Row[],
     exec: (sql, ...values) => void statementOf(sql).run(...values),
     changes: () => Number(statementOf("select total_changes() as n").get()?.["n"]),
     failNextCommit(fault) {

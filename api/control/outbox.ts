@@ -64,7 +64,7 @@ export function createOutbox(
         await store.system.retryOutbox({ claimId, id: row.id, dueMs });
       }
     }
-    await store.system.finishOutbox({ claimId, ids: done });
+    if (done.length > 0) await store.system.finishOutbox({ claimId, ids: done });
     return done.length;
   };
   const work = async (): Promise<void> => {

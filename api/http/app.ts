@@ -190,6 +190,19 @@ const patternsOf = ({ path, aliases = [] }: Route): string[] =>
     return [`${BASE}${pattern}`, pattern];
   });
 
+/** Routes with their paths in the router's spelling. */
+const routed = routes.map((route) => ({ route, patterns: patternsOf(route) }));
+
+/** Methods that a path answers, as the header Allow lists them. */
+const allowed = routed
+  .flatMap(({ route, patterns }) =>
+    patterns.map((pattern) => ({ pattern, method: route.method.toUpperCase() })),
+  )
+  .reduce(
+    (methods, { pattern, method }) => methods.set(pattern, (methods.get(pattern) ?? new Set()).add(method)),
+    new Map<string, Set<string>>(),
+  );
+
 /** Headers that every answer carries. */
 function finish(response: Response, http: Context, requestId: string): Response {
   const { headers } = response;
@@ -205,11 +218,16 @@ function finish(response: Response, http: Context, requestId: string): Response 
   return response;
 }
 
-function register(app: Hono, service: Service, tools: Tools, gate: Gate, route: Route): void {
+function register(
+  app: Hono,
+  service: Service,
+  { tools, gate }: { readonly tools: Tools; readonly gate: Gate },
+  { route, patterns }: (typeof routed)[number],
+): void {
   const { env } = service;
   if (!["open", "loopback", "any"].includes(route.permission) && !isPermission(route.permission))
     throw new Error(`route ${route.method} ${route.path} declares no permission`);
-  for (const pattern of patternsOf(route))
+  for (const pattern of patterns)
     app.on(route.method.toUpperCase(), pattern, async (http) => {
       const requestId = env.ids.next("req");
       const startMs = env.clock.monoMs();
@@ -235,13 +253,7 @@ function register(app: Hono, service: Service, tools: Tools, gate: Gate, route: 
 
 /** Answers other methods on known paths. */
 function refuseOtherMethods(app: Hono, service: Service): void {
-  const methods = new Map<string, Set<string>>();
-  for (const route of routes)
-    for (const pattern of patternsOf(route)) {
-      const known = methods.get(pattern) ?? new Set();
-      methods.set(pattern, known.add(route.method.toUpperCase()));
-    }
-  for (const [pattern, known] of methods) {
+  for (const [pattern, known] of allowed) {
     const allow = [...known, ...(known.has("GET") ? ["HEAD"] : [])].sort().join(", ");
     app.all(pattern, (http) =>
       problemResponse(
@@ -291,7 +303,7 @@ export function createApp(service: Service, router?: Hono["router"]): Hono {
     return Number(stated ?? 0) > MOST_BODY_BYTES ? Promise.resolve(tooLarge(http)) : next();
   });
   const gate = createGate(service);
-  for (const route of routes) register(app, service, tools, gate, route);
+  for (const one of routed) register(app, service, { tools, gate }, one);
   refuseOtherMethods(app, service);
   app.notFound((http) =>
     problem(
