@@ -239,9 +239,9 @@ export class WasmTable implements Table, StoreHost, JobSource {
   }
 
   feasible(query: Query): Uint32Array {
-    const kept = this.jobs.write([query], true);
-    const { job } = kept;
+    const job = this.jobs.get(query, [query], true);
     const { parts } = job;
+    this.#universe(query.skip ?? -1);
     this.#run(job);
     const found = this.#threads.map(({ at }) => {
       const count = this.memory.u32[(at + parts[0]!.output) >> 2]!;
@@ -254,7 +254,6 @@ export class WasmTable implements Table, StoreHost, JobSource {
       rows.set(part, next);
       next += part.length;
     }
-    this.jobs.release(kept);
     return rows;
   }
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Job } from "../../../engine/kernel/job.ts";
 import { kernelModule } from "../../../engine/kernel/load.ts";
-import type { Query } from "../../../engine/kernel/query.ts";
+import type { Predicate, Query } from "../../../engine/kernel/query.ts";
 import { twinTable } from "../../../engine/kernel/twin.ts";
 import { type WasmTable, wasmTable } from "../../../engine/kernel/wasm.ts";
 import { drawFrom, randomChange, randomColumns, randomQuery } from "./tables.ts";
@@ -58,8 +58,11 @@ test("a kept query is patched as columns change, and is then what a new one woul
     for (let round = 0; round < 15; round++) {
       for (let change = draw(6); change >= 0; change--) randomChange(draw, [wasm, twin], live);
       // removal and addition leave nothing behind either
-      for (const query of kept) {
+      for (const stated of kept) {
+        // by the object, or by what it says
+        const query = round % 2 === 0 ? stated : structuredClone(stated);
         expect(wasm.select(query), `seed ${seed}, round ${round}`).toEqual(twin.select(query));
+        expect(wasm.feasible(query)).toEqual(twin.feasible(query));
         const known = contentOf(wasm, wasm.jobs.get(query, [query]));
         expect(known).toEqual(contentOf(wasm, wasm.written([query]).job));
       }
@@ -102,4 +105,103 @@ test("a larger dictionary and values beyond all known ones patch a kept query, a
   expect(wasm.select(query)).toEqual(twin.select(query));
   expect(wasm.select(query).failed[0]).toBe(1);
   expect([wasm.jobs.written, wasm.jobs.patched]).toEqual([1, 1]);
+});
+
+const rangeQuery = (max: number, rest: Partial<Query> = {}): Query => ({
+  constraints: [
+    { name: "a", predicates: [{ kind: "range", column: 1, max, unknown: "fail" }] },
+    { name: "b", predicates: [{ kind: "flag", column: 1, value: 1, unknown: "fail" }] },
+    {
+      name: "c",
+      predicates: [{ kind: "category", column: 0, allowed: Uint32Array.of(5), unknown: "fail" }],
+    },
+  ],
+  terms: [{ column: 0, weight: 1 }],
+  k: 3,
+  margin: 0,
+  ...rest,
+});
+
+test("a query that says the same in other objects is not encoded again; one that differs anywhere is", () => {
+  const wasm = wasmTable({ module: kernelModule! }, randomColumns(rows, 3));
+  const first = wasm.select(rangeQuery(10));
+  for (let again = 0; again < 5; again++) expect(wasm.select(rangeQuery(10))).toEqual(first);
+  expect(wasm.jobs.written).toBe(1);
+  const [bound, flag, category] = rangeQuery(10).constraints;
+  const others: readonly Query[] = [
+    rangeQuery(11),
+    rangeQuery(10, { k: 4 }),
+    rangeQuery(10, { margin: 1 }),
+    rangeQuery(10, { skip: 2 }),
+    rangeQuery(10, { terms: [{ column: 1, weight: 1 }] }),
+    rangeQuery(10, { terms: [{ column: 0, weight: 2 }] }),
+    rangeQuery(10, { constraints: [flag!, bound!, category!] }),
+    rangeQuery(10, {
+      constraints: [bound!, { name: "d", predicates: [...flag!.predicates, ...category!.predicates] }],
+    }),
+    ...[{ column: 2 }, { min: 1 }, { unknown: "pass" }].map((other) =>
+      rangeQuery(10, {
+        constraints: [{ name: "a", predicates: [{ ...bound!.predicates[0]!, ...other } as Predicate] }],
+      }),
+    ),
+    ...[{ column: 0 }, { value: 0 }].map((other) =>
+      rangeQuery(10, {
+        constraints: [{ name: "b", predicates: [{ ...flag!.predicates[0]!, ...other } as Predicate] }],
+      }),
+    ),
+    ...[{ column: 1 }, { allowed: Uint32Array.of(4) }].map((other) =>
+      rangeQuery(10, {
+        constraints: [{ name: "c", predicates: [{ ...category!.predicates[0]!, ...other } as Predicate] }],
+      }),
+    ),
+  ];
+  for (const other of others) wasm.select(other);
+  expect(wasm.jobs.written).toBe(1 + others.length);
+  // what is feasible is another job, and is kept likewise
+  const rowsOfAll = wasm.feasible(rangeQuery(10));
+  expect(wasm.feasible(rangeQuery(10))).toEqual(rowsOfAll);
+  expect(wasm.jobs.written).toBe(2 + others.length);
+});
+
+test("rows decided by the caller are told apart by whose bitmap it is, not by what it holds", () => {
+  const columns = randomColumns(rows, 4);
+  const wasm = wasmTable({ module: kernelModule! }, columns);
+  const twin = twinTable(columns);
+  const draw = drawFrom(2);
+  const decided = (failed: Uint32Array): Query => ({
+    ...rangeQuery(10),
+    constraints: [{ name: "own", predicates: [{ kind: "bitmap", failed }] }],
+  });
+  for (let round = 0; round < 10; round++) {
+    const failed = Uint32Array.from({ length: (rows + 31) >> 5 }, () => draw(2 ** 32));
+    for (let again = 0; again < 2; again++)
+      expect(wasm.select(decided(failed))).toEqual(twin.select(decided(failed)));
+    expect(wasm.jobs.written).toBe(round + 1);
+  }
+});
+
+test("queries of a batch with equal constraints compute them once", () => {
+  const columns = randomColumns(rows, 5);
+  const wasm = wasmTable({ module: kernelModule! }, columns);
+  const twin = twinTable(columns);
+  const batch = [rangeQuery(10), rangeQuery(10, { k: 7 }), rangeQuery(20)];
+  expect(wasm.selectAll(batch)).toEqual(batch.map((query) => twin.select(query)));
+  expect(wasm.jobs.get(batch, batch).entries).toHaveLength(4);
+});
+
+test("kept queries take little memory, and those that are asked for stay", () => {
+  const many = 40_000;
+  const wasm = wasmTable({ module: kernelModule! }, randomColumns(many, 6));
+  const often = rangeQuery(1);
+  for (let index = 0; index < 300; index++) {
+    const failed = new Uint32Array(many / 32);
+    const own: Query = {
+      ...rangeQuery(index),
+      constraints: [{ name: "own", predicates: [{ kind: "bitmap", failed }] }],
+    };
+    for (const query of [own, rangeQuery(10_000 + index)]) wasm.select(query);
+    wasm.select(structuredClone(often));
+    expect(wasm.jobs.bytes).toBeLessThanOrEqual(256 << 10);
+  }
+  expect(wasm.jobs.written).toBe(2 * 300 + 1);
 });
