@@ -138,6 +138,10 @@ function referenceWords(entry: Entry, isCounted: boolean): number[] {
   ];
 }
 
+/** Rows that fail a constraint for certain; null where only looking tells, as where it has several predicates. */
+const failingOf = (source: JobSource, predicates: readonly Predicate[]): Failing | null =>
+  predicates.length === 1 ? source.failing(predicates[0]!) : null;
+
 /** Hands out memory from its start. */
 class Cursor {
   next: number;
@@ -165,7 +169,7 @@ function entriesOf(source: JobSource, queries: readonly Query[]): Map<Constraint
       const { predicates } = constraint;
       const codes = predicates.map((predicate) => source.code(predicate));
       const isStored = storedOf(codes) !== null;
-      const failing = predicates.length === 1 ? source.failing(predicates[0]!) : null;
+      const failing = failingOf(source, predicates);
       const version = failing === null ? 0 : source.versionOf(predicates[0]!);
       entries.set(constraint, {
         predicates,
@@ -284,8 +288,9 @@ export function patchJob(source: JobSource, job: Job): boolean {
       source.layoutOf(predicate) === layouts[index] ? entry.codes[index]! : source.code(predicate),
     );
     entry.layouts = predicates.map((predicate) => source.layoutOf(predicate));
-    const { codes, places, slot, missingSlot } = entry;
+    const { codes, places, slot, missingSlot, counted } = entry;
     if ((storedOf(codes) === null) !== slot > 0 || hasMissing(codes) !== missingSlot > 0) return false;
+    if ((failingOf(source, predicates) === null) !== (counted === null)) return false;
     if (places.some(({ listBytes: room }, index) => listBytes(codes[index]!) > room)) return false;
     writeCodes(memory, entry);
     for (const at of entry.references) {

@@ -107,6 +107,27 @@ test("a larger dictionary and values beyond all known ones patch a kept query, a
   expect([wasm.jobs.written, wasm.jobs.patched]).toEqual([1, 1]);
 });
 
+test("a range that nothing is within is counted anew once its column is encoded", () => {
+  // found by the fuzz test: until then the host knows how many rows fail it, from then on only the kernel does
+  const values = Float64Array.from({ length: 200 }, (_, row) => (row % 5 === 0 ? Number.NaN : row * 1000));
+  const columns = { rows: 200, numeric: [{ name: "n", values }], category: [], flags: [], scores: [] };
+  const wasm = wasmTable({ module: kernelModule! }, columns, { firstBounds: 2 });
+  const twin = twinTable(columns);
+  const within = (min: number, max: number): Query => ({
+    constraints: [{ name: "c", predicates: [{ kind: "range", column: 0, min, max, unknown: "fail" }] }],
+    terms: [],
+    k: 1,
+    margin: 0,
+  });
+  const nothing = within(90_000, 5);
+  expect(wasm.select(nothing)).toEqual(twin.select(nothing));
+  for (const max of [1, 2, 3]) wasm.select(within(0, max));
+  // on no grid of decimals: the column is laid out anew, and its first bounds are others
+  for (const table of [wasm, twin]) table.setNumeric(0, 7, Math.PI);
+  for (const max of [1, 2]) wasm.select(within(0, max));
+  expect(wasm.select(nothing)).toEqual(twin.select(nothing));
+});
+
 const rangeQuery = (max: number, rest: Partial<Query> = {}): Query => ({
   constraints: [
     { name: "a", predicates: [{ kind: "range", column: 1, max, unknown: "fail" }] },
@@ -193,7 +214,7 @@ test("kept queries take little memory, and those that are asked for stay", () =>
   const many = 40_000;
   const wasm = wasmTable({ module: kernelModule! }, randomColumns(many, 6));
   const often = rangeQuery(1);
-  for (let index = 0; index < 300; index++) {
+  for (let index = 0; index < 100; index++) {
     const failed = new Uint32Array(many / 32);
     const own: Query = {
       ...rangeQuery(index),
@@ -203,5 +224,5 @@ test("kept queries take little memory, and those that are asked for stay", () =>
     wasm.select(structuredClone(often));
     expect(wasm.jobs.bytes).toBeLessThanOrEqual(256 << 10);
   }
-  expect(wasm.jobs.written).toBe(2 * 300 + 1);
+  expect(wasm.jobs.written).toBe(2 * 100 + 1);
 });
