@@ -128,6 +128,12 @@ async function bootstrap(env: Env, file: string | undefined): Promise<string | n
   return isFirst && file === undefined ? text : null;
 }
 
+/**
+ * Intents that wait to be tried out, over all callers: some seconds of work on ten thousand offers. Whoever comes then is
+ * told to come back, instead of waiting behind all of them.
+ */
+const MOST_TRIED = 400;
+
 /** Opens everything that keeps state or reaches outside. */
 async function openEnv(options: ServeOptions): Promise<{ env: Env; elect: Storage["elect"] }> {
   const { snapshot, delays, scenario, logLevel = "info", eventSink } = options;
@@ -156,7 +162,7 @@ async function openEnv(options: ServeOptions): Promise<{ env: Env; elect: Storag
       federation,
       http: systemHttp,
       plans: createThreadPlanner(),
-      trials: createThreadPlanner(),
+      trials: createThreadPlanner(MOST_TRIED),
     };
     return { env, elect };
   } catch (error) {

@@ -76,6 +76,23 @@ test("every folder of the engine is a known stage", () => {
   expect(folders.map((entry) => entry.name).filter((name) => !stages.includes(name))).toEqual([]);
 });
 
+test("the page about the architecture names every folder of these, and none that is not there", () => {
+  const page = readFileSync(join(root, "docs/architecture.md"), "utf8");
+  const named = [...page.matchAll(/`([a-z/-]+)(?:\{([a-z,-]+)\})?\/?`/g)].flatMap(([, path = "", inner]) =>
+    inner === undefined ? [path] : inner.split(",").map((name) => path + name),
+  );
+  const parents = ["engine", "adapters", "api"];
+  const wanted = named
+    .map((path) => path.replace(/\/$/, ""))
+    .filter((path) => parents.includes(dirname(path)));
+  const there = parents.flatMap((parent) =>
+    readdirSync(join(root, parent), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => `${parent}/${entry.name}`),
+  );
+  expect([...new Set(wanted)].sort()).toEqual(there.sort());
+});
+
 test("adapters do not import one another, except through json and the shared Kubernetes pieces", () => {
   const shared = ["json", "port.ts", "kubernetes"];
   const broken = sourceFiles("adapters").flatMap((file) => {

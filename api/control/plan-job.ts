@@ -22,8 +22,17 @@ export interface PlanJob {
   readonly options: PlanOptions;
 }
 
+/** So much waits for a runner already that another job would wait for too long: come back later. */
+export class PlannerBusy extends Error {}
+
 /** Where plans are made. Jobs that are handed in together run one after another. */
 export interface PlanRunner {
+  /**
+   * Asked before a job of so many intents is handed in; absent: everything may be.
+   *
+   * @throws {PlannerBusy} when it would wait for too long
+   */
+  admit?(intents: number): void;
   run(job: PlanJob): Promise<Plan>;
   /** Makes a logged plan again, with other options than then where they are given. What the runner keeps stays. */
   rerun(record: PlanRecord, options?: PlanOptions): Promise<Plan>;

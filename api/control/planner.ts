@@ -220,6 +220,8 @@ export function createPlanner(
     intents: readonly Intent[],
     options: PlanOptions,
   ) => {
+    // before anything is told: what is refused changes nothing
+    runner.admit?.(intents.length);
     const told = follower.follow(scene, runner.epoch());
     const plan = runner.run({ ...told, intents, options });
     // it may not know the change: all is told again
@@ -261,6 +263,8 @@ export function createPlanner(
       log.broken();
     },
     async consider(intents, options = {}, given) {
+      // a look at the federation is saved, too
+      trials.admit?.(intents.length);
       if (given !== undefined) {
         const job = { catalog: given, isForeign: true, change: {}, intents, options } as const;
         return { ...(await trials.run(job)), snapshot: given };
@@ -269,7 +273,10 @@ export function createPlanner(
       const snapshot = snapshotOf(scene);
       return { ...(await begin([trials, trying], scene, intents, options).plan), snapshot };
     },
-    explain: (record) => trials.rerun(record, { explain: true }),
+    async explain(record) {
+      trials.admit?.(1);
+      return trials.rerun(record, { explain: true });
+    },
     async look() {
       const seen = await see();
       let { reservations } = seen;

@@ -1,5 +1,6 @@
 import { AdapterError } from "../../adapters/port.ts";
 import { EngineError, type InputProblem } from "../../engine/model/errors.ts";
+import { PlannerBusy } from "../control/plan-job.ts";
 import { StoreError } from "../store/errors.ts";
 
 /** Codes of the API and their status. Closed: adding one is an API change. */
@@ -107,6 +108,10 @@ export function toApiError(error: unknown): ApiError {
     if (error.code === "conflict")
       return new ApiError("CONFLICT", "it changed meanwhile, or the name is taken");
   }
+  if (error instanceof PlannerBusy)
+    return new ApiError("OVERLOADED", "too many decisions are being tried out; nothing was changed", {
+      retryAfter: 2,
+    });
   if (error instanceof AdapterError)
     return new ApiError("NOT_READY", "the federation does not answer now; nothing was changed", {
       retryAfter: 5,

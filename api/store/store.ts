@@ -214,8 +214,8 @@ export interface TenantStore extends TenantWebhooks {
   amendIntent(input: AmendIntent): Promise<Amended>;
   intent(id: string): Promise<IntentView | null>;
   intents(filter: IntentFilter): Promise<readonly IntentRow[]>;
-  /** Newest first. */
-  decisions(intentId: string, limit: number): Promise<readonly DecisionRow[]>;
+  /** Newest first; with `plan` the one that this plan made. */
+  decisions(intentId: string, limit: number, plan?: string): Promise<readonly DecisionRow[]>;
   /** What was answered under an idempotency key that has not expired. */
   keptAnswer(input: {
     readonly key: string;

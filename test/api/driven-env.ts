@@ -7,6 +7,7 @@ import type { Scenario } from "../../adapters/federation/scenario.ts";
 import { readSnapshot } from "../../adapters/json/snapshot.ts";
 import type { Federation } from "../../adapters/port.ts";
 import { type ControlLoop, createControlLoop, type LoopOptions } from "../../api/control/loop.ts";
+import type { PlanRunner } from "../../api/control/plan-job.ts";
 import { createPlanner, type Planner } from "../../api/control/planner.ts";
 import type { Clock, Env, Log, Timers } from "../../api/env.ts";
 import { createSecretBox, KEY_BYTES } from "../../api/hooks/secret-box.ts";
@@ -77,6 +78,8 @@ export interface DrivenOptions
   readonly time?: DrivenTime;
   readonly log?: Log;
   readonly loop?: LoopOptions;
+  /** Where everything is tried out that nobody acts on. */
+  readonly trials?: PlanRunner;
   /** Puts something between the service and the federation. */
   readonly wrap?: (federation: Federation) => Federation;
 }
@@ -144,6 +147,7 @@ export async function createDrivenService(options: DrivenOptions = {}): Promise<
     federation,
     http: { send: () => Promise.reject(new Error("no way out")) },
     log,
+    ...(options.trials === undefined ? {} : { trials: options.trials }),
   };
   const planner = createPlanner(env);
   const control = createControlLoop(env, planner, options.loop);

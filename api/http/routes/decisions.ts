@@ -17,8 +17,7 @@ const planQuery = z.object({ plan: word.describe("One of the intent's plans; def
 
 /** The decision that a plan made about an intent. */
 async function decisionOf(scope: TenantScope, plan: string | undefined): Promise<DecisionRow> {
-  const rows = await decisionsOf(scope, plan === undefined ? 1 : 100);
-  const row = plan === undefined ? rows[0] : rows.find(({ plan_id }) => plan_id === plan);
+  const [row] = await decisionsOf(scope, 1, plan);
   if (row !== undefined) return row;
   const message =
     plan === undefined ? "nothing was decided about this intent yet" : "no such plan is recorded for it";
@@ -26,9 +25,13 @@ async function decisionOf(scope: TenantScope, plan: string | undefined): Promise
 }
 
 /** Decisions of an intent that exists, newest first. */
-async function decisionsOf({ tenant, param }: TenantScope, limit: number): Promise<readonly DecisionRow[]> {
+async function decisionsOf(
+  { tenant, param }: TenantScope,
+  limit: number,
+  plan?: string,
+): Promise<readonly DecisionRow[]> {
   const id = param("id");
-  const rows = await tenant.decisions(id, limit);
+  const rows = await tenant.decisions(id, limit, plan);
   if (rows.length === 0 && (await tenant.intent(id)) === null) throw notFound();
   return rows;
 }

@@ -137,7 +137,11 @@ function stream(scope: TenantScope, start: number, subject: string | undefined):
       },
       async pull(controller) {
         isPulling = true;
-        const text = await next();
+        // one that breaks is cancelled by nobody
+        const text = await next().catch((error: unknown) => {
+          end();
+          throw error;
+        });
         isPulling = false;
         if (isCancelled) return;
         if (text !== null) controller.enqueue(encoder.encode(text));

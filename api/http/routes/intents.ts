@@ -286,19 +286,19 @@ export const intentRoutes: readonly Route[] = [
     },
     async handle({ tenant, act, param, control, http }) {
       const id = param("id");
-      const conditional = http.req.header("if-match") !== undefined;
-      const view = conditional ? await tenant.intent(id) : null;
-      if (conditional && view === null) throw notFound();
+      const wanted = http.req.header("if-match")?.trim() ?? "*";
+      const cancel = (version?: number) =>
+        tenant.cancelIntent({ ...act(), id, ...(version === undefined ? {} : { version }) });
+      const view = wanted === "*" ? null : await tenant.intent(id);
+      if (wanted !== "*" && view === null) throw notFound();
       if (view !== null) checkMatch(http, view.intent.version);
-      const result = await tenant.cancelIntent({
-        ...act(),
-        id,
-        ...(view === null || http.req.header("if-match")?.trim() === "*"
-          ? {}
-          : { version: view.intent.version }),
-      });
+      let result = await cancel(view?.intent.version);
+      // the version by now may be another one that the caller named
+      while (result.kind === "version_differs") {
+        checkMatch(http, result.intent.version);
+        result = await cancel(result.intent.version);
+      }
       if (result.kind === "not_found") throw notFound();
-      if (result.kind === "version_differs") checkMatch(http, result.intent.version);
       control.wake();
       return json(202, showSummary(result.intent), { etag: tagOf(result.intent.version) });
     },

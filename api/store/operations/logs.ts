@@ -68,20 +68,20 @@ export function decisionPage(
   tenant: TenantId,
   intentId: string,
   limit: number,
+  plan?: string,
 ): Promise<DecisionRow[]> {
-  return run(
-    db,
-    "page of decisions",
-    () =>
-      db
-        .selectFrom("decisions")
-        .selectAll()
-        .where("intent_id", "=", intentId)
-        .where("tenant_id", "=", tenant)
-        .orderBy("seq", "desc")
-        .limit(rowLimit(limit)),
-    [intentId, tenant, limit],
-  );
+  const build = () => {
+    const all = db
+      .selectFrom("decisions")
+      .selectAll()
+      .where("intent_id", "=", intentId)
+      .where("tenant_id", "=", tenant);
+    const wanted = plan === undefined ? all : all.where("plan_id", "=", plan);
+    return wanted.orderBy("seq", "desc").limit(rowLimit(limit));
+  };
+  return plan === undefined
+    ? run(db, "page of decisions", build, [intentId, tenant, limit])
+    : run(db, "decisions of a plan", build, [intentId, tenant, plan, limit]);
 }
 
 /** See `SystemStore.settlePlan`. */

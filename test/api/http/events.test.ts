@@ -1,4 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
+import { StoreError } from "../../../api/store/errors.ts";
+import { openLocalStore } from "../../../api/store/sqlite-store.ts";
+import type { Store } from "../../../api/store/store.ts";
 import { createDrivenService, type DrivenService, wish } from "../driven-env.ts";
 
 interface Reader {
@@ -18,7 +21,7 @@ async function open(
   });
   expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
   const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
-  onTestFinished(() => reader.cancel());
+  onTestFinished(() => reader.cancel().catch(() => undefined));
   let text = "";
   return {
     async next() {
@@ -152,4 +155,30 @@ test("a last id that is none is refused", async () => {
   const { service, token } = await started();
   const answer = await service.request(token, "GET", "/events", undefined, { "last-event-id": "latest" });
   expect(answer.status).toBe(400);
+});
+
+test("a stream that the store breaks leaves nothing behind", async () => {
+  const inner = await openLocalStore();
+  let isBroken = false;
+  const store: Store = {
+    ...inner,
+    forTenant: (tenant) => ({
+      ...inner.forTenant(tenant),
+      events: (input) =>
+        isBroken
+          ? Promise.reject(new StoreError("unavailable", "the database cannot be reached"))
+          : inner.forTenant(tenant).events(input),
+    }),
+  };
+  const service = await createDrivenService({ store });
+  const token = await service.token(["intents:read", "intents:write"]);
+  const reader = await open(service, token, "/events");
+  const streams = async (): Promise<string | undefined> =>
+    /^flare_http_streams (\d+)$/m.exec((await service.request(null, "GET", "/metrics")).text)?.[1];
+  expect(await streams()).toBe("1");
+  isBroken = true;
+  const next = reader.next();
+  await service.request(token, "POST", "/intents", wish("web", 1));
+  await expect(next).rejects.toThrow("cannot be reached");
+  expect(await streams()).toBe("0");
 });

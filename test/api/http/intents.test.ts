@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
 import { AdapterError } from "../../../adapters/port.ts";
+import { createPlanRunner, PlannerBusy } from "../../../api/control/plan-job.ts";
+import { openLocalStore } from "../../../api/store/sqlite-store.ts";
+import type { Store } from "../../../api/store/store.ts";
 import { createDrivenService, type DrivenService, wish } from "../driven-env.ts";
 
 async function started(options: Parameters<typeof createDrivenService>[0] = {}) {
@@ -26,6 +29,77 @@ test("a submission says what it will cost and when it starts", async () => {
     cost: { amount: 4, currency: "EUR", period: "hour" },
   });
   expect(headers.get("location")).toBe(`/api/v1/intents/${String(body["intent_id"])}`);
+});
+
+/** Changes an intent as the control loop would. */
+async function touch(store: Store, id: string, change: object = {}): Promise<void> {
+  const { intent } = (await store.system.intentById(id))!;
+  const { epoch } = await store.system.lease();
+  const act = { actor: "control", atMs: 0, requestId: "r" };
+  await store.system.changeIntent({ ...act, id, version: intent.version, epoch, ...change });
+}
+
+test("a cancellation that allows several versions is done whichever of them it meets", async () => {
+  const inner = await openLocalStore();
+  let changes = 2;
+  // the control loop is faster than the caller, twice
+  const store: Store = {
+    ...inner,
+    forTenant: (tenant) => ({
+      ...inner.forTenant(tenant),
+      async cancelIntent(input) {
+        if (changes-- > 0) await touch(inner, input.id);
+        return inner.forTenant(tenant).cancelIntent(input);
+      },
+    }),
+  };
+  const { ask } = await started({ store });
+  const submit = async (name: string) =>
+    `/intents/${String((await ask("POST", "/intents", wish(name, 1))).body["intent_id"])}`;
+  const path = await submit("web");
+  const cancel = (of: string, tags: string) => ask("DELETE", of, undefined, { "if-match": tags });
+  expect((await cancel(path, '"1", "2", "3"')).body).toMatchObject({ phase: "cancelled" });
+  const other = await submit("other");
+  changes = 1;
+  expect((await cancel(other, '"1", "3"')).status).toBe(412);
+  expect((await ask("GET", other)).body).toMatchObject({ phase: "queued" });
+});
+
+test("the decision of a plan is found however many came after it", async () => {
+  const { service, ask } = await started();
+  const id = String((await ask("POST", "/intents", wish("web", 1))).body["intent_id"]);
+  for (let plan = 0; plan < 120; plan++)
+    await touch(service.env.store, id, {
+      decision: {
+        plan_id: `plan-${plan}`,
+        at_ms: plan,
+        outcome: "waiting",
+        reason: "QUEUED",
+        document: "{}",
+      },
+    });
+  const of = (plan: string) => ask("GET", `/intents/${id}/decision?plan=${plan}`);
+  expect((await of("plan-3")).body).toMatchObject({ plan_id: "plan-3" });
+  expect((await of("plan-120")).status).toBe(404);
+});
+
+test("where too much is being tried out, a new kind of intent is a 503, and a known one is not", async () => {
+  let isBusy = false;
+  const trials = {
+    ...createPlanRunner(),
+    admit() {
+      if (isBusy) throw new PlannerBusy("busy");
+    },
+  };
+  const { ask } = await started({ trials });
+  expect((await ask("POST", "/intents", wish("first", 1))).status).toBe(202);
+  isBusy = true;
+  expect((await ask("POST", "/intents", wish("second", 1))).status).toBe(202);
+  const refused = await ask("POST", "/intents", wish("third", 2));
+  expect(refused).toMatchObject({ status: 503, body: { error_code: "OVERLOADED" } });
+  expect(refused.headers.get("retry-after")).toBe("2");
+  isBusy = false;
+  expect((await ask("POST", "/intents", wish("third", 2))).status).toBe(202);
 });
 
 test("a federation that does not answer is a 503 that says when to come again", async () => {
