@@ -1,4 +1,4 @@
-import { checkCapacity, checkReservations } from "./invariants/capacity.ts";
+import { checkCapacity, checkReservations, checkReserved } from "./invariants/capacity.ts";
 import { checkPlansLogged, createMoveChecks } from "./invariants/moves.ts";
 import { createQuotaCheck } from "./invariants/quota.ts";
 import { checkShares } from "./invariants/shares.ts";
@@ -28,6 +28,7 @@ export function createLook(world: World): (isFull: boolean) => Promise<void> {
     if (!isFull) return;
     world.books.compareAll();
     checkReservations(world);
+    checkReserved(world);
     await checkTwin(world, false);
   };
 }

@@ -2,6 +2,7 @@ import type { IntentRow } from "../api/store/schema.ts";
 import { verifyDatabase } from "../api/store/verify.ts";
 import type { Intent } from "../engine/model/intent.ts";
 import { checkCapacity, checkNoOrphans } from "./invariants/capacity.ts";
+import { checkRefusals } from "./invariants/refusals.ts";
 import { setActive } from "./operations/access.ts";
 import { checkHooks } from "./operations/hooks.ts";
 import { isExcused } from "./operations/intents.ts";
@@ -148,6 +149,7 @@ export async function converge(world: World, look: () => Promise<void>): Promise
   await checkCapacity(world);
   await checkNoOrphans(world);
   await checkNothingLost(world, look);
+  await checkRefusals(world, () => tick(world, 10, look));
   await checkStreams(world, () => tick(world, 10, look));
   await cancelAll(world, look);
   await checkHooks(world, async (ms) => {

@@ -15,6 +15,7 @@ import { createReceivers, type Receivers } from "./receivers.ts";
 import { drawSwarm, type Swarm, type SwarmFaults } from "./swarm.ts";
 import { createSimTime, type SimTime, START_MS } from "./time.ts";
 import { Trace } from "./trace.ts";
+import { check } from "./violation.ts";
 
 /** What came back from one request. */
 export interface Answer {
@@ -102,6 +103,8 @@ const noFaults: SwarmFaults = {
   solver: 0,
 };
 
+/** Simulated time within which a process starts or ends when all its messages arrive. */
+const LONGEST_MS = 600_000;
 const YEAR_MS = 366 * 86_400_000;
 
 /** Tenants and their tokens, stored before anything happens. */
@@ -232,8 +235,10 @@ export async function createWorld(
       isDone = true;
     });
     watched.catch(() => undefined);
+    const endMs = time.nowMs() + LONGEST_MS;
     while (!isDone && goesOn()) {
       await settle();
+      check(time.nowMs() < endMs, "liveness", () => `a start or an end takes more than ${LONGEST_MS} ms`);
       if (!isDone && gates.openOne(rng) === null) time.step(time.nowMs() + 10);
     }
     return isDone ? watched : null;

@@ -198,4 +198,30 @@ export const storageBugs: readonly Bug[] = [
           : sql,
     }),
   },
+  {
+    name: "decisions do not see reservations",
+    breaks: ["oversubscription"],
+    plant: () => ({
+      store: (store) => wrapStore(store, { system: () => ({ openReservations: async () => [] }) }),
+    }),
+  },
+  {
+    name: "a refused request changes a row that nothing tells of",
+    breaks: ["rejected-changed"],
+    plant: () => ({
+      store: (store, { database }) =>
+        wrapStore(store, {
+          tenant: (inner) => ({
+            async acceptIntent(input) {
+              const answer = await inner.acceptIntent(input);
+              if (answer.kind === "name_taken")
+                await database.exclusively(async () =>
+                  database.exec("update tokens set name = name || '!' where revoked_ms is null"),
+                );
+              return answer;
+            },
+          }),
+        }),
+    }),
+  },
 ];

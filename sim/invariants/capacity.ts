@@ -11,6 +11,11 @@ const over: ReadonlySet<string> = new Set(["lost", "completed"]);
  */
 export async function checkCapacity({ providers, swarm, database }: World): Promise<void> {
   const held = await providers.inner.observe();
+  const rows = new Map(
+    database
+      .rows<AllocationRow>("select * from allocations where released_ms is null")
+      .map((row) => [row.id as string, row]),
+  );
   for (const { id, capacity, divisible } of swarm.snapshot.offers) {
     const there = held.filter(({ offer, phase }) => offer === id && !over.has(phase));
     const gpus = there.reduce((sum, one) => sum + one.gpus, 0);
@@ -19,6 +24,19 @@ export async function checkCapacity({ providers, swarm, database }: World): Prom
       fits,
       "oversubscription",
       () => `${id} holds ${gpus} of ${capacity.gpus} GPUs for ${there.length} keys`,
+    );
+    const own = there.flatMap(({ key }) => rows.get(key) ?? []);
+    const sum = (of: (row: AllocationRow) => number): number =>
+      own.reduce((total, row) => total + of(row), 0);
+    const { cpuMilli = 0, memoryMib = 0, pods = 0 } = capacity;
+    const isWithin =
+      sum(({ cpu_milli }) => cpu_milli) <= cpuMilli &&
+      sum(({ memory_mib }) => memory_mib) <= memoryMib &&
+      sum(({ replicas }) => replicas) <= pods;
+    check(
+      isWithin,
+      "oversubscription",
+      () => `${id} has no CPU, memory or pods for ${own.map((row) => row.id)}`,
     );
   }
   for (const { id, state } of database.rows<Pick<AllocationRow, "id" | "state">>(
@@ -40,6 +58,51 @@ export function checkReservations({ swarm, database }: World): void {
         () => `${gpus} of ${capacity.gpus} GPUs of ${id} are reserved`,
       );
     }
+  }
+}
+
+/** Decisions and reservations that are this far apart know of each other. */
+const APART_MS = 60_000;
+
+/**
+ * What runs and what is reserved fit together: in its window a reservation is there for its tenant, whatever was decided
+ * since. Services are counted, which end when they are told to; and what was decided while the reservation was on its
+ * way is not, nor is a window by a clock that is off.
+ */
+export function checkReserved({ swarm, database, time }: World): void {
+  if (swarm.skewMs > 0 || swarm.weights.jump > 0) return;
+  const nowMs = time.nowMs();
+  const windows = database.rows<ReservationRow>(
+    "select * from reservations where state = 'active' and from_ms <= ? and to_ms > ? and created_ms < ?",
+    nowMs,
+    nowMs,
+    nowMs - APART_MS,
+  );
+  if (windows.length === 0) return;
+  const services = database.rows<AllocationRow>(
+    `select a.* from allocations a join intents i on i.id = a.intent_id
+     where a.released_ms is null and i.kind = 'service' and i.phase not in ('releasing', 'placing')`,
+  );
+  for (const { id, capacity, divisible } of swarm.snapshot.offers) {
+    const reserved = windows.filter(({ offer }) => offer === id);
+    const there = services.filter(({ offer }) => offer === id);
+    const isApart = reserved.every((window) =>
+      there.every((row) => Math.abs(row.created_ms - window.created_ms) > APART_MS),
+    );
+    if (reserved.length === 0 || !isApart) continue;
+    const tenants = new Set([...reserved, ...there].map(({ tenant_id }) => tenant_id));
+    const taken = [...tenants].reduce((total, tenant) => {
+      const own = there.filter(({ tenant_id }) => tenant_id === tenant);
+      const uses =
+        divisible || own.length === 0 ? own.reduce((sum, { gpus }) => sum + gpus, 0) : capacity.gpus;
+      const keeps = reserved.reduce((sum, one) => sum + (one.tenant_id === tenant ? one.gpus : 0), 0);
+      return total + Math.max(uses, keeps);
+    }, 0);
+    check(
+      taken <= capacity.gpus,
+      "oversubscription",
+      () => `${taken} of ${capacity.gpus} GPUs of ${id} are reserved or run a service`,
+    );
   }
 }
 
