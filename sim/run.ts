@@ -3,6 +3,7 @@ import { converge } from "./liveness.ts";
 import { drawOperation, operate } from "./operations.ts";
 import type { Planting } from "./process.ts";
 import { createRng, mix } from "./random.ts";
+import type { Swarm } from "./swarm.ts";
 import { Violation, type ViolationClass } from "./violation.ts";
 import { createWorld, type World } from "./world.ts";
 
@@ -16,6 +17,8 @@ export interface RunOptions {
   readonly keep?: ReadonlySet<number>;
   /** Bugs planted around the service. */
   readonly planting?: Planting;
+  /** What is on; absent: what the seed draws. */
+  readonly swarm?: Swarm;
 }
 
 /** What became of a run. */
@@ -71,8 +74,8 @@ const toViolation = (error: unknown, step: number): RunResult["violation"] =>
       };
 
 /** Runs one seed: steps with faults, then without any until everything is at rest. */
-export async function run({ seed, steps, keep, planting }: RunOptions): Promise<RunResult> {
-  const world = await createWorld(seed, planting);
+export async function run({ seed, steps, keep, planting, swarm }: RunOptions): Promise<RunResult> {
+  const world = await createWorld(seed, planting, swarm);
   const look = createLook(world);
   const operations = new Map<number, string>();
   let violation: RunResult["violation"] = null;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { trustTenant } from "../../../api/store/tenant.ts";
-import { createDrivenService, wish } from "../driven-env.ts";
+import { createDrivenService, createDrivenTime, wish } from "../driven-env.ts";
 
 /** Two tenants of one cohort: one owns four GPUs and lends them, the other owns none. */
 async function createFamily() {
@@ -33,4 +33,27 @@ test("what was lent is taken back once it runs, and not counted on before", asyn
   await service.run(70_000, 70);
   expect(await phase(owner, back)).toBe("running");
   expect(await phase(borrower, lent)).toBe("waiting");
+});
+
+test("what waits is looked at again after a minute, also when the clock is set back", async () => {
+  let offMs = 0;
+  const driven = createDrivenTime();
+  const service = await createDrivenService({
+    time: { ...driven, wallMs: () => driven.wallMs() + offMs },
+  });
+  const id = trustTenant("short");
+  const row = { id, weight: 1, status: "active", cohort: null, created_ms: 0 };
+  await service.env.store.system.ensureTenant({ ...row, quotas: '[{"gpuClass":"*","nominal":1}]' });
+  const token = await service.token(["intents:read", "intents:write"], "short");
+  await service.request(token, "POST", "/intents", wish("first", 1));
+  await service.run(3000);
+  const answer = await service.request(token, "POST", "/intents", wish("late", 1));
+  const path = `/intents/${String(answer.body["intent_id"])}`;
+  await service.run(100, 1);
+  expect((await service.request(token, "GET", path)).body["phase"]).toBe("waiting");
+  const act = { actor: "test", atMs: 0, requestId: "test", id };
+  await service.env.store.system.changeTenant({ ...act, set: { quotas: "[]" } });
+  offMs = -10 * 60_000;
+  await service.run(70_000, 70);
+  expect((await service.request(token, "GET", path)).body["phase"]).toBe("running");
 });
