@@ -99,6 +99,15 @@ export const paging: {
     .openapi({ description: "`next_cursor` of the page before." }) as never,
 };
 
+/** What a query without parameters says, by its schema: most requests have none. */
+const empty = new WeakMap<z.ZodObject, object>();
+
+function emptyOf(schema: z.ZodObject): object {
+  const known = empty.get(schema) ?? schema.parse({});
+  empty.set(schema, known);
+  return known;
+}
+
 /**
  * The parameters of a request. One that is unknown, given twice or unreadable is an error: a filter is never dropped.
  *
@@ -107,7 +116,7 @@ export const paging: {
 export function readQuery<Q extends z.ZodObject>(http: Context, schema: Q | undefined): z.output<Q> {
   const url = http.req.url;
   const start = url.indexOf("?");
-  if (start < 0) return (schema === undefined ? {} : schema.parse({})) as z.output<Q>;
+  if (start < 0) return (schema === undefined ? {} : emptyOf(schema)) as z.output<Q>;
   const given = new Map<string, string>();
   for (const [key, value] of new URLSearchParams(url.slice(start + 1))) {
     if (given.has(key) || given.size >= MOST_PARAMETERS)

@@ -15,12 +15,44 @@ function daysIn(year: number, month: number): number {
   return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
 }
 
+/** Number of the two digits of a text at a place; NaN where there are none. */
+function twoAt(text: string, index: number): number {
+  const tens = text.charCodeAt(index) - 48;
+  const ones = text.charCodeAt(index + 1) - 48;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
+}
+
+/**
+ * The same as `parseTime` for texts as `formatTime` writes them, which nearly all are: `2026-03-01T00:00:00Z`. NaN for
+ * any other text.
+ */
+function parsePlain(text: string): number {
+  const isPlain =
+    text.length === 20 &&
+    text[4] === "-" &&
+    text[7] === "-" &&
+    text[10] === "T" &&
+    text[13] === ":" &&
+    text[16] === ":" &&
+    text[19] === "Z";
+  if (!isPlain) return Number.NaN;
+  const year = twoAt(text, 0) * 100 + twoAt(text, 2);
+  const [month, day] = [twoAt(text, 5), twoAt(text, 8)];
+  const [hour, minute, second] = [twoAt(text, 11), twoAt(text, 14), twoAt(text, 17)];
+  // the longer way says what is wrong
+  if (!(month >= 1 && month <= 12 && day >= 1 && day <= 28 && hour <= 23 && minute <= 59 && second <= 59))
+    return Number.NaN;
+  return (daysFromCivil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second) * 1000;
+}
+
 /**
  * Milliseconds since 1970 of an RFC 3339 time, as data: the engine has no clock and uses no `Date`.
  *
  * @throws {EngineError} `invalid_format` when the text is not RFC 3339
  */
 export function parseTime(text: string): number {
+  const plain = parsePlain(text);
+  if (!Number.isNaN(plain)) return plain;
   const match =
     /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/.exec(
       text,
@@ -62,7 +94,7 @@ export function formatTime(milliseconds: number): string {
   const day = dayOfYear - Math.floor((153 * monthIndex + 2) / 5) + 1;
   const month = monthIndex < 10 ? monthIndex + 3 : monthIndex - 9;
   const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
-  const two = (value: number): string => String(value).padStart(2, "0");
+  const two = (value: number): string => (value < 10 ? `0${value}` : String(value));
   const clock = `${two(Math.floor(rest / 3600))}:${two(Math.floor(rest / 60) % 60)}:${two(rest % 60)}`;
   return `${String(year).padStart(4, "0")}-${two(month)}-${two(day)}T${clock}Z`;
 }
