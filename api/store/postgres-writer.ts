@@ -229,7 +229,13 @@ export function createPostgresWriter(options: PostgresWriterOptions): Writer {
     const group = new Group(current, options, number);
     const result = await group.run(commands);
     doubt.result = result;
-    await group.commit(commands, result);
+    try {
+      await group.commit(commands, result);
+    } catch (error) {
+      // an answer to the commit that says no leaves no doubt
+      if (!isConnectionLoss(error)) doubt.result = null;
+      throw error;
+    }
     return result;
   };
   return {
@@ -241,10 +247,11 @@ export function createPostgresWriter(options: PostgresWriterOptions): Writer {
           return await attempt(commands, number, doubt);
         } catch (error) {
           lose();
-          // an answer to the commit that says no leaves no doubt
-          if (!isConnectionLoss(error)) throw toStoreError(error);
+          const isCertain = doubt.result === null;
+          // while nobody knows whether it was done, whatever keeps this from looking may pass
+          if (isCertain && !isConnectionLoss(error)) throw toStoreError(error);
           if (isClosed || clock.monoMs() >= sinceMs + deadlineMs)
-            throw doubt.result === null
+            throw isCertain
               ? toStoreError(error)
               : new StoreError("unknown", "the connection was lost during a commit");
           await pause(options);

@@ -11,9 +11,22 @@ export interface CuttingProxy {
   cut: Cut;
   /** Refuses new connections. */
   isDown: boolean;
+  /** Answers new connections as a server that lets nobody in. */
+  isLocked: boolean;
   /** Connections that were cut. */
   readonly cuts: number;
   close(): Promise<void>;
+}
+
+/** What a server says to a role that may not log in: an error that is no loss of the connection. */
+function refusal(): Buffer {
+  const fields = ["SFATAL", "VFATAL", "C28000", "Mrole is not permitted to log in", ""]
+    .map((text) => `${text}\0`)
+    .join("");
+  const head = Buffer.alloc(5);
+  head.write("E");
+  head.writeInt32BE(4 + fields.length, 1);
+  return Buffer.concat([head, Buffer.from(fields)]);
 }
 
 /** A proxy on a socket in `folder`, before the server whose socket lies in `serverFolder`, for one address there. */
@@ -24,10 +37,14 @@ export async function startCuttingProxy(
 ): Promise<CuttingProxy> {
   const name = ".s.PGSQL.5432";
   const open = new Set<Socket>();
-  const state = { cut: "none" as Cut, isDown: false, cuts: 0 };
+  const state = { cut: "none" as Cut, isDown: false, isLocked: false, cuts: 0 };
   const server = createServer((client) => {
     if (state.isDown) {
       client.destroy();
+      return;
+    }
+    if (state.isLocked) {
+      client.on("error", () => undefined).once("data", () => client.end(refusal()));
       return;
     }
     const upstream = dial(join(serverFolder, name));
@@ -72,6 +89,12 @@ export async function startCuttingProxy(
     },
     set isDown(value: boolean) {
       state.isDown = value;
+    },
+    get isLocked() {
+      return state.isLocked;
+    },
+    set isLocked(value: boolean) {
+      state.isLocked = value;
     },
     get cuts() {
       return state.cuts;

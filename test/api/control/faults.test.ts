@@ -185,6 +185,27 @@ test("urgent work takes the place of running work, which queues again and runs w
   expect((await service.request(token, "GET", low)).body).toMatchObject({ phase: "running" });
 });
 
+test.for([
+  ["its own tenant's", "acme", true],
+  ["another tenant's", "rival", false],
+] as const)("who makes way is told for which intent only where it is %s", async ([, tenant, isTold]) => {
+  const service = await createDrivenService();
+  const permissions = ["intents:read", "intents:write"] as const;
+  const [mine, other] = [await service.token(permissions, "acme"), await service.token(permissions, tenant)];
+  const submit = async (token: string, name: string, priority: number): Promise<string> => {
+    const only = { constraints: { providers: ["alpha"] } };
+    const { body } = await service.request(token, "POST", "/intents", wish(name, 4, { ...only, priority }));
+    await service.run(4000);
+    return String(body["intent_id"]);
+  };
+  const low = await submit(mine, "low", 100);
+  const high = await submit(other, "high", 900);
+  const json = { accept: "application/json" };
+  const events = await service.request(mine, "GET", `/intents/${low}/events`, undefined, json);
+  expect(events.text).toContain("intent.preempted");
+  expect(events.text.includes(high)).toBe(isTold);
+});
+
 test("new arrivals are decided although many wait in front of them", async () => {
   const service = await createDrivenService();
   const token = await service.token(["intents:read", "intents:write"]);

@@ -50,6 +50,22 @@ test("a failed event is sent again later; its subject's later events wait, other
   await outbox.stop();
 });
 
+test("an event that failed is not overtaken by a later one of its subject that was taken with it", async () => {
+  let failures = 1;
+  const { arrived, outbox, time, tenant, cancel } = await dispatcher(
+    async (subject) => subject !== "a" || failures-- <= 0,
+  );
+  await tenant.acceptIntent(acceptance("a"));
+  await cancel("a");
+  await tenant.acceptIntent(acceptance("b"));
+  await outbox.round();
+  expect(arrived).toEqual(["b intent.queued"]);
+  time.pass(2000);
+  await outbox.round();
+  expect(arrived.slice(1)).toEqual(["a intent.queued", "a intent.cancelled"]);
+  await outbox.stop();
+});
+
 test("an event whose delivery was not noted is sent again after the claim has run out", async () => {
   const { env, time } = await createDrivenService();
   const tenant = await tenantOf(env.store, "one");

@@ -259,23 +259,29 @@ describe.skipIf(noPostgres !== null)("PostgreSQL", () => {
     },
   );
 
-  test("a commit that cannot be looked up in time is unknown, and its idempotency key tells later", async () => {
-    const { proxy, tenant } = await throughProxy({ writeDeadlineMs: 300 });
-    const idempotency = { key: "k", requestHash: "h", expiresMs: 5000 };
-    proxy.cut = "after";
-    const [first] = await Promise.allSettled([
-      tenant.acceptIntent(acceptance("a", { idempotency })),
-      expect
-        .poll(() => proxy.cuts, patient)
-        .toBe(1)
-        .then(() => (proxy.isDown = true)),
-    ]);
-    expect(first).toMatchObject({ status: "rejected", reason: { code: "unknown" } });
-    await expect(tenant.acceptIntent(acceptance("b"))).rejects.toMatchObject({ code: "unavailable" });
-    proxy.isDown = false;
-    const again = await tenant.acceptIntent(acceptance("c", { idempotency }));
-    expect(again).toMatchObject({ kind: "replayed", response: '{"intent_id":"a"}' });
-  });
+  test.for([
+    ["does not answer", "isDown", "unavailable"],
+    ["lets nobody in", "isLocked", "internal"],
+  ] as const)(
+    "a commit that cannot be looked up because the database %s is unknown, and its idempotency key tells later",
+    async ([, trouble, code]) => {
+      const { proxy, tenant } = await throughProxy({ writeDeadlineMs: 300 });
+      const idempotency = { key: "k", requestHash: "h", expiresMs: 5000 };
+      proxy.cut = "after";
+      const [first] = await Promise.allSettled([
+        tenant.acceptIntent(acceptance("a", { idempotency })),
+        expect
+          .poll(() => proxy.cuts, patient)
+          .toBe(1)
+          .then(() => (proxy[trouble] = true)),
+      ]);
+      expect(first).toMatchObject({ status: "rejected", reason: { code: "unknown" } });
+      await expect(tenant.acceptIntent(acceptance("b"))).rejects.toMatchObject({ code });
+      proxy[trouble] = false;
+      const again = await tenant.acceptIntent(acceptance("c", { idempotency }));
+      expect(again).toMatchObject({ kind: "replayed", response: '{"intent_id":"a"}' });
+    },
+  );
 
   test("a store whose database is gone says so until it is back", async () => {
     const { proxy, url, store } = await throughProxy();
