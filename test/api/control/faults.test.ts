@@ -185,6 +185,21 @@ test("urgent work takes the place of running work, which queues again and runs w
   expect((await service.request(token, "GET", low)).body).toMatchObject({ phase: "running" });
 });
 
+test("what the federation counts already is not taken from it once more", async () => {
+  // it has reserved, and nobody here knows
+  const scenario = { faults: [{ on: "reserve", fault: "answer_lost" }] } as const;
+  const service = await createDrivenService({ scenario });
+  const token = await service.token(["intents:read", "intents:write"]);
+  await service.request(token, "POST", "/intents", wish("web", 1));
+  const held = () => service.env.federation.observe();
+  while ((await held()).length === 0) await service.control.round();
+  expect(service.planner.books.planned.size).toBe(1);
+  expect((await service.planner.snapshot()).offers[0]).toMatchObject({
+    id: "one-by-one",
+    capacity: { gpusFree: 3 },
+  });
+});
+
 test.for([
   ["its own tenant's", "acme", true],
   ["another tenant's", "rival", false],

@@ -125,6 +125,16 @@ test("a limiter gives exactly its burst at once and its rate over time, and refu
   expect(limiter.take("a", 1000)).toMatchObject({ isAllowed: true, remaining: 0 });
 });
 
+test("a limiter knows so many keys and no more: without end they would fill the memory", () => {
+  const limiter = createLimiter({ perSecond: 1, burst: 1 }, { monoMs: () => 0 });
+  expect([limiter.take("first").isAllowed, limiter.take("first").isAllowed]).toEqual([true, false]);
+  for (let index = 1; index < 20_000; index++) limiter.take(`key-${index}`);
+  expect(limiter.take("first").isAllowed).toBe(false);
+  limiter.take("one more");
+  // all of them owe something: the one that asked first is forgotten
+  expect(limiter.take("first").isAllowed).toBe(true);
+});
+
 test("metrics are open to this machine alone", async () => {
   const service = await createDrivenService();
   const token = await service.token(["intents:read", "intents:write"], "secretive-tenant");

@@ -156,6 +156,14 @@ test("what is only busy is accepted and waits, unless it is to be refused then",
   expect((await ask("POST", "/intents", wish("third", 4, impatient))).status).toBe(409);
 });
 
+test("who will not wait is not answered by what was free a moment ago", async () => {
+  const { service, ask } = await started();
+  const impatient = { constraints: { providers: ["alpha"], negotiation: { fallback_strategy: "reject" } } };
+  expect((await ask("POST", "/intents", wish("first", 4, impatient))).status).toBe(202);
+  await service.run(3000);
+  expect((await ask("POST", "/intents", wish("second", 4, impatient))).status).toBe(409);
+});
+
 test("an idempotency key is one intent and one answer, even when the federation has no room by now", async () => {
   const { service, ask } = await started();
   const impatient = { constraints: { providers: ["alpha"], negotiation: { fallback_strategy: "reject" } } };

@@ -2,6 +2,7 @@ import {
   appendFileSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -228,6 +229,25 @@ test("a backup of a service under load verifies, and restores to that moment", a
   expect(verdict).toMatchObject({ findings: [], events: manifest.events, intents: manifest.intents });
   await expect(restoreFolder(target, restored, false)).rejects.toThrow(/--force/);
   await restoreFolder(target, restored, true);
+
+  // what a killed service left: a journal of changes that are in no database yet, and anchors of a later past
+  const killed = join(folder, "killed");
+  mkdirSync(killed);
+  const later = await openSqliteStore({ path: join(data, DATABASE_FILE), onFatal: () => {} });
+  for (let index = 0; index < 20; index++)
+    await (await tenantOf(later, "one")).acceptIntent(acceptance(`later-${index}`));
+  const { events } = await later.system.heads();
+  for (const suffix of ["", "-wal", "-shm"])
+    copyFileSync(join(data, `${DATABASE_FILE}${suffix}`), join(killed, `${DATABASE_FILE}${suffix}`));
+  await later.close();
+  anchorFile(join(killed, ANCHOR_FILE))([{ log: "events", ...events }]);
+  await restoreFolder(target, killed, true);
+  const anchors = readAnchors(join(killed, ANCHOR_FILE));
+  expect(await verifyFile(join(killed, DATABASE_FILE), anchors)).toMatchObject({
+    findings: [],
+    events: manifest.events,
+    intents: manifest.intents,
+  });
 });
 
 test("a damaged backup is not restored", async () => {

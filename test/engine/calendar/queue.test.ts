@@ -51,6 +51,18 @@ test("an end that nobody enforces makes an estimate, no end at all no start", as
   expect(held).toEqual(["estimate", null]);
 });
 
+test("the end of a part of a GPU is no start for a whole one", async () => {
+  const ends = { until: at("14:00"), enforced: true };
+  const start = async (part: Partial<Holding>) => {
+    const state = snapshot([offer("a", 1, 0)], { holdings: [occupied("now", "a", 1, { ...ends, ...part })] });
+    return (await decide(state, [job("next", 1, 3600)])).of("next").expectedStart;
+  };
+  expect(await start({})).toBe(at("14:00"));
+  // others may be on the same device, and nobody knows until when
+  expect(await start({ fractionMilli: 500 })).toBeUndefined();
+  expect(await start({ migProfile: "1g.10gb" })).toBeUndefined();
+});
+
 test("work that is late is expected to run on for as long again", async () => {
   const state = snapshot([offer("a", 4, 0)], {
     holdings: [occupied("late", "a", 4, { until: at("11:00"), enforced: true })],

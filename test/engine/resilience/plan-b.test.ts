@@ -6,7 +6,7 @@ import type { Flavor } from "../../../engine/model/flavor.ts";
 import { plan } from "../../../engine/plan.ts";
 import { afterPlan } from "../../../engine/resilience/after.ts";
 import { withLoss } from "../../../engine/resilience/failover.ts";
-import { eur, flavor, intent, snapshot } from "../builders.ts";
+import { eur, flavor, holding, intent, snapshot } from "../builders.ts";
 
 const sold = (id: string, provider: string, gpus: number, price: number): Flavor =>
   flavor(id, { provider, capacity: { gpus, gpusFree: gpus }, price: { basis: "gpu", onDemand: eur(price) } });
@@ -87,6 +87,18 @@ test("a snapshot after a plan counts what the plan gave away, on the very device
     ],
   });
   expect(holdings.map(({ intent: name }) => name)).toEqual(["half", "third"]);
+});
+
+test("a snapshot after a plan is without the work that makes way, also where nobody planned it anew", async () => {
+  const state = snapshot([{ ...sold("a", "alpha", 4, 1), capacity: { gpus: 4, gpusFree: 0 } }], {
+    holdings: [holding("old", "a", 3), holding("stays", "a", 1, { evictable: false })],
+  });
+  const intents = [intent({ name: "urgent", gpu: { count: 2 }, priority: 900 })];
+  const made = await plan(prepare(state), intents);
+  expect(made.evictions.map(({ intent: name }) => name)).toEqual(["old"]);
+  const { offers, holdings } = afterPlan(state, made, intents);
+  expect(holdings.map(({ intent: name }) => name)).toEqual(["stays", "urgent"]);
+  expect(offers[0]!.capacity).toMatchObject({ gpus: 4, gpusFree: 1 });
 });
 
 test("every plan B holds: carried out after the loss, nothing else moved, it fits and avoids what is lost", async () => {

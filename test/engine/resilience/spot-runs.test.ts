@@ -8,7 +8,7 @@ import type { Holding, Snapshot, SpotHistory } from "../../../engine/model/snaps
 import { formatTime } from "../../../engine/model/time.ts";
 import { plan } from "../../../engine/plan.ts";
 import { spotSlotSeconds } from "../../../engine/resilience/spot-runs.ts";
-import { eur, flavor, intent, oneTask, snapshot } from "../builders.ts";
+import { eur, flavor, holding, intent, oneTask, snapshot } from "../builders.ts";
 
 const startMs = Date.parse("2026-01-05T12:00:00Z");
 const timeOf = (slot: number): string => formatTime(startMs + slot * spotSlotSeconds * 1000);
@@ -278,7 +278,21 @@ test("where nothing is to be had on demand it stays on spot", async () => {
   expect(decisions[0]).toMatchObject({ reason: "RUNNING", placements: [{ offer: "zone-0" }] });
 });
 
-test("work that did not say how far it is, checkpoints nothing or has no deadline is left alone", async () => {
+test("running work that does not tell how far it is stays where it is", async () => {
+  const where = holding("job", "zone-0", 1, { spot: true, since: timeOf(-12) });
+  // so near its deadline that an interruption would be too much
+  const decide = async (progress: Snapshot["progress"] = []) => {
+    const state = snapshot(offers([true], "zone-0"), { holdings: [where], progress });
+    return (await plan(prepare(state), [job(20, 21)])).decisions[0]!;
+  };
+  const told = await decide([{ intent: "job", doneSeconds: 0, started: timeOf(-12) }]);
+  expect(told).toMatchObject({ placements: [{ offer: "od" }], spot: { from: "spot", choice: "on-demand" } });
+  const silent = await decide();
+  expect(silent).toMatchObject({ reason: "RUNNING", placements: [{ offer: "zone-0" }] });
+  expect(silent.spot).toBeUndefined();
+});
+
+test("work that checkpoints nothing, has no deadline or another objective is left alone", async () => {
   const one = job(20, 120);
   const { deadline: _, ...constraints } = one.constraints;
   const { checkpointIntervalSeconds: __, ...batch } = one.workload.batch!;
