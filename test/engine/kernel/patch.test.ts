@@ -48,7 +48,7 @@ function queryOverColumns(draw: (bound: number) => number, table: WasmTable): Qu
 test("a kept query is patched as columns change, and is then what a new one would be", () => {
   let patched = 0;
   let written = 0;
-  for (let seed = 1; seed <= 5; seed++) {
+  for (let seed = 1; seed <= 3; seed++) {
     const draw = drawFrom(seed);
     const columns = randomColumns(rows, seed);
     const wasm = wasmTable({ module: kernelModule! }, columns, { firstBounds: [0, 3][seed % 2]! });
@@ -74,7 +74,7 @@ test("a kept query is patched as columns change, and is then what a new one woul
     // what was written for the comparison above does not count
     written += wasm.jobs.written - 15 * kept.length;
   }
-  expect(patched).toBeGreaterThan(120);
+  expect(patched).toBeGreaterThan(80);
   expect(written).toBeLessThan(patched);
 });
 
@@ -216,17 +216,23 @@ test("queries of a batch with equal constraints compute them once", () => {
 });
 
 test("kept queries take little memory, and those that are asked for stay", () => {
-  const many = 40_000;
-  const wasm = wasmTable({ module: kernelModule! }, randomColumns(many, 6));
-  const often = rangeQuery(1);
+  const many = 40_960;
+  const values = Float64Array.from({ length: many }, (_, row) => row % 1000);
+  const wasm = wasmTable(
+    { module: kernelModule! },
+    { rows: many, numeric: [{ name: "n", values }], category: [], flags: [], scores: [] },
+  );
+  const within = (...predicates: Predicate[]): Query => ({
+    constraints: [{ name: "c", predicates }],
+    terms: [],
+    k: 1,
+    margin: 0,
+  });
+  const atMost = (max: number): Predicate => ({ kind: "range", column: 0, max, unknown: "fail" });
   for (let index = 0; index < 100; index++) {
-    const failed = new Uint32Array(many / 32);
-    const own: Query = {
-      ...rangeQuery(index),
-      constraints: [{ name: "own", predicates: [{ kind: "bitmap", failed }] }],
-    };
-    for (const query of [own, rangeQuery(10_000 + index)]) wasm.select(query);
-    wasm.select(structuredClone(often));
+    wasm.select(within({ kind: "bitmap", failed: new Uint32Array(many / 32) }));
+    wasm.select(within(atMost(100 + index)));
+    wasm.select(within(atMost(5)));
     expect(wasm.jobs.bytes).toBeLessThanOrEqual(256 << 10);
   }
   expect(wasm.jobs.written).toBe(2 * 100 + 1);
