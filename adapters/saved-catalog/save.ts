@@ -14,24 +14,38 @@ interface Field {
   readonly values: unknown[];
 }
 
-function readField(offers: readonly Flavor[], name: keyof Flavor): Field {
+/** Null where too few offers share a value; most fields are told by their first offers. */
+function readField(offers: readonly Flavor[], name: keyof Flavor): Field | null {
   const codes = new Int32Array(offers.length).fill(-1);
   const values: unknown[] = [];
+  const most = offers.length / SHARED_BY;
   // readers share most of what is equal, and identity is found faster than text
   const byIdentity = new Map<unknown, number>();
   const byText = new Map<string, number>();
-  for (const [row, { [name]: value }] of offers.entries()) {
+  for (let row = 0; row < offers.length; row++) {
+    const value = offers[row]![name];
     if (value === undefined) continue;
     let code = byIdentity.get(value);
     if (code === undefined) {
-      const text = JSON.stringify(value);
-      code = byText.get(text) ?? values.push(value) - 1;
-      byText.set(text, code);
+      const text = typeof value === "object" ? JSON.stringify(value) : null;
+      code = text === null ? undefined : byText.get(text);
+      if (code === undefined) {
+        code = values.push(value) - 1;
+        if (values.length > most) return null;
+        if (text !== null) byText.set(text, code);
+      }
       byIdentity.set(value, code);
     }
     codes[row] = code;
   }
   return { codes, values };
+}
+
+/** Fields that any offer has, in order of their names. */
+function fieldsOf(offers: readonly Flavor[]): (keyof Flavor)[] {
+  const names = new Set<string>();
+  for (const offer of offers) for (const name in offer) names.add(name);
+  return [...names].sort() as (keyof Flavor)[];
 }
 
 /**
@@ -40,18 +54,17 @@ function readField(offers: readonly Flavor[], name: keyof Flavor): Field {
  * @throws {EngineError} `out_of_range` when there would be 4 GiB or more
  */
 export function saveCatalog({ offers, ...snapshot }: Snapshot): Uint8Array<ArrayBuffer> {
-  const names = new Set(offers.flatMap((offer) => Object.keys(offer) as (keyof Flavor)[]));
   const category: CategoryColumn[] = [];
   const parts: Record<string, readonly unknown[]> = {};
   const lists: Record<string, readonly unknown[]> = {};
-  for (const name of [...names].sort()) {
-    const { codes, values } = readField(offers, name);
-    if (values.length * SHARED_BY > offers.length) {
+  for (const name of fieldsOf(offers)) {
+    const field = readField(offers, name);
+    if (field === null) {
       lists[name] = offers.map((offer) => offer[name] ?? null);
       continue;
     }
-    category.push({ name, codes, size: values.length });
-    parts[name] = values;
+    category.push({ name, codes: field.codes, size: field.values.length });
+    parts[name] = field.values;
   }
   const attachment: Attachment = { engine: version, snapshot, parts, lists };
   return writeTable(

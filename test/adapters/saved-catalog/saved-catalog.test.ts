@@ -1,6 +1,8 @@
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
 import { generateSnapshot } from "../../../adapters/catalog/generate.ts";
 import { readIntent } from "../../../adapters/json/intent.ts";
@@ -54,6 +56,18 @@ test("what many offers share is written once, and one object when opened", () =>
   expect(bytes.length).toBeLessThan(small * 4);
   const distinct = new Set(openCatalog(bytes).offers.map(({ compliance }) => compliance));
   expect(distinct.size).toBeLessThanOrEqual(snapshot.offers.length);
+});
+
+test("a thread that is sent the bytes, not a copy of them, plans over them the same", async () => {
+  const snapshot = generated(3);
+  const bytes = saveCatalog(snapshot);
+  const worker = new Worker(new URL("./plans-saved.ts", import.meta.url), {
+    workerData: { bytes, intents },
+    transferList: [bytes.buffer],
+  });
+  const [answer] = (await once(worker, "message")) as [string];
+  expect(bytes).toHaveLength(0);
+  expect(answer).toBe(JSON.stringify(await plan(prepare(snapshot), intents)));
 });
 
 const saved = saveCatalog(generated(1));
