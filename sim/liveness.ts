@@ -1,7 +1,7 @@
 import type { IntentRow } from "../api/store/schema.ts";
 import { verifyDatabase } from "../api/store/verify.ts";
 import type { Intent } from "../engine/model/intent.ts";
-import { checkCapacity, checkNoOrphans } from "./invariants/capacity.ts";
+import { checkCapacity, checkNoOrphans, checkReserved } from "./invariants/capacity.ts";
 import { checkRefusals } from "./invariants/refusals.ts";
 import { setActive } from "./operations/access.ts";
 import { checkHooks } from "./operations/hooks.ts";
@@ -147,6 +147,7 @@ export async function converge(world: World, look: () => Promise<void>): Promise
   await checkNoStarvation(world, look);
   await comeToRest(world, look, 3 * SECOND_MS);
   await checkCapacity(world);
+  checkReserved(world);
   await checkNoOrphans(world);
   await checkNothingLost(world, look);
   await checkRefusals(world, () => tick(world, 10, look));

@@ -62,7 +62,7 @@ export function checkReservations({ swarm, database }: World): void {
 }
 
 /** Decisions and reservations that are this far apart know of each other. */
-const APART_MS = 60_000;
+const APART_MS = 20_000;
 
 /**
  * What runs and what is reserved fit together: in its window a reservation is there for its tenant, whatever was decided

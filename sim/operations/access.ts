@@ -69,7 +69,8 @@ export function revoke(world: World, rng: Rng): void {
 export function reserve(world: World, rng: Rng): void {
   const client = rng.pick(world.clients.list);
   const offer = rng.pick(world.swarm.snapshot.offers);
-  const startMs = world.time.nowMs() + rng.between(1, 20) * 60_000;
+  const startMs =
+    world.time.nowMs() + (rng.chance(0.5) ? rng.between(5, 90) * 1000 : rng.between(2, 20) * 60_000);
   const window = { start: startMs, end: startMs + rng.between(1, 30) * 60_000 };
   const gpus = offer.divisible ? rng.between(1, offer.capacity.gpus) : offer.capacity.gpus;
   const body = JSON.stringify({
