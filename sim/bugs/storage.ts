@@ -22,7 +22,7 @@ export const storageBugs: readonly Bug[] = [
   },
   {
     name: "an event is dropped",
-    breaks: ["event-log"],
+    breaks: ["event-log", "state-machine"],
     plant: () => ({ skips: nth('insert into "events"', 20) }),
   },
   {
@@ -130,9 +130,11 @@ export const storageBugs: readonly Bug[] = [
           wrapStore(store, {
             tenant: (inner) => ({
               async intent(id) {
-                const view = kept.get(id) ?? (await inner.intent(id));
-                if (view !== null) kept.set(id, view);
-                return view;
+                const view = await inner.intent(id);
+                if (view === null) return null;
+                const first = kept.get(id) ?? view;
+                kept.set(id, first);
+                return first;
               },
             }),
           }),
@@ -141,7 +143,7 @@ export const storageBugs: readonly Bug[] = [
   },
   {
     name: "a stream skips an event",
-    breaks: ["event-log", "liveness"],
+    breaks: ["event-log", "liveness", "outbox"],
     plant: () => ({
       store: (store) =>
         wrapStore(store, {
