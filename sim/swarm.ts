@@ -180,7 +180,7 @@ export function drawQuotas(rng: Rng, hasCohort: boolean, sold: readonly string[]
 
 function drawTenants(rng: Rng, sold: readonly string[]): SwarmTenant[] {
   const hasCohort = rng.chance(0.5);
-  const hasQuotas = rng.chance(0.75);
+  const hasQuotas = rng.chance(0.65);
   return ["red", "green", "blue"].slice(0, rng.between(2, 3)).map((name) => ({
     name,
     weight: rng.between(1, 3),
@@ -205,7 +205,7 @@ const rare: Readonly<Partial<Record<OperationName, number>>> = {
   rival: 2,
   jump: 1,
   commitFault: 2,
-  crowd: 1,
+  crowd: 2,
   cancelMoving: 3,
   dryRun: 2,
   hook: 3,

@@ -2,6 +2,7 @@ import { readRecord, restore } from "../../api/control/plan-log.ts";
 import type { AllocationRow, DecisionRow, IntentRow, PlanRow } from "../../api/store/schema.ts";
 import type { Intent } from "../../engine/model/intent.ts";
 import type { Entry } from "../books.ts";
+import type { Swarm } from "../swarm.ts";
 import { check } from "../violation.ts";
 import type { World } from "../world.ts";
 import { countOf, heldNow } from "./quota.ts";
@@ -18,8 +19,19 @@ function wishOf({ name, tenant, submittedAt, workload, ...rest }: Intent): strin
 /** One decision about several intents: what it gave a place, and what it did not. */
 interface Shared {
   readonly plan: PlanRow;
+  /** Tenants that were decided together. */
+  readonly tenants: ReadonlySet<string>;
   readonly placed: readonly Intent[];
   readonly left: readonly Intent[];
+}
+
+/** A quota may keep the tenant out. */
+function isLimited({ tenants }: Swarm, name: string): boolean {
+  const own = tenants.find((one) => one.name === name);
+  const cohort = own?.cohort ?? null;
+  return tenants.some(
+    (one) => one.quotas.length > 0 && (one === own || (cohort !== null && one.cohort === cohort)),
+  );
 }
 
 /** The decision that placed these, if others were decided with them. */
@@ -40,6 +52,7 @@ function sharedOf({ database }: World, planId: string, ids: ReadonlySet<string>)
   };
   return {
     plan,
+    tenants: new Set(intents.map(({ tenant }) => tenant)),
     placed: intents.filter(({ name }) => ids.has(name)),
     left: intents.filter((intent) => !ids.has(intent.name) && isLeft(intent)),
   };
@@ -51,7 +64,7 @@ function sharedOf({ database }: World, planId: string, ids: ReadonlySet<string>)
  * job of a tenant: whoever is left short has its share less its largest job, and whoever got more, no more than its share
  * and the largest jobs of all others.
  */
-async function checkShared(world: World, { plan, placed, left }: Shared): Promise<void> {
+async function checkShared(world: World, { plan, tenants, placed, left }: Shared): Promise<void> {
   const { database, providers, process, swarm } = world;
   const held = heldNow(world);
   const priceOf = (
@@ -69,7 +82,7 @@ async function checkShared(world: World, { plan, placed, left }: Shared): Promis
       .rows<AllocationRow>("select * from allocations where intent_id = ? and released_ms is null", name)
       .reduce((sum, row) => sum + priceOf(row.offer, row, workload.resources.gpu), 0);
   const weights = new Map(swarm.tenants.map(({ name, weight }) => [name, weight]));
-  for (const wish of left) {
+  for (const wish of left.filter(({ tenant }) => !isLimited(swarm, tenant))) {
     const same = wishOf(wish);
     const rivals = placed.filter((one) => one.tenant !== wish.tenant && wishOf(one) === same);
     if (rivals.length === 0) continue;
@@ -77,7 +90,7 @@ async function checkShared(world: World, { plan, placed, left }: Shared): Promis
     // other wishes may be dearer than this one, and what they cost where nobody put them is not known
     if (placed.some((one) => costOf(one) > largest)) continue;
     for (const [tenant, own] of Map.groupBy(rivals, (one) => one.tenant)) {
-      const others = swarm.tenants.length - 1;
+      const others = tenants.size - 1;
       const got = own.reduce((sum, one) => sum + costOf(one), 0);
       const ahead = (usedBy(tenant) - others * largest) / (weights.get(tenant) ?? 1);
       const behind = (usedBy(wish.tenant) + largest) / (weights.get(wish.tenant) ?? 1);
@@ -103,9 +116,8 @@ async function checkShared(world: World, { plan, placed, left }: Shared): Promis
 /** Holds every decision about several tenants against their shares. */
 export async function checkShares(world: World, fresh: readonly Entry[]): Promise<void> {
   const { swarm, database } = world;
-  const isLimited = swarm.weights.quota > 0 || swarm.tenants.some(({ quotas }) => quotas.length > 0);
-  // what makes way and what a quota keeps out is not shared either
-  if (isLimited || fresh.some(({ payload }) => payload.reason === "PREEMPTED")) return;
+  // what makes way is not shared
+  if (swarm.weights.quota > 0 || fresh.some(({ payload }) => payload.reason === "PREEMPTED")) return;
   const plans = new Map<string, Set<string>>();
   for (const { row } of fresh) {
     if (row.kind !== "intent.placing") continue;

@@ -3,19 +3,25 @@ import type { World } from "../world.ts";
 import { end, submitOf } from "./intents.ts";
 
 /** Most that a crowd brings. */
-const MOST = 6;
+const MOST = 8;
 
 /**
- * All that is free is gone for a while, and several tenants want more of the same than will come free: what waits is
- * decided together then, and has to be shared.
+ * All that is free is gone for a while, and two tenants want more of the same than comes free first, at one offer: what
+ * waits is decided together then, and has to be shared.
  */
 export function crowd(world: World, rng: Rng, step: number): void {
   const { clients, providers, swarm } = world;
-  const forMs = rng.between(2, 20) * 1000;
+  const forMs = rng.between(2, 10) * 1000;
+  const first = rng.pick(swarm.snapshot.offers);
   for (const { id, capacity } of swarm.snapshot.offers)
-    providers.happen({ kind: "rival", offer: id, gpus: capacity.gpus, forMs });
+    providers.happen({
+      kind: "rival",
+      offer: id,
+      gpus: capacity.gpus,
+      forMs: id === first.id ? forMs : forMs + 20_000,
+    });
   const shape = rng.pick(swarm.shapes);
-  const count = rng.between(3, MOST);
+  const count = rng.between(4, MOST);
   const members = clients.list.slice(0, 2);
   for (let index = 0; index < count; index++) {
     const client = members[index % members.length];
