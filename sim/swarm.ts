@@ -161,7 +161,7 @@ function drawShape(rng: Rng, sold: readonly string[]): Shape {
 
 /** Limits of one resource; money in micro-units. */
 function drawLimits(rng: Rng, hasCohort: boolean, unit = 1): Omit<Quota, "gpuClass" | "money"> {
-  const nominal = rng.between(2, 8);
+  const nominal = rng.between(1, 6);
   return {
     nominal: nominal * unit,
     ...(hasCohort && rng.chance(0.6) ? { borrowing: rng.between(0, 4) * unit } : {}),
