@@ -80,6 +80,8 @@ const lpColumnLimit = 60_000;
 /** Columns that a MIP proves much about per millisecond; within the first bound always. */
 const fullyIntegerColumns = 3_000;
 const columnsPerMillisecond = 1.6;
+/** The same where members of classes count as one: of such programs presolve leaves little. */
+const aggregatedColumns = 6_000;
 /** Items that are integer in a MIP that is too large to be so entirely: the most valuable ones. */
 const integerItems = 100;
 
@@ -87,10 +89,11 @@ const integerItems = 100;
  * Which items are integer in the MIP. A large MIP does not finish its root in time; with only the most valuable items
  * integer it does, and its bound still holds: a few indivisible gangs make most of the LP's looseness.
  */
-function integerItemsOf({ instance, options }: Run, columns: number): Uint8Array {
+function integerItemsOf({ instance, options }: Run, columns: number, isAggregated: boolean): Uint8Array {
   const chosen = new Uint8Array(instance.items);
   const inTime = (options.deadlineMs ?? Number.POSITIVE_INFINITY) * columnsPerMillisecond;
-  if (columns <= Math.max(fullyIntegerColumns, inTime)) return chosen.fill(1);
+  const whole = isAggregated ? aggregatedColumns : fullyIntegerColumns;
+  if (columns <= Math.max(whole, inTime)) return chosen.fill(1);
   const order = Array.from({ length: instance.items }, (_, item) => item).sort(
     (a, b) => instance.worth[b]! - instance.worth[a]! || a - b,
   );
@@ -153,8 +156,9 @@ async function solverStages(run: Run, stage: SolverStage): Promise<void> {
   if (isDone(run)) return;
 
   const columns = classes.count === instance.items ? instance.options : columnsOf(instance, classes);
-  const formulation = formulate(instance, classes, { integer: integerItemsOf(run, columns) });
   const isAggregated = classes.count < instance.items * 0.8;
+  const integer = integerItemsOf(run, columns, isAggregated);
+  const formulation = formulate(instance, classes, { integer });
   const whole = { instance, option: Int32Array.from({ length: instance.options }, (_, option) => option) };
   // a solver without integers rejects the model, and own search goes on alone
   const solving = solveVerified(solver, {
