@@ -284,6 +284,9 @@ test("a promise stays where it is though an estimate that others were told slips
   const { of } = await decide(state, [job("maybe", 2, 3600), job("sure", 2, 3600)]);
   expect(of("sure").wait!.held).toMatchObject({ start: at("12:30"), basis: "promise" });
   expect(of("maybe").wait!.held!.start).toBe(at("13:30"));
+  // also where nobody decides about the estimate anew
+  const alone = await decide(state, [job("sure", 2, 3600)]);
+  expect(alone.of("sure").wait!.held).toMatchObject({ start: at("12:30"), basis: "promise" });
 });
 
 test("what is free already is not freed twice by holdings that have just gone", async () => {
