@@ -3,9 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, onTestFinished, test, vi } from "vitest";
+import { DATABASE_FILE } from "../../api/store/sqlite-backup.ts";
+import { openSqliteStore } from "../../api/store/sqlite-store.ts";
+import { verifyCommand } from "../../cli/data.ts";
 import { InputError } from "../../cli/exit.ts";
 import { createProgram } from "../../cli/program.ts";
+import { acceptance, tenantOf } from "../api/store/store-contract.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "flare-flags-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -118,4 +122,19 @@ test.for(broken)("a memory that is %s ends the process", ([name, write, message]
   );
   expect(status).toBe(2);
   expect(stderr).toMatch(message);
+});
+
+test("flare verify ends with 4 where a row is not what its events say", async () => {
+  const data = join(folder, "tampered");
+  mkdirSync(data);
+  const store = await openSqliteStore({ path: join(data, DATABASE_FILE), onFatal: () => {} });
+  await (await tenantOf(store, "one")).acceptIntent(acceptance("a"));
+  await store.close();
+  const write = vi.spyOn(process.stdout, "write").mockImplementation(() => true);
+  onTestFinished(() => write.mockRestore());
+  expect(await verifyCommand({ data })).toBe(0);
+  const database = new DatabaseSync(join(data, DATABASE_FILE));
+  database.exec("update intents set priority = 999");
+  database.close();
+  expect(await verifyCommand({ data })).toBe(4);
 });

@@ -108,6 +108,10 @@ export const simulateRoutes: readonly Route[] = [
         const made = await scope.planner.consider(intents, options, given);
         const { currency } = made;
         const byName = new Map(made.decisions.map((decision) => [decision.intent, decision]));
+        // with or without a batch
+        const victims = [
+          ...new Set([...made.evictions.map(({ intent }) => intent), ...(made.batch?.evicted ?? [])]),
+        ];
         const decisions = intents.flatMap(({ name }) => byName.get(name) ?? []);
         return json(200, {
           decisions: decisions.map((decision) => showDecision(decision, decision.intent, currency)),
@@ -116,10 +120,7 @@ export const simulateRoutes: readonly Route[] = [
             decisions.reduce((sum, decision) => sum + costOf(decision), 0),
             currency,
           ),
-          victims:
-            given === undefined
-              ? ownVictims(made.batch?.evicted ?? [], scope.tenantId, made.snapshot)
-              : (made.batch?.evicted ?? []),
+          victims: given === undefined ? ownVictims(victims, scope.tenantId, made.snapshot) : victims,
           scarcity: (made.batch?.prices ?? []).map(({ offer, resource, micro }) => ({
             offer,
             resource,

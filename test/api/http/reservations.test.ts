@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { createDrivenService, wish } from "../driven-env.ts";
+import { createDrivenService, twoOffers, wish } from "../driven-env.ts";
 
 const HOUR_MS = 3_600_000;
 
-async function started() {
-  const service = await createDrivenService();
+async function started(options: Parameters<typeof createDrivenService>[0] = {}) {
+  const service = await createDrivenService(options);
   const one = await service.token(
     ["intents:write", "intents:read", "resources:read", "resources:write"],
     "one",
@@ -108,4 +108,34 @@ test("reservations are listed page by page, newest first, and another tenant has
   }
   expect(starts).toEqual(["04", "03", "02", "01", "00"]);
   expect((await service.request(two, "GET", "/resources/reservations")).body["reservations"]).toEqual([]);
+});
+
+test("what strangers use is nobody's to reserve, and an offer that is sold whole is reserved whole", async () => {
+  const offers = twoOffers.offers.map((offer) =>
+    offer.id === "one-by-one" ? { ...offer, capacity: { ...offer.capacity, gpusFree: 1 } } : offer,
+  );
+  const { one, reserve } = await started({ snapshot: { ...twoOffers, offers } });
+  expect((await reserve(one, { gpus: 2 })).body).toMatchObject({
+    status: 409,
+    error_code: "INSUFFICIENT_RESOURCES",
+  });
+  expect((await reserve(one, { gpus: 1 })).status).toBe(201);
+  expect((await reserve(one, { offer: "whole-node", gpus: 4 })).body).toMatchObject({
+    status: 409,
+    error_code: "GPU_COUNT_INSUFFICIENT",
+  });
+  expect((await reserve(one, { offer: "whole-node", gpus: 8 })).status).toBe(201);
+});
+
+test("a simulation names its victims where they are the tenant's own, and tells others apart and no more", async () => {
+  const { service, one, two, submit } = await started();
+  const mine = (await submit(one, "mine", 2)).split("/").at(-1)!;
+  const theirs = (await submit(two, "theirs", 2)).split("/").at(-1)!;
+  const more = { priority: "critical", constraints: { providers: ["alpha"] } };
+  const answer = await service.request(one, "POST", "/simulate", { intents: [wish("urgent", 4, more)] });
+  const victims = answer.body["victims"] as string[];
+  expect(victims).toHaveLength(2);
+  expect(victims).toContain(mine);
+  expect(victims.find((name) => name !== mine)).toMatch(/^another-tenant-[12]$/);
+  expect(answer.text).not.toContain(theirs);
 });
