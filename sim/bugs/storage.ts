@@ -195,7 +195,7 @@ export const storageBugs: readonly Bug[] = [
     breaks: ["oversubscription"],
     plant: () => ({
       rewrite: (sql) =>
-        sql.startsWith('select "from_ms", "to_ms", "gpus" from "reservations" where')
+        sql.startsWith('select "tenant_id", "from_ms", "to_ms", "gpus" from "reservations" where')
           ? sql.replace("where", "where 1 = 0 and")
           : sql,
     }),
