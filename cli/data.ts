@@ -13,7 +13,9 @@ import {
   verifyFile,
 } from "../api/store/sqlite-backup.ts";
 import { backupPostgres, restorePostgres, verifyPostgres } from "../api/store/sqlite-transfer.ts";
+import type { Anchor } from "../api/store/verify.ts";
 import { exitCodes, InputError } from "./exit.ts";
+import { requireWritable } from "./output.ts";
 import { toText } from "./place.ts";
 import { readStore, type StoreFlags } from "./store.ts";
 
@@ -56,20 +58,38 @@ const requireDatabase = (folder: string): string => {
   return path;
 };
 
+/**
+ * Anchors of a file that somebody named.
+ *
+ * @throws {InputError} when it is not there or holds something else: nothing would be compared, and all would agree
+ */
+function namedAnchors(file: string): Anchor[] {
+  if (!existsSync(file)) throw new InputError([`--anchors ${file}: no such file`]);
+  try {
+    const anchors = readAnchors(file);
+    if (anchors.length > 0) return anchors;
+  } catch {
+    // told below
+  }
+  throw new InputError([
+    `--anchors ${file}: no anchors; accepted: a copy of ${ANCHOR_FILE} of a data folder`,
+  ]);
+}
+
 /** `flare verify`: exit 0 when everything agrees, else 4. */
 export async function verifyCommand(flags: DataFlags): Promise<number> {
   const place = placeOf(flags);
+  const named = flags.anchors === undefined ? undefined : namedAnchors(flags.anchors);
   const verdict = await blamed(async () => {
-    if ("postgres" in place)
-      return verifyPostgres(place.postgres, flags.anchors === undefined ? [] : readAnchors(flags.anchors));
+    if ("postgres" in place) return verifyPostgres(place.postgres, named ?? []);
     const path = requireDatabase(place.folder);
-    return verifyFile(path, readAnchors(flags.anchors ?? join(place.folder, ANCHOR_FILE)));
+    return verifyFile(path, named ?? readAnchors(join(place.folder, ANCHOR_FILE)));
   });
   if (flags.json === true) process.stdout.write(toText(verdict));
   else {
     const { events, audit, intents, anchors, findings } = verdict;
     process.stdout.write(
-      `${events.seq} events, ${audit.seq} audit entries, ${intents} intents, ${anchors} anchors: ${findings.length === 0 ? "everything agrees" : `${findings.length} findings`}\n`,
+      `${events.seq} events, ${audit.seq} audit entries, ${intents} intents, ${anchors} anchors: ${findings.length === 0 ? "everything agrees" : `${findings.length} finding${findings.length === 1 ? "" : "s"}`}\n`,
     );
     for (const finding of findings) process.stdout.write(`  ${finding}\n`);
   }
@@ -79,6 +99,7 @@ export async function verifyCommand(flags: DataFlags): Promise<number> {
 /** `flare backup`: a checked copy, also of a running service. */
 export async function backupCommand(flags: DataFlags & { readonly to: string }): Promise<number> {
   const place = placeOf(flags);
+  requireWritable(flags.to);
   const manifest = await blamed(async () => {
     if ("postgres" in place) return backupPostgres(place.postgres, flags.to, []);
     requireDatabase(place.folder);

@@ -16,7 +16,7 @@ function readFile(file: string): string {
     return readFileSync(file, "utf8").trim();
   } catch (error) {
     throw new InputError([
-      `--store-file ${file}: ${(error as NodeJS.ErrnoException).code ?? "cannot be read"}`,
+      `--store-file ${file}: ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : "cannot be read"}`,
     ]);
   }
 }

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { shapeOf } from "../../adapters/json/shape.ts";
+import { backupCommand, verifyCommand } from "../../cli/data.ts";
 import { InputError } from "../../cli/exit.ts";
 import { expandFolders, readIntents, readSource } from "../../cli/input.ts";
 import { requireWritable, writeOutput, writeSecret } from "../../cli/output.ts";
@@ -123,6 +124,25 @@ test("what cannot be written is named with the reason", () => {
   expect(refusal(() => requireWritable(folder))).toEqual([`${folder}: cannot be written: is a folder`]);
   requireWritable(inFolder("new"));
   expect(existsSync(inFolder("new"))).toBe(false);
+});
+
+test("anchors that are not there compare with nothing: verify says so instead of agreeing", async () => {
+  const absent = inFolder("absent.ndjson");
+  await expect(verifyCommand({ data: folder, anchors: absent })).rejects.toThrow(
+    `--anchors ${absent}: no such file`,
+  );
+  for (const [index, text] of ["", "no anchor\n"].entries()) {
+    const name = inFolder(`anchors-${index}`);
+    writeFileSync(name, text);
+    await expect(verifyCommand({ data: folder, anchors: name })).rejects.toThrow(
+      `--anchors ${name}: no anchors`,
+    );
+  }
+});
+
+test("a backup into no folder is told by the name of the copy", async () => {
+  const name = inFolder("nowhere/copy.db");
+  await expect(backupCommand({ data: folder, to: name })).rejects.toThrow(`${name}: cannot be written`);
 });
 
 test("a secret is for its owner alone, also in a file that others could read before", () => {
