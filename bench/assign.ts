@@ -3,18 +3,10 @@ import { createWorkerSolver, type WorkerSolver } from "../adapters/solver/worker
 import { type CaseResult, contendedCases, type Limits } from "./assign-contended.ts";
 import { singleCase } from "./assign-single.ts";
 import { warmCase } from "./assign-warm.ts";
+import { countsOf, FlagError } from "./flags.ts";
 import { machine, print } from "./report.ts";
 
 const groups = ["full", "classes", "capacity", "single", "warm"] as const;
-
-function numbers(text: string, flag: string): number[] {
-  return text.split(",").map((part) => {
-    const value = Number(part);
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new Error(`--${flag}: ${part}; accepted: positive integers, separated by commas`);
-    return value;
-  });
-}
 
 /**
  * Many intents at once: certified gap against the clock, beside greedy, first match and HiGHS alone with the same time;
@@ -40,11 +32,11 @@ export async function bench(args: readonly string[]): Promise<void> {
   const only = new Set(values.only.split(","));
   for (const name of only)
     if (!groups.some((group) => group === name))
-      throw new Error(`--only: ${name}; accepted: ${groups.join(", ")}`);
+      throw new FlagError(`--only: ${name}; accepted: ${groups.join(", ")}`);
   const limits: Limits = {
-    seeds: numbers(values.seeds, "seeds"),
-    sizes: numbers(values.sizes, "sizes"),
-    seconds: numbers(values.seconds, "seconds"),
+    seeds: countsOf("--seeds", values.seeds),
+    sizes: countsOf("--sizes", values.sizes),
+    seconds: countsOf("--seconds", values.seconds),
   };
   const solver: WorkerSolver = createWorkerSolver();
   await solver.ready();
@@ -55,11 +47,11 @@ export async function bench(args: readonly string[]): Promise<void> {
       // what is there already, should somebody's patience end first
       for (const line of one.lines) process.stderr.write(`${line}\n`);
     };
-    if (only.has("single")) keep(await singleCase(numbers(values.offers, "offers")[0]!));
+    if (only.has("single")) keep(await singleCase(countsOf("--offers", values.offers)[0]!));
     if (only.has("warm")) {
       const [intents, change] = [
-        numbers(values.intents, "intents")[0]!,
-        numbers(values.change, "change")[0]!,
+        countsOf("--intents", values.intents)[0]!,
+        countsOf("--change", values.change)[0]!,
       ];
       keep(await warmCase(solver, { seeds: limits.seeds, intents, change: change / 100 }));
     }

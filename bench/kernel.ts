@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { kernelModule } from "../engine/kernel/load.ts";
+import { countOf, countsOf } from "./flags.ts";
 import type { Profile } from "./kernel-data.ts";
 import { type Case, measureSize, type SizeResult } from "./kernel-size.ts";
 import {
@@ -179,8 +180,8 @@ export async function bench(args: readonly string[]): Promise<void> {
     },
   });
   if (kernelModule === null) throw new Error("the kernel is not built, or WebAssembly SIMD is missing");
-  const sizes = values.sizes.split(",").map(Number);
-  const rounds = Number(values.rounds);
+  const sizes = countsOf("--sizes", values.sizes);
+  const rounds = countOf("--rounds", values.rounds);
   const { results, streams } = measureSizes(sizes, rounds);
   const upkeep = await measureUpkeep(sizes, rounds);
   const cases = results.flatMap((one) => one.cases);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { readPackNodes, readPackPods } from "../adapters/trace/openb.ts";
 import { createRandom } from "../engine/assign/random.ts";
 import type { PackNode, PackPod } from "../engine/pack/model.ts";
+import { FlagError } from "./flags.ts";
 
 /** Nodes and pods that a bench packs. */
 export interface PackTrace {
@@ -22,7 +23,7 @@ const PODS = /^openb_pod_list_(.+)\.csv$/;
  */
 export function readTraces(folder: string): PackTrace[] {
   const place = [folder, join(folder, "openb")].find((one) => existsSync(join(one, NODES)));
-  if (place === undefined) throw new Error(`no ${NODES} in ${folder}`);
+  if (place === undefined) throw new FlagError(`--data ${folder}: no ${NODES} there`);
   const nodes = readPackNodes(readFileSync(join(place, NODES), "utf8"));
   return readdirSync(place)
     .sort()

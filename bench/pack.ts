@@ -8,6 +8,7 @@ import { createFragmentation, typicalPods } from "../engine/pack/fragmentation.t
 import { type PackPod, podMilli } from "../engine/pack/model.ts";
 import { createPackSession, type PackSession, type PolicyName, policyNames } from "../engine/pack/session.ts";
 import { kindsOf } from "../engine/pack/states.ts";
+import { amountOf, countOf, FlagError } from "./flags.ts";
 import { arrivalsOf, misjudged, rankedNodes } from "./pack-protocol.ts";
 import { type Faithful, faithfulTo, hasGo } from "./pack-published.ts";
 import { generateTrace, type PackTrace, readTraces } from "./pack-trace.ts";
@@ -132,7 +133,7 @@ function seedsOf(text: string): number[] {
   const range = /^(\d+)-(\d+)$/.exec(text);
   const [first, last] = range === null ? [1, Number(text)] : [Number(range[1]), Number(range[2])];
   if (/^\d+(,\d+)+$/.test(text)) return text.split(",").map(Number);
-  if (!(last >= first)) throw new Error(`--seeds ${text}; accepted: 10, 61-70 or 3,5`);
+  if (!(last >= first)) throw new FlagError(`--seeds ${text}; accepted: 10, 61-70 or 3,5`);
   return Array.from({ length: last - first + 1 }, (_, at) => first + at);
 }
 
@@ -299,13 +300,13 @@ export async function bench(args: readonly string[]): Promise<void> {
     },
   });
   const seeds = seedsOf(values.seeds);
-  const publishedSeeds = hasGo() ? Number(values["published-seeds"]) : 0;
+  const publishedSeeds = hasGo() ? countOf("--published-seeds", values["published-seeds"], 0) : 0;
   if (publishedSeeds === 0)
     process.stderr.write("no Go toolchain: published orders of arrival are left out\n");
   const wanted = values.traces?.split(",");
   const all =
     values.data === undefined
-      ? [false, true].map((isConstrained) => generateTrace(isConstrained, Number(values.size), 1))
+      ? [false, true].map((isConstrained) => generateTrace(isConstrained, amountOf("--size", values.size), 1))
       : readTraces(values.data);
   const traces = all.filter(({ name }) => wanted?.includes(name) ?? true);
   const chosen = values.policies?.split(",");

@@ -15,6 +15,7 @@ import type { Query } from "../engine/kernel/query.ts";
 import { twinTable } from "../engine/kernel/twin.ts";
 import type { Snapshot } from "../engine/model/snapshot.ts";
 import { goalOf } from "../engine/score/objective.ts";
+import { countOf } from "./flags.ts";
 import type { FirstPlan } from "./place-first.ts";
 import { placedIntent } from "./place-intent.ts";
 import { aim, machine, median, print, spread } from "./report.ts";
@@ -103,15 +104,16 @@ export async function bench(args: readonly string[]): Promise<void> {
       processes: { type: "string", default: "3" },
     },
   });
-  const offers = Number(values.offers);
+  const offers = countOf("--offers", values.offers);
+  const processes = countOf("--processes", values.processes);
   const text = JSON.stringify(generateSnapshot(offers, 1));
   const snapshot = readSnapshot(JSON.parse(text));
   const folder = mkdtempSync(join(tmpdir(), "flare-bench-"));
   const [documentFile, snapshotFile] = [join(folder, "document.json"), join(folder, "snapshot.json")];
   writeFileSync(documentFile, text);
   writeFileSync(snapshotFile, JSON.stringify(snapshot));
-  const read = decide("document", documentFile, Number(values.processes));
-  const plain = decide("snapshot", snapshotFile, Number(values.processes));
+  const read = decide("document", documentFile, processes);
+  const plain = decide("snapshot", snapshotFile, processes);
   rmSync(folder, { recursive: true });
   const { options, backend, kernelUs, twinUs } = await compareBackends(snapshot);
 

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { countOf, FlagError } from "./flags.ts";
 import { batchCase } from "./policies-batch.ts";
 import { replanCase } from "./policies-replan.ts";
 import { sharesCase } from "./policies-shares.ts";
@@ -25,13 +26,12 @@ export async function bench(args: readonly string[]): Promise<void> {
       rounds: { type: "string", default: "5" },
     },
   });
-  const rounds = Number(values.rounds);
-  if (!Number.isSafeInteger(rounds) || rounds < 1)
-    throw new Error(`--rounds: ${values.rounds}; accepted: 1 or more`);
+  const rounds = countOf("--rounds", values.rounds);
   const done: Topic[] = [];
   for (const name of values.only.split(",")) {
     const topic = topics[name];
-    if (topic === undefined) throw new Error(`--only: ${name}; accepted: ${Object.keys(topics).join(", ")}`);
+    if (topic === undefined)
+      throw new FlagError(`--only: ${name}; accepted: ${Object.keys(topics).join(", ")}`);
     done.push(await topic(rounds));
   }
   print(

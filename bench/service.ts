@@ -9,6 +9,7 @@ import { DATABASE_FILE } from "../api/store/sqlite-backup.ts";
 import { openSqliteStore } from "../api/store/sqlite-store.ts";
 import type { StoreStats } from "../api/store/store.ts";
 import { trustTenant } from "../api/store/tenant.ts";
+import { amountOf, countOf } from "./flags.ts";
 import { type LoadResult, request, runLoad } from "./load.ts";
 import { type Aim, aim, machine, print } from "./report.ts";
 import type { Question } from "./service-process.ts";
@@ -246,7 +247,9 @@ export async function bench(args: readonly string[]): Promise<void> {
       rate: { type: "string", default: "100" },
     },
   });
-  const seconds = Number(values.seconds);
+  const seconds = amountOf("--seconds", values.seconds);
+  const offers = countOf("--offers", values.offers);
+  const rate = amountOf("--rate", values.rate);
   const root = folder();
   try {
     const grouped = await measureStore(root, seconds / 2, 256);
@@ -260,8 +263,8 @@ export async function bench(args: readonly string[]): Promise<void> {
     const second = await start("reads", 1000, root);
     const reads = await measureReads(second, seconds);
     await second.stop();
-    const third = await start("decisions", Number(values.offers), root);
-    const decisions = await measureDecisions(third, seconds, Number(values.rate));
+    const third = await start("decisions", offers, root);
+    const decisions = await measureDecisions(third, seconds, rate);
     await third.stop();
     const aims: Aim[] = [
       aim("durable intents per second, 64 connections", intake.perSecond, { least: 1000 }, "/s"),

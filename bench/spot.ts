@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { countOf, FlagError } from "./flags.ts";
 import { type Aim, aim, machine, print } from "./report.ts";
 import { greedy, onDemand, ours, type Policy, uniformProgress } from "./spot-policies.ts";
 import { generateSeries, type Instance, optimum, play, readSeries, type Series } from "./spot-series.ts";
@@ -174,11 +175,12 @@ export async function bench(args: readonly string[]): Promise<void> {
   });
   const folder = values.data ?? fileURLToPath(new URL("../../shared/data/spot", import.meta.url));
   const read = readSeries(folder);
-  if (values.data !== undefined && read === null) throw new Error(`--data ${values.data}: no such folder`);
+  if (values.data !== undefined && read === null)
+    throw new FlagError(`--data ${values.data}: no such folder`);
   const series = read ?? made();
   const groups = setsOf(series).flatMap((zones) =>
     changeovers.flatMap((changeover) =>
-      slacks.map((slack) => groupOf(zones, changeover, slack, Number(values.starts))),
+      slacks.map((slack) => groupOf(zones, changeover, slack, countOf("--starts", values.starts))),
     ),
   );
   const summary = summaryOf(groups.filter(({ zones }) => !zones.startsWith("2022")));
