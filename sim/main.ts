@@ -130,11 +130,21 @@ async function runMany(
   return true;
 }
 
+/** What is wrong with the command line; nothing ran, so that nothing was found means nothing. */
+const refuse = (message: string): never => {
+  process.stderr.write(`error: ${message}\n`);
+  return process.exit(2);
+};
+
 /** Plants bugs one after another; false when one is not found. */
 async function huntBugs(text: string, base: number): Promise<boolean> {
   let isFine = true;
-  for (const bug of bugs) {
-    if (text !== "all" && !bug.name.includes(text)) continue;
+  const wanted = bugs.filter(({ name }) => text === "all" || name.includes(text));
+  if (wanted.length === 0)
+    return refuse(
+      `--bugs ${text}: no such bug; accepted: all, or part of ${bugs.map(({ name }) => name).join(", ")}`,
+    );
+  for (const bug of wanted) {
     const { steps, result } = await hunt(bug, base);
     const what = `${result?.violation?.kind ?? "nothing"} ${(result?.violation?.message ?? "").slice(0, 90)}`;
     print(`${steps === null ? "NOT FOUND" : `${steps} steps`}: ${bug.name} (seed ${result?.seed}: ${what})`);
@@ -143,29 +153,42 @@ async function huntBugs(text: string, base: number): Promise<boolean> {
   return isFine;
 }
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: "string" },
-    steps: { type: "string", default: "1000" },
-    keep: { type: "string" },
-    count: { type: "string", default: "20" },
-    minutes: { type: "string" },
-    base: { type: "string" },
-    bugs: { type: "string" },
-    "no-shrink": { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
-const whole = (name: string, text: string | undefined): number => {
+function flags() {
+  try {
+    return parseArgs({
+      options: {
+        seed: { type: "string" },
+        steps: { type: "string", default: "1000" },
+        keep: { type: "string" },
+        count: { type: "string", default: "20" },
+        minutes: { type: "string" },
+        base: { type: "string" },
+        bugs: { type: "string" },
+        "no-shrink": { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+const values = flags();
+const whole = (name: string, text: string, least = 0): number => {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  return value >= least
+    ? value
+    : refuse(`--${name}: found "${text}"; accepted: a whole number from ${least} on`);
+};
+const minutes = (text: string): number => {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${name} takes a number, found ${text}`);
-  return value;
+  return value > 0 && value < 1e6 ? value : refuse(`--minutes: found "${text}"; accepted: a number above 0`);
 };
 if (values.help) print(usage);
 else {
   const options: Options = {
-    steps: whole("steps", values.steps),
+    steps: whole("steps", values.steps, 1),
     shrinks: !values["no-shrink"],
     json: values.json,
   };
@@ -178,8 +201,8 @@ else {
         : await runMany(
             values.base === undefined ? seedOfCommit() : whole("base", values.base),
             values.minutes === undefined
-              ? { runs: whole("count", values.count), seconds: Number.POSITIVE_INFINITY }
-              : { runs: Number.POSITIVE_INFINITY, seconds: Number(values.minutes) * 60 },
+              ? { runs: whole("count", values.count, 1), seconds: Number.POSITIVE_INFINITY }
+              : { runs: Number.POSITIVE_INFINITY, seconds: minutes(values.minutes) * 60 },
             options,
           );
   process.exitCode = isFine ? 0 : 1;
