@@ -42,17 +42,24 @@ async function tick(world: World, ms: number, look: () => Promise<void>): Promis
   await look();
 }
 
+const endedIn = ({ database }: World): number =>
+  database.rows<{ n: number }>("select count(*) as n from intents where terminal_ms is not null")[0]?.n ?? 0;
+
 /** Lets time pass until nothing moves for a while. */
 async function comeToRest(world: World, look: () => Promise<void>, quietMs: number): Promise<void> {
   const { time } = world;
-  const endMs = time.nowMs() + BOUND_MS;
+  let endMs = time.nowMs() + BOUND_MS;
   let sinceMs = time.nowMs();
+  let ended = endedIn(world);
   let head = world.books.events.length;
   for (;;) {
     await tick(world, SECOND_MS, look);
     const moving = restless(world);
     if (moving.length > 0 || world.books.events.length !== head) sinceMs = time.nowMs();
     head = world.books.events.length;
+    // nothing new comes: as long as work ends, and makes room for what waits, there is progress
+    if (endedIn(world) > ended) endMs = time.nowMs() + BOUND_MS;
+    ended = endedIn(world);
     const isWaiting = world.database.rows("select 1 from intents where phase = 'waiting' limit 1").length > 0;
     if (time.nowMs() - sinceMs >= (isWaiting ? quietMs : 3 * SECOND_MS)) return;
     check(

@@ -1,3 +1,4 @@
+import { isActive } from "../books.ts";
 import type { Rng } from "../random.ts";
 import type { World } from "../world.ts";
 import { end, submitOf } from "./intents.ts";
@@ -10,7 +11,9 @@ const MOST = 8;
  * waits is decided together then, and has to be shared.
  */
 export function crowd(world: World, rng: Rng, step: number): void {
-  const { clients, providers, swarm } = world;
+  const { books, clients, providers, swarm } = world;
+  const alive = [...books.intents.values()].filter(({ phase }) => isActive(phase ?? ""));
+  if (alive.length >= swarm.mostAlive) return;
   const forMs = rng.between(2, 10) * 1000;
   const first = rng.pick(swarm.snapshot.offers);
   for (const { id, capacity } of swarm.snapshot.offers)
