@@ -135,7 +135,7 @@ test.for([
   {
     name: "a folder without intents",
     args: () => [mkdtempSync(join(tmpdir(), "flare-empty-"))],
-    message: "accepted: a folder",
+    message: "no intents in this folder; accepted: .json",
   },
   { name: "an unknown solver", args: () => [one, two, "--solver", "abacus"], message: "Allowed choices" },
   {
