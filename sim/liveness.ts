@@ -73,15 +73,20 @@ async function comeToRest(world: World, look: () => Promise<void>, quietMs: numb
 /** The first in the queue that would be placed if it were decided now; null: there is none. */
 async function firstPlaceable({ database, processes }: World): Promise<string | null> {
   // the first alone: what the others could have is kept for it
-  const [row] = database.rows<IntentRow>(
-    "select * from intents where phase = 'waiting' order by priority desc, id limit 1",
+  const rows = database.rows<IntentRow>(
+    "select * from intents where phase = 'waiting' order by priority desc, id",
   );
+  const [row] = rows;
   if (row === undefined) return null;
+  // where it would borrow, who lends and waits as well takes it back at once, whatever the priority
+  const lends = database.rows("select 1 from tenants where id = ? and cohort is not null", row.tenant_id);
+  const cases = lends.length > 0 ? [[row], rows] : [[row]];
   // a process whose clock is minutes off sees ends of outages and promises that the leader does not see yet
-  for (const { planner } of processes()) {
-    const { decisions } = await planner.consider([JSON.parse(row.spec) as Intent]);
-    if (decisions[0]?.outcome !== "placed") return null;
-  }
+  for (const { planner } of processes())
+    for (const wanted of cases) {
+      const { decisions } = await planner.consider(wanted.map(({ spec }) => JSON.parse(spec) as Intent));
+      if (decisions.find(({ intent }) => intent === row.id)?.outcome !== "placed") return null;
+    }
   return row.id;
 }
 
