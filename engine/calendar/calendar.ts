@@ -65,12 +65,23 @@ function enter({ expected, sure }: Timeline, booking: Booking, sign: 1 | -1): vo
   addTo(sure, booking.from, booking.sureTo, delta);
 }
 
+const promiseOf = ({ intent, from, sureTo }: Booking): Timeline["promised"][number] => ({
+  intent,
+  from,
+  to: sureTo,
+});
+
 /** Enters work. Whether it fits is the caller's question, asked before. */
 export function book(calendar: Calendar, booking: Booking): void {
   const own = ownOf(calendar, booking.offer);
-  enter(own.timeline, booking, 1);
+  const { timeline } = own;
+  enter(timeline, booking, 1);
   own.bookings.push(booking);
-  own.timeline = withUses(own.timeline, own.bookings, calendar.base.of(booking.offer));
+  own.timeline = {
+    ...timeline,
+    uses: timeline.holds.length === 0 ? timeline.uses : [...timeline.uses, booking],
+    promised: booking.isPromise ? [...timeline.promised, promiseOf(booking)] : timeline.promised,
+  };
 }
 
 /** Takes work out again. */
@@ -80,16 +91,11 @@ export function unbook(calendar: Calendar, booking: Booking): void {
   if (index < 0) return;
   enter(own.timeline, booking, -1);
   own.bookings.splice(index, 1);
-  own.timeline = withUses(own.timeline, own.bookings, calendar.base.of(booking.offer));
-}
-
-function withUses(timeline: Timeline, bookings: readonly Booking[], base: Timeline): Timeline {
-  return {
-    ...timeline,
-    uses: timeline.holds.length === 0 ? base.uses : [...base.uses, ...bookings],
-    promised: bookings
-      .filter(({ isPromise }) => isPromise)
-      .map(({ intent, from, sureTo }) => ({ intent, from, to: sureTo })),
+  const { uses } = calendar.base.of(booking.offer);
+  own.timeline = {
+    ...own.timeline,
+    uses: own.timeline.holds.length === 0 ? uses : [...uses, ...own.bookings],
+    promised: own.bookings.filter(({ isPromise }) => isPromise).map(promiseOf),
   };
 }
 
