@@ -257,12 +257,18 @@ function searchPeriod(search: Search): Held | null {
 /** The start that was promised, whatever others were told that may slip; null where there is no room for it any more. */
 function promisedAgain(search: Search, starts: readonly Start[], promised: number): Held | null {
   if (promised === Number.POSITIVE_INFINITY) return null;
+  const calendar: Calendar = { ...search.calendar, letsEstimatesSlip: true };
+  const again = { ...search, calendar };
+  // an offer that is down has nothing to do with a start that was told elsewhere
   const rows = starts
     .filter(({ from, until }) => from <= promised && promised <= until)
+    .filter(({ row }) => {
+      const start = { row, from: promised, until: promised };
+      return earliestOf(again, start, search.need.perOffer) === promised;
+    })
     .map(({ row }) => row);
   if (rows.length === 0) return null;
-  const calendar: Calendar = { ...search.calendar, letsEstimatesSlip: true };
-  const kept = sharesAt({ ...search, calendar }, promised, rows);
+  const kept = sharesAt(again, promised, rows);
   return kept.shares.length === 0 ? null : heldOf(search, kept, true);
 }
 

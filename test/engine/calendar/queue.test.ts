@@ -300,3 +300,24 @@ test("what is free already is not freed twice by holdings that have just gone", 
   const { of } = await decide(state, [job("all", 4, 3600)]);
   expect(of("all").wait!.held).toMatchObject({ start: at("15:00"), basis: "promise" });
 });
+
+test("who was promised a start that others took does not start on an offer that is down", async () => {
+  const told = (name: string): Reservation => ({
+    id: `${name}@a`,
+    tenant: "default",
+    intent: name,
+    priority: 500,
+    basis: "promise",
+    offer: "a",
+    gpus: 2,
+    start: at("11:59"),
+    end: at("13:00"),
+  });
+  const state = snapshot([offer("a", 4), offer("b", 8)], {
+    reservations: [told("x"), told("y")],
+    outages: [{ offer: "b", start: at("11:00"), end: at("15:00") }],
+  });
+  const { of } = await decide(state, [job("first", 1, 3600, { priority: 700 }), job("y", 2, 3600)]);
+  expect(of("first").placements).toMatchObject([{ offer: "a" }]);
+  expect(of("y")).toMatchObject({ outcome: "waiting", placements: [] });
+});
