@@ -194,7 +194,7 @@ export function groupOffers(instance: Instance): Grouped | null {
  * Units of grouped offers dealt to the offers themselves: large units first, each into the first offer that has room,
  * items in their order. What finds none is left out.
  */
-export function expand(original: Instance, { members, instance }: Grouped, units: Units): Units {
+export function expand(original: Instance, { members }: Grouped, units: Units): Units {
   const { useStart, useRow, useAmount } = original;
   const free = original.capacity.slice();
   const dealt = new Int32Array(original.options);

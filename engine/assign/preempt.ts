@@ -5,6 +5,7 @@ import type { Holding } from "../model/snapshot.ts";
 import { type Accounts, copyAccounts, enter, leave, quotaAmounts, scopeIn } from "./accounts.ts";
 import { cheapestWay, type Way } from "./claim.ts";
 import type { Questions } from "./cover.ts";
+import { keptForOwner } from "./endings.ts";
 import { blockersOf, type ClaimRules } from "./rights.ts";
 import { addUsage, type Served, serve } from "./serve.ts";
 import { type Victim, victimsOf } from "./victims.ts";
@@ -96,6 +97,15 @@ function stranded(run: Run, way: Way, trial: Accounts): Victim | null {
   return null;
 }
 
+/** A victim whose room its tenant has reserved, so that the claimant does not get it; null when it does. */
+function reserved({ evicting, placed: all }: Run, { cover }: Way, placed: Served): Victim | null {
+  const going = cover.pieces.flatMap(({ victim }) => (victim === null ? [] : [victim]));
+  if (going.length === 0) return null;
+  const displaced = new Set(cover.pieces.map(({ fresh }) => fresh?.stated.name));
+  const others = [...all].filter(([name]) => !displaced.has(name)).map(([, one]) => one);
+  return keptForOwner(placed, [...evicting.map(({ victim }) => victim), ...going], others);
+}
+
 interface Claimed {
   readonly placed: Served;
   readonly way: Way;
@@ -120,7 +130,7 @@ function claim(
     const trial = copyAccounts(run.accounts);
     const placed = take(run, claimant, way, trial, owns);
     if (placed === null) return null;
-    const victim = stranded(run, way, trial);
+    const victim = stranded(run, way, trial) ?? reserved(run, way, placed);
     if (victim === null) return { placed, way, accounts: trial };
     spared.add(victim.intent);
   }

@@ -4,23 +4,18 @@ import {
   type Calendar,
   createCalendar,
   giveUpHold,
-  look,
-  roomFor,
   unbook,
 } from "../calendar/calendar.ts";
-import { slotsIn } from "../calendar/steps.ts";
 import { copyTimeline } from "../calendar/timeline.ts";
 import { offerIndexOf } from "../compile/catalog.ts";
-import type { Scope, Usage } from "../compile/constraints/spec.ts";
-import { demandOf, lastingOf, roundsOf, viewerOf } from "../compile/horizon.ts";
 import type { Holding } from "../model/snapshot.ts";
 import type { Limit, Running } from "../model/terms.ts";
 import { formatTime } from "../model/time.ts";
 import { type Accounts, copyAccounts, enter as give, isWithinQuota, leave, scopeIn } from "./accounts.ts";
+import { endWork, fitsNow } from "./endings.ts";
 import { bookingsNow, type Held, holdFor } from "./hold.ts";
 import { createMeter, type Meter, overLimit } from "./meter.ts";
 import type { Evicting } from "./preempt.ts";
-import type { Share } from "./replicas.ts";
 import { addUsage, type Ledger, release, type Served, serve } from "./serve.ts";
 import { freedBy } from "./victims.ts";
 
@@ -52,61 +47,24 @@ const timely: ReadonlySet<string> = new Set([
   "PREEMPTED",
 ]);
 
-/** True when the shares fit from now on for their whole run, and delay nothing that was promised. */
-function fitsNow(calendar: Calendar, scope: Scope, shares: readonly Share[]): boolean {
-  const { catalog, need } = scope;
-  const rounds = roundsOf(
-    need,
-    shares.reduce((sum, { replicas }) => sum + replicas, 0),
-  );
-  return shares.every(({ candidate: { row }, replicas }) => {
-    const offer = catalog.options.flavor[row]!;
-    if (!calendar.own.has(offer) && !calendar.base.binding.has(offer)) return true;
-    const room = roomFor(
-      look(calendar, offer, viewerOf(need)),
-      need.atMs,
-      lastingOf(catalog, need, row, rounds),
-    );
-    return slotsIn(room, demandOf(catalog, need, row)) >= replicas;
-  });
-}
-
-/** Takes running work out of the calendar from now on. */
-function end(calendar: Calendar, offer: number, intent: string, freed: Usage): void {
-  const { atMs } = calendar.base;
-  const use = calendar.base.of(offer).uses.find((one) => one.intent === intent);
-  const { gpus, cpuMilli, memoryMib, pods } = freed;
-  book(calendar, {
-    offer,
-    tenant: use?.tenant ?? "",
-    intent,
-    gpus: -gpus,
-    from: atMs,
-    to: use?.to ?? Number.POSITIVE_INFINITY,
-    sureTo: use?.sureTo ?? Number.POSITIVE_INFINITY,
-    amounts: [-gpus, -cpuMilli, -memoryMib, -pods, 0],
-    isPromise: false,
-  });
-}
-
 /** Everything that ends with this plan, in calendar and accounts. What the start's accounts already ended counts too. */
 function endAll(calendar: Calendar, accounts: Accounts, { evicting, ended, released }: SettleOptions): void {
   const { catalog } = accounts;
   for (const { victim } of evicting) {
     for (const [offer, freed] of victim.frees) {
       addUsage(accounts.usage, offer, freed, -1);
-      end(calendar, offer, victim.intent, freed);
+      endWork(calendar, offer, victim.intent, freed);
     }
     accounts.books.enter(victim.tenant, victim.amounts, -1);
   }
   for (const running of released) {
     release(accounts.usage, catalog, running);
     const offer = offerIndexOf(catalog.snapshot, running.offer);
-    if (offer >= 0) end(calendar, offer, running.intent, running);
+    if (offer >= 0) endWork(calendar, offer, running.intent, running);
   }
   for (const holding of ended) {
     const offer = offerIndexOf(catalog.snapshot, holding.offer);
-    if (offer >= 0) end(calendar, offer, holding.intent, freedBy(catalog, holding, offer));
+    if (offer >= 0) endWork(calendar, offer, holding.intent, freedBy(catalog, holding, offer));
   }
 }
 

@@ -12,7 +12,6 @@ const offer = (id: string, gpus: number, free: number, price = 1, divisible = tr
     divisible,
     price: { basis: "gpu", onDemand: eur(price) },
   });
-/** Runs since noon minus `hours`; the snapshots' now is noon. */
 const of = (tenant: string, changes: IntentChanges): Intent => ({ ...intent(changes), tenant });
 const quota = (name: string, nominal: number, changes: Partial<Tenant> = {}): Tenant => ({
   name,
@@ -331,4 +330,33 @@ test("an intent that lost its offer is placed again, and what is left of its gan
   );
   expect(decisions[0]).toMatchObject({ outcome: "placed", reason: "PLACED" });
   expect(decisions[0]!.placements.map(({ offer: id }) => id)).toEqual(["a", "b"]);
+});
+
+test("work that uses what its tenant has reserved is not evicted for others: its GPUs stay reserved", async () => {
+  const claim = (gpus: number): Promise<Plan> =>
+    decide(
+      [offer("o", 4, 2)],
+      {
+        tenants: [quota("owner", 4), quota("borrower", 0)],
+        holdings: [holding("using", "o", 2, { tenant: "borrower" })],
+        reservations: [
+          {
+            id: "later",
+            tenant: "borrower",
+            offer: "o",
+            gpus,
+            start: "2026-01-05T12:30:00Z",
+            end: "2026-01-05T18:00:00Z",
+          },
+        ],
+      },
+      of("owner", { name: "service", gpu: { count: 3 } }),
+    );
+  const all = await claim(4);
+  expect(placesOf(all)).toEqual({ service: "QUOTA_EXCEEDED" });
+  expect(gone(all)).toEqual([]);
+  // beside one reserved GPU there is room for the owner
+  const one = await claim(1);
+  expect(placesOf(one)).toEqual({ service: "o" });
+  expect(gone(one)).toEqual(["using:reclaim"]);
 });
