@@ -338,7 +338,7 @@ test("work that uses what its tenant has reserved is not evicted for others: its
       [offer("o", 4, 2)],
       {
         tenants: [quota("owner", 4), quota("borrower", 0)],
-        holdings: [holding("using", "o", 2, { tenant: "borrower" })],
+        holdings: [holding("using", "o", 2, { tenant: "borrower", priority: 500 })],
         reservations: [
           {
             id: "later",
