@@ -3,7 +3,7 @@ import { allowsSpot, type Intent, type Place, replicasOf } from "../model/intent
 import { convert } from "../model/money.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { parseTime } from "../model/time.ts";
-import { asksPart } from "./check-devices.ts";
+import { asksPart, billedMilli } from "./check-devices.ts";
 import { mayRunAt } from "./window.ts";
 
 /**
@@ -173,7 +173,11 @@ export function failedConstraints(
     price === null
       ? null
       : flavor.divisible
-        ? (flavor.price.basis === "gpu" ? price : Math.ceil(price / gpus)) * count * hostedHere
+        ? Math.ceil(
+            ((flavor.price.basis === "gpu" ? price : Math.ceil(price / gpus)) *
+              billedMilli(workload.resources.gpu, flavor)) /
+              1000,
+          ) * hostedHere
         : price *
           (flavor.price.basis === "gpu" ? gpus : 1) *
           Math.ceil(hostedHere / Math.max(1, Math.floor(gpus / count)));

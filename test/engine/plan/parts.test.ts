@@ -322,3 +322,20 @@ test("the end of a part that runs gives back quota, and no whole GPU that others
   expect(evictions).toEqual([]);
   expect(decisions[0]!.outcome).toBe("waiting");
 });
+
+test.for([
+  // of a GPU at 1 EUR/h: a half, and one of seven slices
+  [{ shared: true, fractionMilli: 500 }, 0.5, 0.499999],
+  [{ migProfile: "1g.5gb" }, 0.143, 0.142999],
+] as const)(
+  "a part is judged by its own price, not by that of the whole GPU: %o",
+  async ([gpu, cap, less]) => {
+    const decide = async (limit: number): Promise<string> => {
+      const wanted = intent({ name: "part", gpu, constraints: { maxHourlyCost: eur(limit) } });
+      const { decisions } = await plan(prepare(snapshot([node("n", [{}])])), [wanted]);
+      return decisions[0]!.outcome;
+    };
+    expect(await decide(cap)).toBe("placed");
+    expect(await decide(less)).toBe("refused");
+  },
+);
