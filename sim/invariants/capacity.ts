@@ -66,7 +66,8 @@ const APART_MS = 20_000;
 
 /**
  * What runs and what is reserved fit together: in its window a reservation is there for its tenant, whatever was decided
- * since. Services are counted, which end when they are told to; and what was decided while the reservation was on its
+ * since. Services of whole GPUs are counted, which end when they are told to (parts share devices, and the books have a GPU
+ * for each); what was decided while the reservation was on its
  * way is not, nor is a window by a clock that is off.
  */
 export function checkReserved({ swarm, database, time }: World): void {
@@ -81,7 +82,9 @@ export function checkReserved({ swarm, database, time }: World): void {
   if (windows.length === 0) return;
   const services = database.rows<AllocationRow>(
     `select a.* from allocations a join intents i on i.id = a.intent_id
-     where a.released_ms is null and i.kind = 'service' and i.phase not in ('releasing', 'placing')`,
+     where a.released_ms is null and i.kind = 'service' and i.phase not in ('releasing', 'placing')
+       and json_extract(i.spec, '$.workload.resources.gpu.migProfile') is null
+       and json_extract(i.spec, '$.workload.resources.gpu.fractionMilli') is null`,
   );
   for (const { id, capacity, divisible } of swarm.snapshot.offers) {
     const reserved = windows.filter(({ offer }) => offer === id);
