@@ -66,9 +66,8 @@ const APART_MS = 20_000;
 
 /**
  * What runs and what is reserved fit together: in its window a reservation is there for its tenant, whatever was decided
- * since. Services of whole GPUs are counted, which end when they are told to (parts share devices, and the books have a GPU
- * for each); what was decided while the reservation was on its
- * way is not, nor is a window by a clock that is off.
+ * since. Services of whole GPUs are counted, which end when they are told to (parts share devices, and the books have a
+ * GPU for each); what was decided while the reservation was on its way is not, nor is a window by a clock that is off.
  */
 export function checkReserved({ swarm, database, time }: World): void {
   if (swarm.skewMs > 0 || swarm.weights.jump > 0) return;
