@@ -1,7 +1,7 @@
 import { partMilli } from "../../engine/compile/devices.ts";
 import type { Capacity, Flavor } from "../../engine/model/flavor.ts";
 import type { Intent } from "../../engine/model/intent.ts";
-import { convert, type Money } from "../../engine/model/money.ts";
+import { convert } from "../../engine/model/money.ts";
 import type { Outage, Snapshot } from "../../engine/model/snapshot.ts";
 import { formatTime } from "../../engine/model/time.ts";
 import {

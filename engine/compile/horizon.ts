@@ -75,7 +75,7 @@ const judgements = new WeakMap<Timelines, Map<string, Judged>>();
 const mostJudgements = 64;
 
 function judge({ catalog, need }: Scope): Judged {
-  const { calendar, options } = catalog;
+  const { calendar } = catalog;
   const viewer = viewerOf(need);
   const { gpus, cpuMilli, memoryMib, perOffer, part } = need;
   const key = [gpus, cpuMilli, memoryMib, perOffer, part !== undefined, keyOf(viewer)].join(" ");
@@ -106,7 +106,6 @@ function judge({ catalog, need }: Scope): Judged {
 /** Bitmap of the rows in which the calendar has no room for the need from its own moment on; as `slotsOver` says. */
 export function withoutRoom(scope: Scope): Uint32Array {
   const { catalog, need, usage } = scope;
-  const { flavor } = catalog.options;
   const { failed, open } = judge(scope);
   const bits = failed.slice();
   const mark = (row: number): void => {

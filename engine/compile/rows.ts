@@ -1,11 +1,4 @@
-import type {
-  Capacity,
-  Coordinates,
-  EnergyTraits,
-  Flavor,
-  GpuTraits,
-  NetworkTraits,
-} from "../model/flavor.ts";
+import type { Flavor } from "../model/flavor.ts";
 import { convert, type Money } from "../model/money.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { type Column, lengthened } from "./lengthened.ts";

@@ -11,15 +11,7 @@ import {
   quantityOfMib,
 } from "./forms.ts";
 import { partsIn } from "./parts.ts";
-import {
-  bitmapOf,
-  bitmapOfOffers,
-  type ConstraintSpec,
-  frees,
-  type Scope,
-  type Usage,
-  withField,
-} from "./spec.ts";
+import { bitmapOf, bitmapOfOffers, type ConstraintSpec, frees, type Scope, withField } from "./spec.ts";
 
 const gpuField = (name: string): readonly string[] => ["workload", "resources", "gpu", name];
 const gpuPath = (name: string): string => `workload.resources.gpu.${name}`;
