@@ -379,8 +379,9 @@ export interface Store {
   forTenant(tenant: TenantId): TenantStore;
   readonly system: SystemStore;
   /**
-   * Calls back after commits that appended events, with the number of the last one; `isForeign` when another process
-   * made them.
+   * Calls back after commits that appended events, with the number of the last one; `isForeign` when they were found in
+   * the log, where other processes write too. At least once for every commit: a commit of its own may be found there
+   * before it is answered, and is told again then.
    */
   subscribe(listener: (lastSeq: number, isForeign: boolean) => void): () => void;
   stats(): StoreStats;

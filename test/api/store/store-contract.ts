@@ -274,7 +274,8 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
           tenant.acceptIntent(acceptance("a")),
           store.system.changeIntent({ ...act, id: "a", version: 1, epoch: 0, to: "running" }),
         ]);
-        expect(heard).toEqual([1]);
+        // a store that follows the log may have seen it there before its own commit was answered
+        expect(new Set(heard)).toEqual(new Set([1]));
       }));
 
     test("an outbox row that somebody else claimed meanwhile is not finished", () =>
