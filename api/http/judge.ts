@@ -75,7 +75,8 @@ export function suggestionsOf(decision: Decision, intent: Intent, snapshot: Snap
   return decision.counterfactuals.map(({ changes, best }) => {
     const gpu = snapshot.offers.find(({ id }) => id === best.offer)?.gpu.model;
     const price = `${formatMicro(best.costMicro)} ${currency}/hour`;
-    const isOther = changes.some(({ path }) => /(^|\.)gpu\.(?!interruptible)/.test(path));
+    const isOther = changes.some(({ path }) => /(^|\.)gpu\.(?!interruptible|count)/.test(path));
+    const counts = changes.find(({ path }) => /(^|\.)gpu\.count$/.test(path));
     return {
       alternative: `${changes.map(({ path, from, to }) => `${path}: ${show(from)} -> ${show(to)}`).join(" and ")} (${best.offer} of ${best.provider}${best.spot ? ", spot" : ""})`,
       cost_difference:
@@ -84,7 +85,9 @@ export function suggestionsOf(decision: Decision, intent: Intent, snapshot: Snap
           : `${percent(best.costMicro / capMicro - 1)} against the cap, ${price}`,
       performance_impact: isOther
         ? `other hardware: ${gpu ?? "unknown"}`
-        : `none: ${gpu ?? "the hardware"} as asked for`,
+        : counts === undefined
+          ? `none: ${gpu ?? "the hardware"} as asked for`
+          : `${show(counts.to)} GPUs instead of ${show(counts.from)}`,
     };
   });
 }

@@ -92,7 +92,9 @@ function bearerAuthenticator({ config, issuers }: Sso): Authenticator {
     }
     const { identity } = verdict;
     const { issuer, subject, name, issuedMs, expiresMs } = identity;
-    if (issuedMs < (await env.store.system.cutoff({ issuer, subject })))
+    const { clockSkewMs = 0 } = byName.get(issuer) ?? {};
+    // an issuer's clock that runs ahead must not carry a token past a revocation
+    if (issuedMs < (await env.store.system.cutoff({ issuer, subject })) + clockSkewMs)
       throw new ApiError("TOKEN_REVOKED", "the token was revoked");
     return {
       actor: `oidc:${issuer}:${subject}`,

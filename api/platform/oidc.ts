@@ -138,6 +138,15 @@ interface Expected {
   readonly ageMs: number | null;
 }
 
+function readSecret(issuer: string, file: string): string {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(`client.secret_file of the issuer ${issuer}: ${message}`, { cause: error });
+  }
+}
+
 /** One configured issuer, asked when it is needed first. */
 function createIssuer(
   issuer: IssuerConfig,
@@ -150,7 +159,7 @@ function createIssuer(
 } {
   const guard = guardedFetch(issuer, resolve);
   const { client } = issuer;
-  const secret = client?.secretFile == null ? null : readFileSync(client.secretFile, "utf8").trim();
+  const secret = client?.secretFile == null ? null : readSecret(issuer.name, client.secretFile);
   let asking: Promise<Known | null> | null = null;
   let last: Known | null = null;
   let failedMs = Number.NEGATIVE_INFINITY;

@@ -54,7 +54,7 @@ const refused: readonly (readonly [string, () => readonly string[], string])[] =
         ],
       }),
     ],
-    "nowhere",
+    "client.secret_file of the issuer corp: ENOENT",
   ],
   ["a file that is not there", () => ["--sso", join(folder, "none.yaml")], "no such file"],
   [

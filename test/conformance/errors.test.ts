@@ -60,6 +60,16 @@ test.for<[string, object, RegExp]>([
   },
 );
 
+test("a suggestion of fewer GPUs says so, not that the hardware is another", async () => {
+  const { call } = await start();
+  const { suggestions } = (await call("POST", "/intents", needs({ count: 16 }))).body as {
+    suggestions: Loose[];
+  };
+  const fewer = suggestions.filter(({ alternative }) => /gpu\.count: 16 -> \d+ \(/.test(alternative));
+  expect(fewer.length).toBeGreaterThan(0);
+  for (const one of fewer) expect(one.performance_impact).toMatch(/^\d+ GPUs instead of 16$/);
+});
+
 test("F-163, F-172: a tenant over its quota is told so, with what is used", async () => {
   const { service } = await start();
   const admin = await service.token(["admin:*"]);

@@ -36,13 +36,16 @@ async function amendOnce(scope: TenantScope, patch: unknown, strict: boolean): P
   checkMatch(http, row.version);
   const document = amendDocument(JSON.parse(row.document), patch);
   const after = acceptable(document, tenantId, strict);
+  const text = JSON.stringify(document);
+  // nothing changes: no version, no event, no new decision
+  if (text === row.document && row.terminal_ms === null) return { row, warnings: after.warnings };
   const before = intentOf(row);
   if (tools.judge.known(after) === null) await tools.judge.judge(after, () => scope.charge(DECISION_UNITS));
   const result = await tenant.amendIntent({
     ...scope.act(),
     id,
     version: row.version,
-    document: JSON.stringify(document),
+    document: text,
     spec: JSON.stringify({
       ...after,
       name: id,
@@ -77,7 +80,7 @@ export const amendRoutes: readonly Route[] = [
     permission: "intents:write",
     summary: "Change constraints, priority, scaling or bid; the intent is decided again",
     description:
-      "A JSON merge patch (RFC 7396): null removes a field. A changed rank takes effect in place; everything else gives back what is held and places anew.",
+      "A JSON merge patch (RFC 7396): null removes a field. A changed rank takes effect in place; everything else gives back what is held and places anew. A patch that changes nothing raises no version.",
     body: z.looseObject({ intent: anyObject.optional() }),
     headers: { "If-Match": "Change only this version." },
     answers: {

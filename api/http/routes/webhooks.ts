@@ -223,7 +223,12 @@ async function replay(scope: TenantScope): Promise<Response> {
     ...(since === undefined ? {} : { sinceMs: readTime("since", since) }),
   });
   if (queued === null) throw notFound();
-  return json(202, { queued, message: `${queued} events are queued again, behind what waits` });
+  const asked = events === undefined ? null : new Set(events).size;
+  const others =
+    asked === null || asked === queued
+      ? ""
+      : `; the other ${asked - queued} are not in the log, not of a kind that this webhook wants, or still to be sent`;
+  return json(202, { queued, message: `${queued} events are queued again, behind what waits${others}` });
 }
 
 const deliveryQuery = z.object({

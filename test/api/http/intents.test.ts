@@ -291,6 +291,21 @@ test("a higher rank takes effect in place, a tighter constraint places anew", as
   });
 });
 
+test("a patch that changes nothing raises no version and tells nobody", async () => {
+  const { service, ask } = await started();
+  const { body } = await ask("POST", "/intents", wish("web", 1));
+  const path = `/intents/${String(body["intent_id"])}`;
+  await service.run(3000);
+  const before = await ask("GET", path);
+  const seq = async () => (await service.env.store.system.heads()).events?.seq;
+  const told = await seq();
+  for (const patch of [{}, { intent: {} }]) {
+    const answer = await ask("PATCH", path, patch);
+    expect([answer.status, answer.headers.get("etag")]).toEqual([200, before.headers.get("etag")]);
+  }
+  expect([await seq(), (await ask("GET", path)).body]).toEqual([told, before.body]);
+});
+
 test("a patch changes only what may change, and never into what can never be", async () => {
   const { service, ask } = await started();
   const { body } = await ask("POST", "/intents", wish("web", 1));
