@@ -327,8 +327,15 @@ export interface SystemStore extends WebhookQueues, Sessions {
   secret(input: { readonly name: string; readonly fresh: string }): Promise<string>;
   /** Intents that have not ended, by phase. */
   phaseCounts(): Promise<readonly { readonly phase: Phase; readonly count: number }[]>;
-  /** Allocations of all tenants that existed at some time in the window. */
-  allocationsIn(input: { readonly fromMs: number; readonly toMs: number }): Promise<readonly AllocationRow[]>;
+  /**
+   * GPUs that all tenants held at 2 or more points, evenly from `fromMs` to `untilMs` with both, which is later. Point `i`
+   * is at `fromMs + floor((untilMs - fromMs) * i / (points - 1))`.
+   */
+  gpusInUse(input: {
+    readonly fromMs: number;
+    readonly untilMs: number;
+    readonly points: number;
+  }): Promise<readonly number[]>;
   /** True when the store has any token at all: the first start has none. */
   hasTokens(): Promise<boolean>;
   /** Creates a token where the store has none at all: false when another start was first. */

@@ -9,7 +9,7 @@ import { openSqliteStore } from "../../api/store/sqlite-store.ts";
 import { verifyCommand } from "../../cli/data.ts";
 import { InputError } from "../../cli/exit.ts";
 import { createProgram } from "../../cli/program.ts";
-import { acceptance, tenantOf } from "../api/store/store-contract.ts";
+import { acceptance, tenantOf } from "../api/store/rows.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "flare-flags-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -206,17 +206,13 @@ export const resourceRoutes: readonly Route[] = [
             ],
           });
         const { offers, at } = await planner.snapshot();
-        const rows = await env.store.system.allocationsIn({ fromMs: since, toMs: until });
+        const used = await env.store.system.gpusInUse({ fromMs: since, untilMs: until, points });
         const total = offers.reduce((sum, { capacity }) => sum + capacity.gpus, 0);
-        const series = Array.from({ length: points }, (_, index) => {
-          const atMs = Math.round(since + ((until - since) * index) / (points - 1));
-          const used = rows.reduce(
-            (sum, { created_ms, released_ms, gpus }) =>
-              sum + (created_ms <= atMs && (released_ms === null || released_ms > atMs) ? gpus : 0),
-            0,
-          );
-          return { at: formatTime(atMs), gpus_used: used, gpus_total: total };
-        });
+        const series = used.map((gpus, index) => ({
+          at: formatTime(since + Math.floor(((until - since) * index) / (points - 1))),
+          gpus_used: gpus,
+          gpus_total: total,
+        }));
         return json(200, {
           at,
           by_provider: useBy(offers, ({ provider }) => provider),

@@ -12,6 +12,7 @@ import * as queues from "./queues.ts";
 import * as reservations from "./reservations.ts";
 import * as sessions from "./sessions.ts";
 import * as tenants from "./tenants.ts";
+import { gpusInUse } from "./usage.ts";
 import * as webhooks from "./webhooks.ts";
 
 type Call = (...input: never[]) => Promise<unknown>;
@@ -109,7 +110,7 @@ export const systemOperations: {
   changeTenant: { mode: "write", run: tenants.changeTenant },
   secret: { mode: "write", run: tenants.secret },
   phaseCounts: { mode: "read", run: tenants.phaseCounts },
-  allocationsIn: { mode: "read", run: tenants.allocationsIn },
+  gpusInUse: { mode: "read", run: gpusInUse },
   tokenById: { mode: "read", run: identity.tokenById },
   hasTokens: {
     mode: "read",

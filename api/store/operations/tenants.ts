@@ -1,6 +1,6 @@
 import type { Phase } from "../../control/lifecycle.ts";
 import { appendAct, type Tx } from "../chain.ts";
-import type { AllocationRow, TenantRow } from "../schema.ts";
+import type { TenantRow } from "../schema.ts";
 import { run } from "../statement.ts";
 import type { Account, Act, TenantChange } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
@@ -67,20 +67,6 @@ export async function account(reader: Reader, tenant: TenantId): Promise<Account
     [tenant],
   );
   return { tenant: row ?? null, gpus: Number(held?.gpus ?? 0), costMicro: Number(held?.costMicro ?? 0) };
-}
-
-/** See `SystemStore.allocationsIn`. */
-export function allocationsIn(
-  { db }: Reader,
-  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
-): Promise<AllocationRow[]> {
-  return db
-    .selectFrom("allocations")
-    .selectAll()
-    .where("created_ms", "<", toMs)
-    .where(({ eb, or }) => or([eb("released_ms", "is", null), eb("released_ms", ">", fromMs)]))
-    .orderBy("id")
-    .execute();
 }
 
 /** See `SystemStore.phaseCounts`. */

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createOutbox, retryDelayMs } from "../../../api/control/outbox.ts";
 import { httpSink } from "../../../api/platform/event-sink.ts";
 import { createDrivenService } from "../driven-env.ts";
-import { acceptance, tenantOf } from "../store/store-contract.ts";
+import { acceptance, tenantOf } from "../store/rows.ts";
 
 async function dispatcher(deliver: (subject: string, kind: string) => Promise<boolean>) {
   const { env, time } = await createDrivenService();

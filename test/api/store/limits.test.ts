@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { openSqlite } from "../../../api/store/sqlite.ts";
 import { openLocalStore } from "../../../api/store/sqlite-store.ts";
-import { acceptance, tenantOf } from "./store-contract.ts";
+import { acceptance, tenantOf } from "./rows.ts";
 
 test("no page and no look makes SQLite plan its statement anew for the value of a limit", async () => {
   const connection = openSqlite({ path: ":memory:" });

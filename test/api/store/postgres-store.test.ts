@@ -18,7 +18,8 @@ import { verifyDatabase } from "../../../api/store/verify.ts";
 import type { Command } from "../../../api/store/writer.ts";
 import { startCuttingProxy } from "../../postgres/cutting-proxy.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../../postgres/server.ts";
-import { acceptance, storeContract, tenantOf } from "./store-contract.ts";
+import { acceptance, tenantOf } from "./rows.ts";
+import { storeContract } from "./store-contract.ts";
 
 /** However busy the machine is. */
 const patient = { timeout: 20_000 };

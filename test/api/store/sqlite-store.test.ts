@@ -6,7 +6,8 @@ import { sqliteDialect } from "../../../api/store/dialect.ts";
 import { migrate, schemaVersion } from "../../../api/store/migrate.ts";
 import { openSqlite } from "../../../api/store/sqlite.ts";
 import { openLocalStore, openSqliteStore } from "../../../api/store/sqlite-store.ts";
-import { acceptance, storeContract, tenantOf } from "./store-contract.ts";
+import { acceptance, tenantOf } from "./rows.ts";
+import { storeContract } from "./store-contract.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "flare-store-"));
 afterAll(() => rmSync(folder, { recursive: true }));

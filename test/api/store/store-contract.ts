@@ -1,39 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { hashEvent } from "../../../api/store/chain.ts";
-import type { AcceptIntent, Store, TenantStore } from "../../../api/store/store.ts";
+import type { Store } from "../../../api/store/store.ts";
 import { trustTenant } from "../../../api/store/tenant.ts";
-
-/** An accepted intent, as the API would store it. */
-export function acceptance(id: string, more: Partial<AcceptIntent> = {}): AcceptIntent {
-  return {
-    id,
-    name: `name-${id}`,
-    kind: "service",
-    priority: 500,
-    document: "{}",
-    spec: "{}",
-    message: "received",
-    answer: { status: 202, response: `{"intent_id":"${id}"}` },
-    actor: "token:test",
-    atMs: 1000,
-    requestId: "req",
-    ...more,
-  };
-}
-
-/** Makes a tenant and returns its part of the store. */
-export async function tenantOf(store: Store, name: string): Promise<TenantStore> {
-  const id = trustTenant(name);
-  await store.system.ensureTenant({
-    id,
-    weight: 1,
-    status: "active",
-    quotas: "[]",
-    cohort: null,
-    created_ms: 0,
-  });
-  return store.forTenant(id);
-}
+import { acceptance, tenantOf } from "./rows.ts";
+import { checkUsage } from "./usage.ts";
 
 const idempotency = (key: string, requestHash: string) => ({ key, requestHash, expiresMs: 5000 });
 
@@ -277,6 +247,9 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         // a store that follows the log may have seen it there before its own commit was answered
         expect(new Set(heard)).toEqual(new Set([1]));
       }));
+
+    test("GPUs in use at points of a window are what a count of the allocations says", () =>
+      withStore(checkUsage));
 
     test("an outbox row that somebody else claimed meanwhile is not finished", () =>
       withStore(async (store) => {

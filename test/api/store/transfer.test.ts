@@ -10,7 +10,7 @@ import { openSqliteStore } from "../../../api/store/sqlite-store.ts";
 import { backupPostgres, restorePostgres, verifyPostgres } from "../../../api/store/sqlite-transfer.ts";
 import type { Store } from "../../../api/store/store.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../../postgres/server.ts";
-import { acceptance, tenantOf } from "./store-contract.ts";
+import { acceptance, tenantOf } from "./rows.ts";
 
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 const base = { idleMs: 10_000, clock: systemClock, timers: systemTimers, log };

@@ -25,7 +25,7 @@ import {
 import { openLocalStore, openSqliteStore } from "../../../api/store/sqlite-store.ts";
 import { type Anchor, verifyDatabase } from "../../../api/store/verify.ts";
 import { createDrivenService, createDrivenTime, wish } from "../driven-env.ts";
-import { acceptance, tenantOf } from "./store-contract.ts";
+import { acceptance, tenantOf } from "./rows.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "flare-verify-"));
 afterAll(() => rmSync(folder, { recursive: true }));
