@@ -2,7 +2,7 @@ import { showDecision } from "../../api/control/documents.ts";
 import { readRecord, restore } from "../../api/control/plan-log.ts";
 import type { DecisionRow } from "../../api/store/schema.ts";
 import { prepare } from "../../engine/compile/catalog.ts";
-import { twinTable } from "../../engine/kernel/twin.ts";
+import { kernelTable } from "../../engine/kernel/table.ts";
 import { replaySolver } from "../../engine/milp/record.ts";
 import { plan } from "../../engine/plan.ts";
 import { check } from "../violation.ts";
@@ -11,12 +11,12 @@ import type { World } from "../world.ts";
 /** One in this many decisions is made again. */
 const SAMPLE = 25;
 
-/** Makes a logged decision again: with the other kernel, and everything in another order. */
+/** Makes a logged decision again: on the kernel, which small catalogs do without, and everything in another order. */
 async function decideAgain({ process, swarm }: World, row: DecisionRow): Promise<void> {
   const record = await readRecord(process().env.store.system, row.plan_id);
   check(record !== null, "event-log", () => `decision ${row.seq} was made by a plan that is not logged`);
   const { snapshot, intents, options, answers } = restore(record);
-  const columns = prepare({ ...snapshot, holdings: [...snapshot.holdings].reverse() }, twinTable);
+  const columns = prepare({ ...snapshot, holdings: [...snapshot.holdings].reverse() }, kernelTable);
   const solver = replaySolver(answers);
   const again = await plan(columns, [...intents].reverse(), { ...options, solver });
   columns.table.dispose();

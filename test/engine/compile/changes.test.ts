@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Catalog, prepare } from "../../../engine/compile/catalog.ts";
 import { applyChanges } from "../../../engine/compile/changes.ts";
+import { kernelTable } from "../../../engine/kernel/table.ts";
 import { twinTable } from "../../../engine/kernel/twin.ts";
 import { EngineError } from "../../../engine/model/errors.ts";
 import type { Flavor } from "../../../engine/model/flavor.ts";
@@ -32,7 +33,7 @@ test("plans over changed rows are those over the changed snapshot prepared anew"
       fc.array(intents, { minLength: 1, maxLength: 3 }),
       async (first, list, some) => {
         const wanted = some.map((one, index) => ({ ...one, name: `intent-${index}` }));
-        for (const makeTable of [undefined, twinTable]) {
+        for (const makeTable of [kernelTable, twinTable, undefined]) {
           let current = new Map(first.map((one) => [one.id, one]));
           let catalog = prepare(snapshot(first), makeTable);
           for (const { fresh, removed } of list) {

@@ -7,6 +7,7 @@ import { type Catalog, prepare } from "../../../engine/compile/catalog.ts";
 import { blockedRows, encode } from "../../../engine/compile/encode.ts";
 import { needOf } from "../../../engine/compile/need.ts";
 import { speedsOf } from "../../../engine/compile/speeds.ts";
+import { kernelTable } from "../../../engine/kernel/table.ts";
 import { twinTable } from "../../../engine/kernel/twin.ts";
 import type { Flavor, WorkloadKind } from "../../../engine/model/flavor.ts";
 import type { Intent } from "../../../engine/model/intent.ts";
@@ -67,7 +68,7 @@ test.for([
   },
 ])("what is shared, asked before or kept in columns does not show in plans: $name", async ({ one }) => {
   const expected = await decide(prepare(plain(read)), [one]);
-  for (const makeTable of [undefined, twinTable]) {
+  for (const makeTable of [kernelTable, twinTable, undefined]) {
     const catalog = prepare(read, makeTable);
     // the first asks are bitmaps, later ones columns; scores are columns once enough rows were scored one by one
     for (let round = 0; round < 20; round++) {

@@ -5,6 +5,7 @@ import { readIntent } from "../../../adapters/json/intent.ts";
 import { readSnapshot } from "../../../adapters/json/snapshot.ts";
 import { prepare } from "../../../engine/compile/catalog.ts";
 import { follow } from "../../../engine/compile/changes.ts";
+import { kernelTable } from "../../../engine/kernel/table.ts";
 import { twinTable } from "../../../engine/kernel/twin.ts";
 import type { Snapshot } from "../../../engine/model/snapshot.ts";
 import { plan } from "../../../engine/plan.ts";
@@ -43,7 +44,7 @@ function changed(from: Snapshot, changes: readonly (readonly [number, number, nu
 const change = fc.tuple(fc.nat(59), fc.nat(9), fc.nat(9));
 
 test.for([
-  ["wasm", undefined],
+  ["wasm", kernelTable],
   ["typescript", twinTable],
 ] as const)("a catalogue that follows free capacity plans like one built anew (%s)", ([, makeTable]) =>
   fc.assert(
