@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { EngineError } from "../../engine/model/errors.ts";
+import { readShape } from "../json/read-shape.ts";
 
 /** Whose offers are meant; an absent part means all. */
 export interface Target {
@@ -115,21 +115,9 @@ export const calm: Scenario = {};
 /**
  * Reads a scenario document.
  *
- * @throws {EngineError} `invalid_format` with every problem and its path
+ * @throws {EngineError} with every problem and its path
  */
-export function readScenario(document: unknown): Scenario {
-  const parsed = scenarioSchema.safeParse(document);
-  if (parsed.success) return parsed.data;
-  throw new EngineError(
-    "invalid_format",
-    "the scenario cannot be read",
-    parsed.error.issues.map(({ path, message }) => ({
-      path: path.join("."),
-      code: "invalid_format",
-      message,
-    })),
-  );
-}
+export const readScenario = (document: unknown): Scenario => readShape(scenarioSchema, document, "scenario");
 
 /** What a fault or event is about. */
 export interface Subject {

@@ -2,10 +2,10 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { canonicalTime, timeAccepts } from "../../adapters/json/leaf.ts";
 import { show } from "../../adapters/json/notes.ts";
+import { explainIssue } from "../../adapters/json/read-shape.ts";
 import { parseTime } from "../../engine/model/time.ts";
 import { ApiError } from "./problem.ts";
 import type { Answer, TenantScope } from "./route.ts";
-import { explainIssue } from "./shape.ts";
 
 /** Most parameters of a query; the schemas have far fewer. */
 const MOST_PARAMETERS = 32;

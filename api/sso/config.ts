@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
+import { readShape } from "../../adapters/json/read-shape.ts";
 import { parseDurationMs } from "../../adapters/kubernetes/quantity.ts";
 import { EngineError } from "../../engine/model/errors.ts";
-import { readShape } from "../http/shape.ts";
 import { type Role, roleNames } from "./roles.ts";
 
 /** Signature algorithms that may be allowed: asymmetric ones only, so that no public key can serve as a secret. */

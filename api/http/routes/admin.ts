@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { readShape } from "../../../adapters/json/read-shape.ts";
 import type { Quota } from "../../../engine/model/snapshot.ts";
 import { formatTime } from "../../../engine/model/time.ts";
 import type { TenantRow } from "../../store/schema.ts";
@@ -8,7 +9,6 @@ import { readBody } from "../body.ts";
 import { answeredBefore, onceHeader, onceOf } from "../condition.ts";
 import { ApiError } from "../problem.ts";
 import { json, type Route } from "../route.ts";
-import { readShape } from "../shape.ts";
 import { anyObject, pageOf, tenantSchema } from "../shapes.ts";
 
 /** Tenants name Kubernetes objects: a DNS label. */

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { readShape } from "../../../adapters/json/read-shape.ts";
 import type { Flavor } from "../../../engine/model/flavor.ts";
 import type { Snapshot } from "../../../engine/model/snapshot.ts";
 import { formatTime, parseTime } from "../../../engine/model/time.ts";
@@ -16,7 +17,6 @@ import {
 import { ApiError } from "../problem.ts";
 import { paging, queried, readTime } from "../query.ts";
 import { json, type Route, type TenantScope } from "../route.ts";
-import { readShape } from "../shape.ts";
 import { pageOf, reservationSchema } from "../shapes.ts";
 
 const DAY_MS = 86_400_000;

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { readShape } from "../../../adapters/json/read-shape.ts";
 import { formatTime } from "../../../engine/model/time.ts";
 import { CALLBACK_PATH, type SignIn, type Sso } from "../../sso/issuers.ts";
 import type { SessionRow } from "../../store/schema.ts";
@@ -6,7 +7,6 @@ import { readBody } from "../body.ts";
 import { ApiError } from "../problem.ts";
 import { flag, queried, readQuery } from "../query.ts";
 import { json, type RequestScope, type Route, type TenantScope } from "../route.ts";
-import { readShape } from "../shape.ts";
 import { anyObject, pageOf, sessionSchema } from "../shapes.ts";
 import { cookieName, cookieOf, placeOf, setCookie } from "../sso.ts";
 import { hashSecret } from "../token.ts";

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { readShape } from "../../../adapters/json/read-shape.ts";
 import { parseDurationMs } from "../../../adapters/kubernetes/quantity.ts";
 import { EngineError } from "../../../engine/model/errors.ts";
 import { formatTime } from "../../../engine/model/time.ts";
@@ -8,7 +9,6 @@ import { answeredBefore, answeredEarlier, idempotencyOf, onceHeader, onceOf } fr
 import { allows, permissions } from "../permissions.ts";
 import { ApiError } from "../problem.ts";
 import { json, type Route, type TenantScope } from "../route.ts";
-import { readShape } from "../shape.ts";
 import { anyObject, pageOf, tokenSchema } from "../shapes.ts";
 import { showTime } from "../show.ts";
 import { hashSecret, makeToken } from "../token.ts";

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { readShape } from "../../../adapters/json/read-shape.ts";
 import { parseDurationMs } from "../../../adapters/kubernetes/quantity.ts";
 import { EngineError } from "../../../engine/model/errors.ts";
 import { formatTime } from "../../../engine/model/time.ts";
@@ -12,7 +13,6 @@ import { answeredBefore, checkMatch, onceHeader, onceOf, tagOf } from "../condit
 import { ApiError } from "../problem.ts";
 import { paging, queried, readTime } from "../query.ts";
 import { json, type Route, type TenantScope } from "../route.ts";
-import { readShape } from "../shape.ts";
 import { deliverySchema, pageOf, webhookSchema } from "../shapes.ts";
 import { showTime } from "../show.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { readShape } from "../../../adapters/json/read-shape.ts";
 import { repeatedKey } from "../../../adapters/json/shape.ts";
-import { readShape } from "../../../api/http/shape.ts";
 import { EngineError } from "../../../engine/model/errors.ts";
 import { createDrivenService, wish } from "../driven-env.ts";
 
