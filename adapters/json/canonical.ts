@@ -206,18 +206,19 @@ function conflict(path: string, key: string, value: unknown, other: unknown, not
   });
 }
 
+function walkList(element: z.ZodType, value: unknown, path: string, at: string, notes: Notes): unknown {
+  const list = typeof value === "string" && listFields.has(at) ? [value] : value;
+  if (!Array.isArray(list)) return list;
+  const kept = list
+    .map((entry, index) => walk(element, entry, joinPath(path, index), `${at}[]`, notes))
+    .filter((entry) => entry !== stateNothing);
+  return kept.length === 0 && list.length > 0 ? stateNothing : kept;
+}
+
 /** @param at the path as a field, see `fieldPath` */
 function walk(schema: z.ZodType, value: unknown, path: string, at: string, notes: Notes): unknown {
   const element = elementOf(schema);
-  if (element !== null) {
-    let list = value;
-    if (typeof value === "string" && listFields.has(at)) list = [value];
-    if (!Array.isArray(list)) return list;
-    const kept = list
-      .map((entry, index) => walk(element, entry, joinPath(path, index), `${at}[]`, notes))
-      .filter((entry) => entry !== stateNothing);
-    return kept.length === 0 && list.length > 0 ? stateNothing : kept;
-  }
+  if (element !== null) return walkList(element, value, path, at, notes);
   const fields = fieldsOf(schema) ?? (isRecord(value) ? leafFields[at] : undefined) ?? null;
   if (fields === null) return canonicalValue(environmentText(value, at), path, at, notes);
   if (!isRecord(value)) return value;

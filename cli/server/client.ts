@@ -126,6 +126,26 @@ export function connect(flags: ServerFlags): Client {
 const MOST_BREAKS = 10;
 const RESUME_MS = 1000;
 
+/** The events of a stream until it ends or breaks. */
+async function* eventsIn(response: Response): AsyncGenerator<StreamEvent> {
+  const found: StreamEvent[] = [];
+  const parser = createParser({
+    onEvent({ id = "", event = "", data }) {
+      const { at, data: facts } = JSON.parse(data) as { at: string; data: Answer };
+      found.push({ id, kind: event, at, data: facts });
+    },
+  });
+  try {
+    for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      parser.feed(text);
+      yield* found.splice(0);
+    }
+  } catch (error) {
+    // a connection that broke; anything else is ours
+    if (!(error instanceof TypeError)) throw error;
+  }
+}
+
 /**
  * A client of a server whose URL and token are known.
  *
@@ -189,25 +209,10 @@ export function createClient(
         if (response === null || (wasOpen && response.status >= 500)) continue;
         if (!response.ok) await read(response);
         wasOpen = true;
-        const found: StreamEvent[] = [];
-        const parser = createParser({
-          onEvent({ id = "", event = "", data }) {
-            const { at, data: facts } = JSON.parse(data) as { at: string; data: Answer };
-            found.push({ id, kind: event, at, data: facts });
-          },
-        });
-        try {
-          for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-            parser.feed(text);
-            for (const event of found.splice(0)) {
-              last = event.id;
-              breaks = 0;
-              yield event;
-            }
-          }
-        } catch (error) {
-          // a connection that broke; anything else is ours
-          if (!(error instanceof TypeError)) throw error;
+        for await (const event of eventsIn(response)) {
+          last = event.id;
+          breaks = 0;
+          yield event;
         }
       }
       throw new InputError([`${url}: the stream ended ${MOST_BREAKS} times in a row`]);
