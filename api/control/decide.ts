@@ -3,10 +3,11 @@ import { parseTime } from "../../engine/model/time.ts";
 import { spotSlotSeconds } from "../../engine/resilience/spot-runs.ts";
 import type { Clock, Env } from "../env.ts";
 import type { AllocationRow, IntentRow } from "../store/schema.ts";
-import type { ChangeIntent, Fenced } from "../store/store.ts";
+import type { ChangeIntent, Fenced, PlannedChange, Settled } from "../store/store.ts";
 import type { Deadlines, Step } from "./advance.ts";
 import { intentOf } from "./documents.ts";
 import type { Decided, Planner, World } from "./planner.ts";
+import { createPrecedence } from "./precedence.ts";
 import { allocationsOf, placedStep, type SettleContext, unplacedStep } from "./settle.ts";
 
 /** Arrivals that are decided one after another on one look at the federation. */
@@ -32,16 +33,22 @@ function hasMoreRoom(before: readonly Flavor[], now: readonly Flavor[]): boolean
   });
 }
 
+const isMoved = (settled: Settled | undefined): boolean => typeof settled === "object" && settled !== null;
+
 export interface DecideOptions {
   readonly deadlines: Deadlines;
   /** Intents decided together at most. */
   readonly batch: number;
   /** One step of an intent as a change to write. */
   readonly changeOf: (intent: IntentRow, step: Exclude<Step, null>) => ChangeIntent & Fenced;
+  /** The epoch of what is under way. */
+  readonly epoch: () => number;
   /** False when this process is to decide nothing more. */
   readonly goesOn: () => boolean;
   /** Something was decided and written. */
   readonly moved: () => void;
+  /** Something has to be decided again, with what was reserved meanwhile. */
+  readonly outdated: () => void;
   readonly failed: (error: unknown) => void;
 }
 
@@ -62,7 +69,7 @@ export interface Decide {
 export function createDecide(
   env: Pick<Env, "store"> & { readonly clock: Clock },
   planner: Planner,
-  { deadlines, batch, changeOf, goesOn, moved, failed }: DecideOptions,
+  { deadlines, batch, changeOf, epoch, goesOn, moved, outdated, failed }: DecideOptions,
 ): Decide {
   const { store, clock } = env;
   /** Offers at the last look, the waiting intents that were decided on since, and when that began. */
@@ -78,20 +85,22 @@ export function createDecide(
   /** Intents whose decisions are being written. */
   const deciding = new Set<string>();
   const settling = new Set<Promise<unknown>>();
+  const precedence = createPrecedence(store.system);
+  /** A reservation came between the look and a decision: what is decided on that look may meet it as well. */
+  let isOutdated = false;
 
   /** A running intent gives its place to another one and queues again. */
-  const makeWay = async (victim: string, by: IntentRow | null): Promise<(ChangeIntent & Fenced)[]> => {
+  const makeWay = async (victim: string, by: IntentRow | null): Promise<PlannedChange[]> => {
     const view = await store.system.intentById(victim);
     if (view?.intent.phase !== "running") return [];
     // its tenant reads this: another tenant's intent is not named
     const isOwn = by !== null && by.tenant_id === view.intent.tenant_id;
-    return [
-      changeOf(view.intent, {
-        to: "releasing",
-        set: { ending: "preempted", reason: "PREEMPTED", message: "Makes way for more urgent work" },
-        payload: isOwn ? { by: by.id } : {},
-      }),
-    ];
+    const step = {
+      to: "releasing",
+      set: { ending: "preempted", reason: "PREEMPTED", message: "Makes way for more urgent work" },
+      payload: isOwn ? { by: by.id } : {},
+    } as const;
+    return [{ ...changeOf(view.intent, step), ...(by === null ? {} : { onlyWith: by.id }) }];
   };
   /** Writes what follows from decisions together with their plan, so that nothing acts on a plan that is not logged. */
   const settle = async (world: World, rows: readonly IntentRow[], decided: Decided): Promise<boolean> => {
@@ -118,16 +127,27 @@ export function createDecide(
       return step === null ? [] : [{ index, change: changeOf(row, step) }];
     });
     try {
+      const moving = own.map(({ index }) => rows[index]!);
       const ways = await Promise.all(
-        [...decided.evicted].map(([victim, by]) => makeWay(victim, rows.find(({ id }) => id === by) ?? null)),
+        [...decided.evicted].map(([victim, by]) =>
+          makeWay(victim, moving.find(({ id }) => id === by) ?? null),
+        ),
       );
-      const { epoch } = changeOf(rows[0]!, {});
+      const { log: plan, lastReservation } = decided;
       const changes = [...ways.flat(), ...own.map(({ change }) => change)];
-      const after = (await store.system.settlePlan({ plan: decided.log, changes, epoch })).slice(
-        ways.flat().length,
-      );
-      for (const [at, { index }] of own.entries()) world.settled(taken[index] ?? [], after[at] !== null);
-      return after.some((row) => row !== null);
+      const settled = await store.system.settlePlan({ plan, changes, lastReservation, epoch: epoch() });
+      const after = settled.slice(ways.flat().length);
+      for (const [at, { index, change }] of own.entries()) {
+        const isPutOff = after[at] === "outdated";
+        precedence.note(change.id, isPutOff);
+        if (isPutOff) lookedAt.delete(change.id);
+        world.settled(taken[index] ?? [], isMoved(after[at]));
+      }
+      if (after.includes("outdated")) {
+        isOutdated = true;
+        outdated();
+      }
+      return after.some(isMoved);
     } catch (error) {
       world.settled(taken.flat(), null);
       throw error;
@@ -137,7 +157,7 @@ export function createDecide(
   /** New intents, one after another by priority and age; what does not fit now waits. */
   const decideArrivals = async (world: World, rows: readonly IntentRow[]): Promise<void> => {
     for (const row of rows) {
-      if (!goesOn()) return;
+      if (!goesOn() || isOutdated) return;
       const decided = await world.decide([intentOf(row)], { explain: false });
       lookedAt.add(row.id);
       deciding.add(row.id);
@@ -224,12 +244,12 @@ export function createDecide(
       const set = { ending: "queued", reason: "SPOT_POLICY", message } as const;
       return [changeOf(row, { to: "releasing", set })];
     });
-    const [first] = changes;
     let isLogged = false;
     try {
-      if (first !== undefined)
-        await store.system.settlePlan({ plan: decided.log, changes, epoch: first.epoch });
-      isLogged = first !== undefined;
+      const { log: plan, lastReservation } = decided;
+      if (changes.length > 0)
+        await store.system.settlePlan({ plan, changes, lastReservation, epoch: epoch() });
+      isLogged = changes.length > 0;
     } finally {
       // a plan that changes nothing is not logged, and the next one must not lean on it
       if (!isLogged) world.settled([], null);
@@ -240,7 +260,11 @@ export function createDecide(
 
   return {
     async step() {
+      isOutdated = false;
+      // reservations wait until these are written
+      if (precedence.isTaken()) await Promise.all(settling);
       const [arrived, waiting] = [await newRows(), await store.system.waitingIds()];
+      await precedence.update(new Set([...arrived.map(({ id }) => id), ...waiting, ...deciding]), epoch());
       const isSpotTime = planner.books.spotRuns.size > 0 && clock.monoMs() >= spotMs;
       if (arrived.length === 0 && waiting.length === 0 && !isSpotTime) return false;
       const world = await planner.look();
@@ -257,6 +281,7 @@ export function createDecide(
     forget() {
       lookedMs = 0;
       lookedMonoMs = Number.NEGATIVE_INFINITY;
+      precedence.forget();
     },
     settling: () => [...settling],
   };

@@ -115,8 +115,10 @@ export function createControlLoop(env: Env, planner: Planner, options: LoopOptio
     deadlines,
     batch,
     changeOf,
+    epoch: () => epoch,
     goesOn,
     moved: () => driving.poke(),
+    outdated: () => deciding.poke(),
     failed(error) {
       isResting = true;
       failed(error);

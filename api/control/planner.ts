@@ -29,6 +29,8 @@ export interface Decided {
   readonly evicted: ReadonlyMap<string, string>;
   readonly currency: string;
   readonly log: NewPlan;
+  /** Number of the last reservation that was known; 0 for none. */
+  readonly lastReservation: number;
 }
 
 /** What the service decides with. */
@@ -88,6 +90,8 @@ interface Seen {
   /** Keys of ours that the catalog's figures do not count. */
   readonly uncounted: Set<string>;
   readonly reservations: readonly Reservation[];
+  /** Number of the last one of a tenant. */
+  readonly lastReservation: number;
   readonly tenants: readonly Tenant[];
   /** How far batches are that the spot policy decides about. */
   readonly progress: readonly Progress[];
@@ -179,6 +183,7 @@ export function createPlanner(
       catalog,
       uncounted,
       progress: progressOf(spotRuns, observed, begun),
+      lastReservation: Math.max(0, ...reserved.map(({ seq }) => seq)),
       tenants: [...tenants.map(toTenant), ...catalog.tenants.filter(({ name }) => !named.has(name))],
       reservations: [
         ...catalog.reservations,
@@ -232,7 +237,7 @@ export function createPlanner(
     scene: Scene,
     intents: readonly Intent[],
     options: PlanOptions,
-  ): Promise<Decided> => {
+  ): Promise<Omit<Decided, "lastReservation">> => {
     const { told, plan } = begin([plans, following], scene, intents, options);
     const change = told.catalog === undefined ? told.change : null;
     const run = { id: ids.next("plan"), atMs: clock.wallMs(), scene };
@@ -292,7 +297,10 @@ export function createPlanner(
               .map(({ intent_id }) => intent_id),
           ),
         ],
-        decide: (intents, options = {}) => decideOn(sceneOf(seen, reservations), intents, options),
+        async decide(intents, options = {}) {
+          const decided = await decideOn(sceneOf(seen, reservations), intents, options);
+          return { ...decided, lastReservation: seen.lastReservation };
+        },
         take(allocations, intent) {
           books.take(allocations, intent);
           for (const { id } of allocations) seen.uncounted.add(id);

@@ -196,6 +196,8 @@ interface CutoffTable {
 /** Capacity that a tenant holds for a window. */
 interface ReservationTable {
   id: string;
+  /** Rises by one with every reservation, in the order in which they were stored. */
+  seq: number;
   tenant_id: TenantId;
   offer: string;
   gpus: number;

@@ -87,11 +87,25 @@ export type NewPlan = PlanRow & {
   readonly catalogDocument: string | null;
 };
 
+/** A change that follows from a plan. */
+export interface PlannedChange extends ChangeIntent {
+  /** Happens only where the change of this intent in the same plan does. */
+  readonly onlyWith?: string;
+}
+
 /** A run of `plan()` and what follows from it. */
 export interface SettlePlan {
   readonly plan: NewPlan;
-  readonly changes: readonly ChangeIntent[];
+  readonly changes: readonly PlannedChange[];
+  /** Number of the last reservation that the plan knows of; 0 for none. */
+  readonly lastReservation: number;
 }
+
+/**
+ * The intent after a change of a plan. Null: it had another version, or what it goes with did not happen. `outdated`:
+ * others reserved capacity of an offer that it would take, and the plan did not know: it is to be decided again.
+ */
+export type Settled = IntentRow | "outdated" | null;
 
 /**
  * One change of one intent, all or nothing. Nothing happens when the intent's version is no longer `version`: the
@@ -157,11 +171,15 @@ export type TenantChange = Partial<Pick<TenantRow, "weight" | "status" | "quotas
 
 /** Capacity of an offer that is wanted for a window. */
 export interface ReserveInput extends Act {
-  readonly reservation: Omit<ReservationRow, "tenant_id">;
+  readonly reservation: Omit<ReservationRow, "tenant_id" | "seq">;
   /** GPUs of the offer. */
   readonly capacity: number;
+  /** The offer is sold whole: whoever uses it uses all of it. */
+  readonly isWhole: boolean;
   /** What others use of the offer and nothing ends before the window, by tenant. */
   readonly inUse: readonly { readonly tenant: string; readonly gpus: number }[];
+  /** Allocations of the offer that `inUse` was made with, by id. */
+  readonly known: readonly string[];
 }
 
 /** One page of reservations. */
@@ -179,7 +197,11 @@ export interface ReservationFilter {
 export type Reserved =
   | { readonly kind: "reserved" }
   /** Most GPUs that could be reserved in that window. */
-  | { readonly kind: "full"; readonly most: number };
+  | { readonly kind: "full"; readonly most: number }
+  /** Something was placed on the offer that is not `known`, and there may be no room beside it: look again. */
+  | { readonly kind: "outdated" }
+  /** A decision goes first that reservations have put off too often: try again soon. */
+  | { readonly kind: "paused" };
 
 /** An allocation that is not released, and its owner. */
 export interface HeldRow extends AllocationRow {
@@ -295,10 +317,15 @@ export interface SystemStore extends WebhookQueues, Sessions {
   /** Null: the version differs. */
   changeIntent(input: ChangeIntent & Fenced): Promise<IntentRow | null>;
   /**
-   * Logs a plan and makes its changes, all or nothing but for changes of other versions: null each. The entry that it goes
-   * back to must be in the log.
+   * Logs a plan and makes its changes, all or nothing but for those that {@link Settled} tells. The entry that it goes back
+   * to must be in the log.
    */
-  settlePlan(input: SettlePlan & Fenced): Promise<readonly (IntentRow | null)[]>;
+  settlePlan(input: SettlePlan & Fenced): Promise<readonly Settled[]>;
+  /**
+   * From now on, and as long as this epoch lasts, no reservation is stored; or reservations are stored again. Decisions that
+   * were `outdated` too often are made meanwhile.
+   */
+  pauseReservations(input: Fenced & { readonly isPaused: boolean }): Promise<void>;
   /** The lease as it stands. */
   lease(): Promise<Lease>;
   /** Takes the lease, unless it is no longer as `seen`: the new epoch, or null. Recorded in the audit log. */

@@ -208,6 +208,26 @@ export const storageBugs: readonly Bug[] = [
     }),
   },
   {
+    name: "a decision takes what was reserved while it was made",
+    breaks: ["oversubscription"],
+    plant: () => ({
+      rewrite: (sql) =>
+        sql.startsWith('select "offer", "tenant_id" from "reservations" where')
+          ? sql.replace("where", "where 1 = 0 and")
+          : sql,
+    }),
+  },
+  {
+    name: "a reservation takes what was placed while it was judged",
+    breaks: ["oversubscription"],
+    plant: () => ({
+      rewrite: (sql) =>
+        sql.startsWith('select "id", "tenant_id", "gpus" from "allocations" where')
+          ? sql.replace("where", "where 1 = 0 and")
+          : sql,
+    }),
+  },
+  {
     name: "a refused request changes a row that nothing tells of",
     breaks: ["rejected-changed"],
     plant: () => ({

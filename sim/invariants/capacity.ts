@@ -61,50 +61,45 @@ export function checkReservations({ swarm, database }: World): void {
   }
 }
 
-/** Decisions and reservations that are this far apart know of each other. */
-const APART_MS = 20_000;
-
 /**
- * What runs and what is reserved fit together: in its window a reservation is there for its tenant, whatever was decided
- * since. Services of whole GPUs are counted, which end when they are told to (parts share devices, and the books have a
- * GPU for each); what was decided while the reservation was on its way is not, nor is a window by a clock that is off.
+ * What runs and what is reserved fit together: in its window, now or to come, a reservation is there for its tenant,
+ * whatever was decided since, and however close together. Services of whole GPUs are counted, which end when they are told
+ * to (parts share devices, and the books have a GPU for each); a window by a clock that is off is not.
  */
 export function checkReserved({ swarm, database, time }: World): void {
   if (swarm.skewMs > 0 || swarm.weights.jump > 0) return;
   const nowMs = time.nowMs();
   const windows = database.rows<ReservationRow>(
-    "select * from reservations where state = 'active' and from_ms <= ? and to_ms > ? and created_ms < ?",
+    "select * from reservations where state = 'active' and to_ms > ?",
     nowMs,
-    nowMs,
-    nowMs - APART_MS,
   );
   if (windows.length === 0) return;
   const services = database.rows<AllocationRow>(
     `select a.* from allocations a join intents i on i.id = a.intent_id
-     where a.released_ms is null and i.kind = 'service' and i.phase not in ('releasing', 'placing')
+     where a.released_ms is null and i.kind = 'service' and i.phase <> 'releasing'
        and json_extract(i.spec, '$.workload.resources.gpu.migProfile') is null
        and json_extract(i.spec, '$.workload.resources.gpu.fractionMilli') is null`,
   );
   for (const { id, capacity, divisible } of swarm.snapshot.offers) {
     const reserved = windows.filter(({ offer }) => offer === id);
     const there = services.filter(({ offer }) => offer === id);
-    const isApart = reserved.every((window) =>
-      there.every((row) => Math.abs(row.created_ms - window.created_ms) > APART_MS),
-    );
-    if (reserved.length === 0 || !isApart) continue;
-    const tenants = new Set([...reserved, ...there].map(({ tenant_id }) => tenant_id));
-    const taken = [...tenants].reduce((total, tenant) => {
-      const own = there.filter(({ tenant_id }) => tenant_id === tenant);
-      const uses =
-        divisible || own.length === 0 ? own.reduce((sum, { gpus }) => sum + gpus, 0) : capacity.gpus;
-      const keeps = reserved.reduce((sum, one) => sum + (one.tenant_id === tenant ? one.gpus : 0), 0);
-      return total + Math.max(uses, keeps);
-    }, 0);
-    check(
-      taken <= capacity.gpus,
-      "oversubscription",
-      () => `${taken} of ${capacity.gpus} GPUs of ${id} are reserved or run a service`,
-    );
+    if (there.length === 0) continue;
+    for (const startMs of new Set(reserved.map(({ from_ms }) => Math.max(from_ms, nowMs)))) {
+      const open = reserved.filter(({ from_ms, to_ms }) => from_ms <= startMs && startMs < to_ms);
+      const tenants = new Set([...open, ...there].map(({ tenant_id }) => tenant_id));
+      const taken = [...tenants].reduce((total, tenant) => {
+        const own = there.filter(({ tenant_id }) => tenant_id === tenant);
+        const uses =
+          divisible || own.length === 0 ? own.reduce((sum, { gpus }) => sum + gpus, 0) : capacity.gpus;
+        const keeps = open.reduce((sum, one) => sum + (one.tenant_id === tenant ? one.gpus : 0), 0);
+        return total + Math.max(uses, keeps);
+      }, 0);
+      check(
+        taken <= capacity.gpus,
+        "oversubscription",
+        () => `${taken} of ${capacity.gpus} GPUs of ${id} are reserved or run a service`,
+      );
+    }
   }
 }
 

@@ -1,9 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { readShape } from "../../../adapters/json/read-shape.ts";
 import type { Flavor } from "../../../engine/model/flavor.ts";
-import type { Snapshot } from "../../../engine/model/snapshot.ts";
+import { offerIndexOf, type Snapshot } from "../../../engine/model/snapshot.ts";
 import { formatTime, parseTime } from "../../../engine/model/time.ts";
 import type { ReservationRow } from "../../store/schema.ts";
+import type { ReserveInput } from "../../store/store.ts";
 import { readBody } from "../body.ts";
 import {
   answeredBefore,
@@ -22,6 +23,8 @@ import { pageOf, reservationSchema } from "../shapes.ts";
 const DAY_MS = 86_400_000;
 /** Furthest end of a reservation. */
 const MOST_AHEAD_MS = 366 * DAY_MS;
+/** Times that a reservation is judged anew because something was placed on its offer meanwhile. */
+const MOST_TRIES = 4;
 /** Most open reservations of a tenant. */
 const MOST_OPEN = 200;
 
@@ -33,7 +36,11 @@ const wanted = z.strictObject({
 });
 
 /** @param inUse GPUs that the tenant uses of the offer now */
-function show(row: Omit<ReservationRow, "tenant_id">, nowMs: number, inUse: number): Record<string, unknown> {
+function show(
+  row: Omit<ReservationRow, "tenant_id" | "seq">,
+  nowMs: number,
+  inUse: number,
+): Record<string, unknown> {
   const isOpen = row.state === "active" && row.to_ms > nowMs;
   return {
     reservation_id: row.id,
@@ -56,8 +63,10 @@ const usedBy = ({ planner, tenantId }: TenantScope, offer: string): number =>
     0,
   );
 
-const showIn = (scope: TenantScope, row: Omit<ReservationRow, "tenant_id">): Record<string, unknown> =>
-  show(row, scope.env.clock.wallMs(), usedBy(scope, row.offer));
+const showIn = (
+  scope: TenantScope,
+  row: Omit<ReservationRow, "tenant_id" | "seq">,
+): Record<string, unknown> => show(row, scope.env.clock.wallMs(), usedBy(scope, row.offer));
 
 /** What others use of an offer and nothing ends before a moment, by tenant. */
 function inUseBy(
@@ -99,22 +108,13 @@ function windowOf({ start, end }: { start: string; end: string }, nowMs: number)
 const ROUTE = "POST /resources/reservations";
 
 async function reserve(scope: TenantScope): Promise<Response> {
-  const { env, tenant, planner, act, http, control } = scope;
+  const { env, tenant, act, http, control } = scope;
   const raw = await readBody(http);
   const body = readShape(wanted, raw.document);
   const now = env.clock.wallMs();
   const earlier = await answeredEarlier(scope, idempotencyOf(http, ROUTE, raw.hash, now), now);
   if (earlier !== null) return earlier;
   const { fromMs, toMs } = windowOf(body, now);
-  const snapshot = await planner.snapshot();
-  const offer = snapshot.offers.find(({ id }) => id === body.offer);
-  if (offer === undefined) throw new ApiError("NOT_FOUND", "there is no such offer");
-  const { gpus: capacity } = offer.capacity;
-  if (!offer.divisible && body.gpus !== capacity)
-    throw new ApiError(
-      "GPU_COUNT_INSUFFICIENT",
-      `offer ${offer.id} is sold whole: accepted: ${capacity} GPUs`,
-    );
   const open = await tenant.reservations({ status: "active", atMs: now, limit: MOST_OPEN });
   if (open.length >= MOST_OPEN)
     throw new ApiError("QUOTA_EXCEEDED", `${open.length} of ${MOST_OPEN} reservations are open`, {
@@ -122,7 +122,7 @@ async function reserve(scope: TenantScope): Promise<Response> {
     });
   const reservation = {
     id: env.ids.next("rsv"),
-    offer: offer.id,
+    offer: body.offer,
     gpus: body.gpus,
     from_ms: fromMs,
     to_ms: toMs,
@@ -131,25 +131,53 @@ async function reserve(scope: TenantScope): Promise<Response> {
     created_ms: now,
   };
   const shown = showIn(scope, reservation);
-  const answer = await tenant.createReservation({
-    ...act(),
-    ...onceOf(scope, ROUTE, raw, { status: 201, body: shown }),
-    reservation,
-    capacity,
-    inUse: inUseBy(snapshot, offer, fromMs),
-  });
-  const before = answeredBefore(answer);
-  if (before !== null) return before;
-  if (answer.kind === "full")
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const answer = await tenant.createReservation({
+      ...act(),
+      ...onceOf(scope, ROUTE, raw, { status: 201, body: shown }),
+      reservation,
+      ...(await judgedBy(scope, reservation)),
+    });
+    const before = answeredBefore(answer);
+    if (before !== null) return before;
+    if (answer.kind === "full")
+      throw new ApiError(
+        "INSUFFICIENT_RESOURCES",
+        `at most ${answer.most} GPUs of ${body.offer} can be reserved in that window`,
+      );
+    if (answer.kind === "paused") break;
+    if (answer.kind === "outdated") continue;
+    control.wake();
+    return json(201, shown, {
+      etag: tagOf(reservation.version),
+      location: `/api/v1/resources/reservations/${reservation.id}`,
+    });
+  }
+  throw new ApiError("CONFLICT", `${body.offer} is being placed on; try again`, { retryAfter: 1 });
+}
+
+/**
+ * What a reservation is judged by: the offer, what others use of it, and which allocations were known by then.
+ *
+ * @throws {ApiError} when there is no such offer, or it is not sold in such parts
+ */
+async function judgedBy(
+  { planner }: TenantScope,
+  { offer: id, gpus, from_ms }: Pick<ReservationRow, "offer" | "gpus" | "from_ms">,
+): Promise<Pick<ReserveInput, "capacity" | "isWhole" | "inUse" | "known">> {
+  // known before the snapshot is taken: it holds all of these, or they were given back since
+  await planner.books.refresh();
+  const known = [...planner.books.rows.values()].filter(({ offer }) => offer === id).map((row) => row.id);
+  const snapshot = await planner.snapshot();
+  const offer = snapshot.offers[offerIndexOf(snapshot, id)];
+  if (offer === undefined) throw new ApiError("NOT_FOUND", "there is no such offer");
+  const { capacity, divisible } = offer;
+  if (!divisible && gpus !== capacity.gpus)
     throw new ApiError(
-      "INSUFFICIENT_RESOURCES",
-      `at most ${answer.most} GPUs of ${offer.id} can be reserved in that window`,
+      "GPU_COUNT_INSUFFICIENT",
+      `offer ${offer.id} is sold whole: accepted: ${capacity.gpus} GPUs`,
     );
-  control.wake();
-  return json(201, shown, {
-    etag: tagOf(reservation.version),
-    location: `/api/v1/resources/reservations/${reservation.id}`,
-  });
+  return { capacity: capacity.gpus, isWhole: !divisible, inUse: inUseBy(snapshot, offer, from_ms), known };
 }
 
 const notFound = (): ApiError => new ApiError("NOT_FOUND", "there is no such reservation");
@@ -180,7 +208,10 @@ export const reservationRoutes: readonly Route[] = [
     headers: onceHeader,
     answers: {
       201: { description: "Held", schema: reservationSchema },
-      409: { description: "Reservations or running work leave too little" },
+      409: {
+        description:
+          "Reservations or running work leave too little; with CONFLICT and Retry-After, what is placed there changes too fast to tell",
+      },
       422: { description: "The Idempotency-Key was used with another body" },
     },
     handle: reserve,

@@ -1,10 +1,11 @@
 import type { Tx } from "../chain.ts";
 import { StoreError } from "../errors.ts";
-import type { AuditRow, DecisionRow, EventRow, IntentRow, OutboxRow, PlanRow } from "../schema.ts";
+import type { AuditRow, DecisionRow, EventRow, OutboxRow, PlanRow } from "../schema.ts";
 import { insertRow, rowLimit, run } from "../statement.ts";
-import type { Fenced, SettlePlan } from "../store.ts";
+import type { Fenced, PlannedChange, Settled, SettlePlan } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
-import { decideIntent } from "./intents.ts";
+import { decideIntent, intentOf } from "./intents.ts";
+import { reservedSince } from "./reservations.ts";
 
 type Reader = Pick<Tx, "db">;
 
@@ -87,8 +88,8 @@ export function decisionPage(
 /** See `SystemStore.settlePlan`. */
 export async function settlePlan(
   tx: Tx,
-  { plan, changes, epoch }: SettlePlan & Fenced,
-): Promise<(IntentRow | null)[]> {
+  { plan, changes, lastReservation, epoch }: SettlePlan & Fenced,
+): Promise<Settled[]> {
   const { db } = tx;
   const { catalogDocument, ...row } = plan;
   if (catalogDocument !== null)
@@ -100,9 +101,42 @@ export async function settlePlan(
   if (row.parent !== null && (await planById(tx, row.parent)) === null)
     throw new StoreError("internal", `plan ${row.id} goes back to ${row.parent}, which was not logged`);
   await insertRow(db, "plans", row);
-  const after: (IntentRow | null)[] = [];
-  for (const change of changes) after.push(await decideIntent(tx, { ...change, epoch }));
+  const outdated = await outdatedOf(tx, changes, lastReservation);
+  const after: Settled[] = [];
+  for (const { onlyWith, ...change } of changes)
+    if (outdated.has(change.id)) after.push("outdated");
+    else if (onlyWith !== undefined && !(await happens(tx, changes, outdated, onlyWith))) after.push(null);
+    else after.push(await decideIntent(tx, { ...change, epoch }));
   return after;
+}
+
+/** Intents whose placement takes an offer of which others reserved something that the plan did not know of. */
+async function outdatedOf(
+  tx: Tx,
+  changes: readonly PlannedChange[],
+  lastReservation: number,
+): Promise<ReadonlySet<string>> {
+  const placed = changes.filter(({ newAllocations = [] }) => newAllocations.length > 0);
+  const [first] = placed;
+  if (first === undefined) return new Set();
+  const later = await reservedSince(tx, { seq: lastReservation, atMs: first.atMs });
+  const meets = ({ newAllocations = [] }: PlannedChange): boolean =>
+    later.some(({ offer, tenant_id }) =>
+      newAllocations.some((row) => row.offer === offer && row.tenant_id !== tenant_id),
+    );
+  return new Set(placed.filter(meets).map(({ id }) => id));
+}
+
+/** Whether the change of an intent, which comes later in the same plan, will be made. */
+async function happens(
+  tx: Tx,
+  changes: readonly PlannedChange[],
+  outdated: ReadonlySet<string>,
+  id: string,
+): Promise<boolean> {
+  const change = changes.find((one) => one.id === id);
+  if (change === undefined || outdated.has(id)) return false;
+  return (await intentOf(tx, id, null))?.version === change.version;
 }
 
 /** See `SystemStore.plan`. */

@@ -94,6 +94,7 @@ export const systemOperations: {
   changedSince: { mode: "read", run: logs.changedSince },
   changeIntent: { mode: "write", run: fenced(intents.decideIntent) },
   settlePlan: { mode: "write", run: fenced(logs.settlePlan) },
+  pauseReservations: { mode: "write", run: fenced(reservations.pauseReservations) },
   lease: { mode: "read", run: lease },
   takeLease: { mode: "write", run: takeLease },
   renewLease: { mode: "write", run: renewLease },

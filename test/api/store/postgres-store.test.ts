@@ -18,6 +18,7 @@ import { verifyDatabase } from "../../../api/store/verify.ts";
 import type { Command } from "../../../api/store/writer.ts";
 import { startCuttingProxy } from "../../postgres/cutting-proxy.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../../postgres/server.ts";
+import { reservationContract } from "./reservations-contract.ts";
 import { acceptance, tenantOf } from "./rows.ts";
 import { storeContract } from "./store-contract.ts";
 
@@ -46,6 +47,7 @@ describe.skipIf(noPostgres !== null)("PostgreSQL", () => {
   afterAll(() => server.stop());
 
   storeContract("store on PostgreSQL", async () => open(await server.create()));
+  reservationContract("reservations on PostgreSQL", async () => open(await server.create()));
 
   /** Several stores on one database, ended with the test. */
   const shared = async (more: readonly Partial<PostgresStoreOptions>[]): Promise<[string, ...Store[]]> => {

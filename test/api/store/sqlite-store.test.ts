@@ -6,6 +6,7 @@ import { sqliteDialect } from "../../../api/store/dialect.ts";
 import { migrate, schemaVersion } from "../../../api/store/migrate.ts";
 import { openSqlite } from "../../../api/store/sqlite.ts";
 import { openLocalStore, openSqliteStore } from "../../../api/store/sqlite-store.ts";
+import { reservationContract } from "./reservations-contract.ts";
 import { acceptance, tenantOf } from "./rows.ts";
 import { storeContract } from "./store-contract.ts";
 
@@ -18,6 +19,7 @@ const onFatal = (message: string): never => {
 };
 
 storeContract("local store", openLocalStore);
+reservationContract("reservations in a local store", openLocalStore);
 storeContract("store in a thread", () => openSqliteStore({ path: newPath(), hasOutbox: true, onFatal }));
 
 test("what was answered is there after opening again", async () => {

@@ -177,23 +177,24 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
           await expect(store.system.changeIntent({ ...move, epoch })).rejects.toMatchObject({
             code: "fenced",
           });
-          await expect(store.system.settlePlan({ plan, changes: [move], epoch })).rejects.toMatchObject({
+          await expect(
+            store.system.settlePlan({ plan, changes: [move], lastReservation: 0, epoch }),
+          ).rejects.toMatchObject({
             code: "fenced",
           });
         }
         expect((await tenant.intent("a"))?.intent).toMatchObject({ phase: "queued", version: 1 });
         expect(await store.system.plan("p")).toBeNull();
         const stale = { ...move, version: 7 };
-        expect(await store.system.settlePlan({ plan, changes: [stale, move], epoch: 2 })).toMatchObject([
-          null,
-          { version: 2 },
-        ]);
+        expect(
+          await store.system.settlePlan({ plan, changes: [stale, move], lastReservation: 0, epoch: 2 }),
+        ).toMatchObject([null, { version: 2 }]);
         expect(await store.system.plan("p")).toMatchObject({ inputs: "{}" });
         // a plan whose way back is broken is worth nothing, and neither is what it moves
         const lost = { ...plan, id: "q", parent: "nobody" };
         const back = { ...move, version: 2, to: "queued" } as const;
         await expect(
-          store.system.settlePlan({ plan: lost, changes: [back], epoch: 2 }),
+          store.system.settlePlan({ plan: lost, changes: [back], lastReservation: 0, epoch: 2 }),
         ).rejects.toMatchObject({ code: "internal" });
         expect((await tenant.intent("a"))?.intent).toMatchObject({ phase: "waiting", version: 2 });
         const [, moved] = await tenant.events({ after: 0, limit: 10 });

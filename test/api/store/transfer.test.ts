@@ -43,6 +43,7 @@ describe.skipIf(noPostgres !== null)("backups of PostgreSQL", () => {
     await store.system.settlePlan({
       plan: { ...plan, parent: null, catalogDocument: "{}" },
       changes: [moved],
+      lastReservation: 0,
       epoch: 1,
     });
     await one.cancelIntent({ ...act, id: "b" });
