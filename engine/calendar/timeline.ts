@@ -161,6 +161,15 @@ function releases(
   }));
 }
 
+/**
+ * GPUs of holdings that the offer says are free: work that has ended there, before its holding was known to. Which of
+ * them it is nobody can tell, so that none of them may use what its tenant reserved.
+ */
+function endedUnseen({ capacity }: Flavor, holdings: readonly Holding[]): number {
+  const whole = holdings.reduce((sum, one) => sum + (isPart(one) ? 0 : one.gpus), 0);
+  return Math.max(0, whole - (capacity.gpus - capacity.gpusFree));
+}
+
 function buildTimeline(snapshot: Snapshot, atMs: number, index: number, parts: Parts): Timeline {
   const offer = snapshot.offers[index]!;
   const holdings = parts.holdings.get(index) ?? [];
@@ -168,13 +177,14 @@ function buildTimeline(snapshot: Snapshot, atMs: number, index: number, parts: P
   const totals = totalsOf(offer);
   const expected = releases(offer, holdings, (holding) => expectedEndMs(holding, atMs));
   const sure = releases(offer, holdings, (holding) => sureEndMs(holding, atMs));
+  const ended = endedUnseen(offer, holdings);
   return {
     expected: stepsFrom(atMs, free, expected, totals),
     sure: stepsFrom(atMs, free, sure, totals),
     uses: holdings.map((holding) => ({
       tenant: holding.tenant,
       intent: holding.intent,
-      gpus: holding.gpus,
+      gpus: Math.max(0, holding.gpus - ended),
       from: atMs,
       to: expectedEndMs(holding, atMs),
       sureTo: sureEndMs(holding, atMs),

@@ -156,6 +156,18 @@ test("a tenant's own work on an offer counts as use of what is reserved for it t
   expect([await of(1), await of(2)]).toEqual(["placed", "waiting"]);
 });
 
+test("work that has ended at its provider, its holding still there, uses nothing of what is reserved", async () => {
+  const running = occupied("mine", "a", 4, { tenant: "research" });
+  const reservations = [
+    { id: "r1", tenant: "research", offer: "a", gpus: 2, start: at("11:00"), end: at("16:00") },
+  ];
+  const state = snapshot([offer("a", 4)], { holdings: [running], reservations });
+  const of = async (tenant: string, gpus: number) =>
+    (await decide(state, [{ ...job("j", gpus, 3600), tenant }])).of("j").outcome;
+  expect([await of("sales", 2), await of("sales", 3)]).toEqual(["placed", "waiting"]);
+  expect(await of("research", 4)).toBe("placed");
+});
+
 test("a batch waits for maintenance that would interrupt it; a service only where its SLA forbids the pause", async () => {
   const state = snapshot([offer("a", 4)], {
     maintenance: [{ offer: "a", start: at("13:00"), end: at("14:00") }],
