@@ -1,8 +1,9 @@
 import { quota, reserve, revoke, suspend, token, unreserve } from "./operations/access.ts";
-import { cancelMoving, crowd } from "./operations/crowds.ts";
+import { cancelMoving, cancelReturning, clear, crowd, rush } from "./operations/crowds.ts";
 import { hook, useHook } from "./operations/hooks.ts";
 import { commitFault, incident, jump, wait } from "./operations/incidents.ts";
-import { amend, cancel, read, retry, reuseKey, submit, submitBad } from "./operations/intents.ts";
+import { amend, cancel, read, retry, reuseKey, scale, submit, submitBad } from "./operations/intents.ts";
+import { limit } from "./operations/limits.ts";
 import { dryRun, list, page, pry } from "./operations/lists.ts";
 import { openStream, readStream } from "./operations/streams.ts";
 import type { Rng } from "./random.ts";
@@ -46,14 +47,21 @@ const operations: Readonly<Record<OperationName, Operation>> = {
   commitFault,
   crowd,
   cancelMoving,
+  limit,
+  rush,
+  clear,
+  scale,
+  cancelReturning,
 };
 
 /** The operation of a step. */
 export function drawOperation({ weights }: Swarm, rng: Rng): OperationName {
-  const total = operationNames.reduce((sum, name) => sum + weights[name], 0);
+  // what a regression drew before there was an operation knows nothing of it
+  const weightOf = (name: OperationName): number => weights[name] ?? 0;
+  const total = operationNames.reduce((sum, name) => sum + weightOf(name), 0);
   let left = rng.int(total);
   for (const name of operationNames) {
-    left -= weights[name];
+    left -= weightOf(name);
     if (left < 0) return name;
   }
   return "read";

@@ -1,5 +1,6 @@
 import { readSnapshot } from "../adapters/json/snapshot.ts";
 import type { Quota, Snapshot } from "../engine/model/snapshot.ts";
+import { type FocusName, focusNames, focusOn } from "./focus.ts";
 import { createRng, mix, type Rng } from "./random.ts";
 
 /** Everything that a step may do. */
@@ -38,11 +39,18 @@ export const operationNames = [
   "commitFault",
   "crowd",
   "cancelMoving",
+  "limit",
+  "rush",
+  "clear",
+  "scale",
+  "cancelReturning",
 ] as const;
 export type OperationName = (typeof operationNames)[number];
 
 /** What is on in a run, drawn from its seed: no run has everything, so that rare pairs meet often. */
 export interface Swarm {
+  /** The situation that this run aims at, if any. */
+  readonly focus?: FocusName;
   /** Weight of each operation, 0 where it is off. */
   readonly weights: Readonly<Record<OperationName, number>>;
   readonly tenants: readonly SwarmTenant[];
@@ -189,6 +197,8 @@ function drawTenants(rng: Rng, sold: readonly string[]): SwarmTenant[] {
   }));
 }
 
+/** Operations that only seeds with an aim draw, in `drawSwarm`. */
+const aimed: ReadonlySet<OperationName> = new Set(["limit", "rush", "clear", "scale", "cancelReturning"]);
 /** Operations without which nothing happens. */
 const always: ReadonlySet<OperationName> = new Set(["submit", "read"]);
 /** Operations that undo much or take long: rare, at most this weight. */
@@ -215,6 +225,7 @@ const rare: Readonly<Partial<Record<OperationName, number>>> = {
 
 function drawWeights(rng: Rng): Record<OperationName, number> {
   const entries = operationNames.map((name) => {
+    if (aimed.has(name)) return [name, 0] as const;
     const most = rare[name] ?? 12;
     const isOn = always.has(name) || rng.chance(0.5);
     const weight = rng.between(1, most);
@@ -223,9 +234,27 @@ function drawWeights(rng: Rng): Record<OperationName, number> {
   return Object.fromEntries(entries) as Record<OperationName, number>;
 }
 
-/** What is on in the run of a seed. */
-export function drawSwarm(seed: number): Swarm {
-  const rng = createRng(mix(seed, 0x5eed));
+/** Some situations come about less surely than others, or in two ways, and are aimed at more often. */
+const aims = [...focusNames, "changes", "shares"] as const;
+
+/** Part of the seeds that aim at a situation: such runs take longer, because all that they do ends in decisions. */
+const AIMED = 0.2;
+
+/**
+ * What is on in the run of a seed; some seeds aim at a situation that is rare otherwise.
+ *
+ * @param aimed part of the seeds that do, 0..1
+ */
+export function drawSwarm(seed: number, aimed: number = AIMED): Swarm {
+  const swarm = drawUsual(createRng(mix(seed, 0x5eed)));
+  const rng = createRng(mix(seed, 0xf0c5));
+  if (rng.chance(aimed)) return focusOn(rng.pick(aims), rng, swarm);
+  const maybe = (weight: number): number => (rng.chance(0.25) ? weight : 0);
+  const weights = { ...swarm.weights, limit: maybe(2), scale: maybe(3), cancelReturning: maybe(3) };
+  return { ...swarm, weights };
+}
+
+function drawUsual(rng: Rng): Swarm {
   const maybe = (most: number): number => (rng.chance(0.5) ? rng.next() * most : 0);
   const snapshot = drawSnapshot(rng);
   const sold = snapshot.offers.map(({ gpu }) => gpu.model ?? models[0]);

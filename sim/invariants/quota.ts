@@ -49,8 +49,10 @@ function loosest(all: readonly (Limits | null)[]): Limits {
   };
 }
 
+type Part = Pick<Intent["workload"]["resources"]["gpu"], "fractionMilli" | "migProfile">;
+
 /** GPUs of parts: each fraction as it is, an instance by its compute slices of seven. */
-function shareOf({ fractionMilli, migProfile }: Intent["workload"]["resources"]["gpu"]): number {
+function shareOf({ fractionMilli, migProfile }: Part): number {
   if (migProfile !== undefined) return Math.ceil((1000 * Number(migProfile[0])) / 7) / 1000;
   return (fractionMilli ?? 1000) / 1000;
 }
@@ -69,7 +71,7 @@ interface Held extends Pick<AllocationRow, "tenant_id" | "offer" | "gpus" | "spo
 
 /** What one allocation counts in a resource, at one price of its offer. */
 export function countOf(
-  { gpus, spot, gpu }: Pick<Held, "gpus" | "spot" | "gpu">,
+  { gpus, spot, gpu }: Pick<Held, "gpus" | "spot"> & { readonly gpu: Part },
   resource: string,
   flavor: Flavor,
 ): number {

@@ -11,17 +11,38 @@ const MOST = 8;
  * waits is decided together then, and has to be shared.
  */
 export function crowd(world: World, rng: Rng, step: number): void {
+  const forMs = rng.between(2, 10) * 1000;
+  gather(world, rng, step, {
+    forMs,
+    othersForMs: forMs + 20_000,
+    first: rng.pick(world.swarm.snapshot.offers).id,
+  });
+}
+
+/** A crowd as soon as the one before has had the first offer, so that one follows the other. */
+export function rush(world: World, rng: Rng, step: number): void {
+  const forMs = rng.between(2, 10) * 1000;
+  const { id: first } = rng.pick(world.swarm.snapshot.offers);
+  if (!world.providers.troubled().has(first))
+    gather(world, rng, step, { forMs, othersForMs: forMs + 8000, first });
+}
+
+interface Times {
+  readonly first: string;
+  readonly forMs: number;
+  readonly othersForMs: number;
+}
+
+function gather(world: World, rng: Rng, step: number, { first, forMs, othersForMs }: Times): void {
   const { books, clients, providers, swarm } = world;
   const alive = [...books.intents.values()].filter(({ phase }) => isActive(phase ?? ""));
   if (alive.length >= swarm.mostAlive) return;
-  const forMs = rng.between(2, 10) * 1000;
-  const first = rng.pick(swarm.snapshot.offers);
   for (const { id, capacity } of swarm.snapshot.offers)
     providers.happen({
       kind: "rival",
       offer: id,
       gpus: capacity.gpus,
-      forMs: id === first.id ? forMs : forMs + 20_000,
+      forMs: id === first ? forMs : othersForMs,
     });
   const shape = rng.pick(swarm.shapes);
   const count = rng.between(4, MOST);
@@ -30,6 +51,13 @@ export function crowd(world: World, rng: Rng, step: number): void {
     const client = members[index % members.length];
     if (client !== undefined) submitOf(world, rng, client, shape, `${step}-${index}`);
   }
+}
+
+/** Ends everything that has not ended, so that the next crowd finds all free; not while one waits for the first offer. */
+export function clear(world: World, rng: Rng): void {
+  if (world.providers.troubled().size === world.swarm.snapshot.offers.length) return;
+  for (const submission of world.clients.submissions)
+    if (isActive(world.books.intents.get(submission.id ?? "")?.phase ?? "")) end(world, rng, submission);
 }
 
 /** Phases on the way from one state of rest to another: where an end comes in between. */
@@ -51,4 +79,13 @@ export function cancelMoving(world: World, rng: Rng): void {
   );
   const back = moving.filter(({ id }) => books.intents.get(id ?? "")?.phase === "releasing");
   if (moving.length > 0) end(world, rng, rng.pick(back.length > 0 ? back : moving));
+}
+
+/** Ends an intent that is being given back to be placed anew. */
+export function cancelReturning(world: World, rng: Rng): void {
+  const { books, clients } = world;
+  const returning = clients.submissions.filter(
+    ({ id, cancelledAtSeq }) => cancelledAtSeq === null && books.intents.get(id ?? "")?.phase === "releasing",
+  );
+  if (returning.length > 0) end(world, rng, rng.pick(returning));
 }

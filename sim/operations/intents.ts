@@ -264,7 +264,7 @@ export function cancel(world: World, rng: Rng): void {
 }
 
 /** Makes room for others: ends an intent that has not ended. */
-function cancelAlive(world: World, rng: Rng): void {
+export function cancelAlive(world: World, rng: Rng): void {
   const alive = world.clients.submissions.filter(({ id }) =>
     isActive(world.books.intents.get(id ?? "")?.phase ?? ""),
   );
@@ -291,18 +291,33 @@ export function end(world: World, rng: Rng, submission: Submission): void {
 export function amend(world: World, rng: Rng): void {
   const submission = pickKnown(world, rng);
   if (submission === null) return;
+  const { priority } = rng.pick(world.swarm.shapes);
+  const intent = rng.chance(0.5)
+    ? { priority }
+    : { constraints: { max_hourly_cost: `${rng.between(1, 20)} EUR` } };
+  patch(world, rng, submission, intent);
+}
+
+/** Another number of replicas: more or fewer GPUs than may just be being looked for. */
+export function scale(world: World, rng: Rng): void {
+  const { books, clients } = world;
+  const services = clients.submissions.filter(
+    ({ id, shape }) => shape.kind === "service" && isActive(books.intents.get(id ?? "")?.phase ?? ""),
+  );
+  if (services.length === 0) return;
+  patch(world, rng, rng.pick(services), { workload: { scaling: { min_replicas: rng.between(1, 3) } } });
+}
+
+/** Changes what an intent wants, sometimes only in the version that the client knows. */
+function patch(world: World, rng: Rng, submission: Submission, intent: object): void {
   const { id, tenant, seenVersion } = submission;
   const client = clientOf(world, tenant);
-  const { priority } = rng.pick(world.swarm.shapes);
-  const patch = rng.chance(0.5)
-    ? { intent: { priority } }
-    : { intent: { constraints: { max_hourly_cost: `${rng.between(1, 20)} EUR` } } };
   const headers = rng.chance(0.3) ? { "if-match": `"${seenVersion}"` } : {};
   world.request(
     client?.token ?? null,
     "PATCH",
     `/intents/${id}`,
-    { body: JSON.stringify(patch), headers },
+    { body: JSON.stringify({ intent }), headers },
     (answer) => {
       checkUnchanged(world, answer);
       if (isExcused(world, answer, client)) return;
