@@ -99,7 +99,13 @@ function tell(intents: Map<string, Told>, { row, payload }: Entry): void {
   }
 }
 
-function compare(row: IntentRow, told: Told | undefined): void {
+/** What moves of an intent. */
+type Standing = Pick<IntentRow, "id" | "tenant_id" | "phase" | "version" | "terminal_ms">;
+const standing = "id, tenant_id, phase, version, terminal_ms";
+/** What an intent says. */
+type Saying = Pick<IntentRow, "id" | "document" | "spec" | "name" | "kind" | "priority">;
+
+function compare(row: Standing, told: Told | undefined): void {
   const { id } = row;
   check(told !== undefined, "event-log", () => `${id} is stored and no event tells of it`);
   check(told.phase === row.phase, "event-log", () => `${id} is ${row.phase}, the events say ${told.phase}`);
@@ -121,8 +127,8 @@ function compare(row: IntentRow, told: Told | undefined): void {
 }
 
 /** Hashes of what intents say; those that say what they said are not hashed again. */
-function createHashes(): (row: IntentRow) => string {
-  const known = new Map<string, { readonly row: IntentRow; readonly hash: string }>();
+function createHashes(): (row: Saying) => string {
+  const known = new Map<string, { readonly row: Saying; readonly hash: string }>();
   return (row) => {
     const last = known.get(row.id);
     const isSame =
@@ -212,7 +218,7 @@ export function createBooks(database: SimDatabase, trace: Trace, acts: Acts): Bo
       if (row.outcome === "allowed" && !row.action.startsWith("admin ")) acted.add(row.request_id);
     }
   };
-  const compareRows = (rows: readonly IntentRow[]): void => {
+  const compareRows = (rows: readonly Standing[]): void => {
     for (const row of rows) {
       compare(row, intents.get(row.id));
       const before = versions.get(row.id) ?? 0;
@@ -230,14 +236,18 @@ export function createBooks(database: SimDatabase, trace: Trace, acts: Acts): Bo
       changes = now;
       const fresh = readEvents();
       readAudit();
-      compareRows(database.rows<IntentRow>("select * from intents where terminal_ms is null"));
+      compareRows(database.rows<Standing>(`select ${standing} from intents where terminal_ms is null`));
       for (const { row } of fresh)
         if (isTerminal(intents.get(row.subject_id)?.phase ?? "queued"))
-          compareRows(database.rows<IntentRow>("select * from intents where id = ?", row.subject_id));
+          compareRows(
+            database.rows<Standing>(`select ${standing} from intents where id = ?`, row.subject_id),
+          );
       return fresh;
     },
     compareAll() {
-      const rows = database.rows<IntentRow>("select * from intents");
+      const rows = database.rows<Standing & Saying>(
+        `select ${standing}, document, spec, name, kind, priority from intents`,
+      );
       compareRows(rows);
       const stored = new Set(rows.map(({ id }) => id));
       for (const id of intents.keys())

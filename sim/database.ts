@@ -26,17 +26,25 @@ export interface Tampering {
 /** One reader or writer at a time, in the order asked. */
 interface Lock {
   take(): Promise<() => void>;
+  /** True when nobody has it, or waits for it. */
+  isFree(): boolean;
 }
 
 function createLock(): Lock {
   let last: Promise<void> = Promise.resolve();
+  let asked = 0;
   return {
+    isFree: () => asked === 0,
     async take() {
+      asked++;
       const before = last;
       const { promise, resolve } = Promise.withResolvers<void>();
       last = promise;
       await before;
-      return resolve;
+      return () => {
+        asked--;
+        resolve();
+      };
     },
   };
 }
@@ -135,10 +143,9 @@ function adapt(raw: DatabaseSync): SqliteDatabase {
 /** An error as SQLite throws it. */
 const failure = (errcode: number): Error => Object.assign(new Error("simulated"), { errcode });
 
-/** Puts the simulation between the service and SQLite: faults of commits, and what was planted. */
-function tamper(raw: DatabaseSync, { rewrite, skips }: Tampering, fault: () => CommitFault | null): void {
+/** Puts what was planted between the service and SQLite. */
+function tamper(raw: DatabaseSync, { rewrite, skips }: Tampering): void {
   const prepare = raw.prepare.bind(raw);
-  const exec = raw.exec.bind(raw);
   raw.prepare = ((sql: string): StatementSync => {
     const statement = prepare(rewrite?.(sql) ?? sql);
     if (skips !== undefined) {
@@ -150,21 +157,22 @@ function tamper(raw: DatabaseSync, { rewrite, skips }: Tampering, fault: () => C
     }
     return statement;
   }) as DatabaseSync["prepare"];
-  raw.exec = (sql) => {
-    const kind = sql === "commit" ? fault() : null;
-    if (kind === "full") throw failure(SQLITE_FULL);
-    if (kind === "busy") throw failure(SQLITE_BUSY);
-    if (kind === "sync_lost") throw failure(SQLITE_IOERR_FSYNC);
-    exec(sql);
-    if (kind === "sync_kept") throw failure(SQLITE_IOERR_FSYNC);
-  };
 }
+
+/** Commits as disks that are full, busy or failing let them. */
+const failingCommit = (exec: () => void, kind: CommitFault | null): void => {
+  if (kind === "full") throw failure(SQLITE_FULL);
+  if (kind === "busy") throw failure(SQLITE_BUSY);
+  if (kind === "sync_lost") throw failure(SQLITE_IOERR_FSYNC);
+  exec();
+  if (kind === "sync_kept") throw failure(SQLITE_IOERR_FSYNC);
+};
 
 /** Opens a fresh database. */
 export async function openSimDatabase(tampering: Tampering = {}): Promise<SimDatabase> {
   const image = await schemaImage();
-  const writer = openSqlite({ path: ":memory:" });
-  const { raw } = writer;
+  const opened = openSqlite({ path: ":memory:" });
+  const { raw } = opened;
   raw.deserialize(image);
   raw.exec("pragma foreign_keys = on");
   tampering.prepare?.(raw);
@@ -183,25 +191,34 @@ export async function openSimDatabase(tampering: Tampering = {}): Promise<SimDat
     return statement;
   };
   let next: CommitFault | null = null;
-  tamper(raw, tampering, () => {
-    const fault = next;
-    next = null;
-    return fault;
-  });
+  /** Rows changed, as last counted; null: something may have been written since. */
+  let changed: number | null = null;
+  const writer: Connection = {
+    ...opened,
+    exec(text) {
+      changed = null;
+      const fault = text === "commit" ? next : null;
+      if (text === "commit") next = null;
+      failingCommit(() => opened.exec(text), fault);
+    },
+  };
+  tamper(raw, tampering);
   const database = adapt(raw);
   const db = new Kysely<Database>({ dialect: new WaitingDialect({ database }, lock) });
   const runNow = runnerOf(database);
-  runWith(db, async (text, parameters) => {
+  const runInTurn = async (text: string, parameters: readonly unknown[]): Promise<unknown[]> => {
     const release = await lock.take();
     try {
       return await runNow(text, parameters);
     } finally {
       release();
     }
-  });
+  };
+  // one statement is over before anybody else begins
+  runWith(db, (text, parameters) => (lock.isFree() ? runNow(text, parameters) : runInTurn(text, parameters)));
   return {
     writer,
-    reader: { raw, db, close: () => {} },
+    reader: { ...writer, db, close: () => {} },
     async exclusively(run) {
       const release = await lock.take();
       try {
@@ -211,8 +228,14 @@ export async function openSimDatabase(tampering: Tampering = {}): Promise<SimDat
       }
     },
     rows: <Row>(sql: string, ...values: SQLInputValue[]) => reads(sql)(...values) as Row[],
-    exec: (sql, ...values) => void statementOf(sql).run(...values),
-    changes: () => Number(statementOf("select total_changes() as n").get()?.["n"]),
+    exec(sql, ...values) {
+      changed = null;
+      statementOf(sql).run(...values);
+    },
+    changes() {
+      changed ??= Number(statementOf("select total_changes() as n").get()?.["n"]);
+      return changed;
+    },
     failNextCommit(fault) {
       next = fault;
     },

@@ -45,22 +45,40 @@ async function tick(world: World, ms: number, look: () => Promise<void>): Promis
 const endedIn = ({ database }: World): number =>
   database.rows<{ n: number }>("select count(*) as n from intents where terminal_ms is not null")[0]?.n ?? 0;
 
+/** What there is now, read again only when something was written. */
+function createStatus(world: World) {
+  const { database } = world;
+  const read = () => ({
+    changes: database.changes(),
+    moving: restless(world),
+    ended: endedIn(world),
+    isWaiting:
+      database.rows("select 1 from intents where phase = 'waiting' and terminal_ms is null limit 1").length >
+      0,
+  });
+  let last = read();
+  return () => {
+    if (database.changes() !== last.changes) last = read();
+    return last;
+  };
+}
+
 /** Lets time pass until nothing moves for a while. */
 async function comeToRest(world: World, look: () => Promise<void>, quietMs: number): Promise<void> {
   const { time } = world;
   let endMs = time.nowMs() + BOUND_MS;
   let sinceMs = time.nowMs();
-  let ended = endedIn(world);
+  const status = createStatus(world);
+  let { ended } = status();
   let head = world.books.events.length;
   for (;;) {
     await tick(world, SECOND_MS, look);
-    const moving = restless(world);
+    const { moving, isWaiting, ended: endedNow } = status();
     if (moving.length > 0 || world.books.events.length !== head) sinceMs = time.nowMs();
     head = world.books.events.length;
     // nothing new comes: as long as work ends, and makes room for what waits, there is progress
-    if (endedIn(world) > ended) endMs = time.nowMs() + BOUND_MS;
-    ended = endedIn(world);
-    const isWaiting = world.database.rows("select 1 from intents where phase = 'waiting' limit 1").length > 0;
+    if (endedNow > ended) endMs = time.nowMs() + BOUND_MS;
+    ended = endedNow;
     if (time.nowMs() - sinceMs >= (isWaiting ? quietMs : 3 * SECOND_MS)) return;
     check(
       time.nowMs() < endMs,

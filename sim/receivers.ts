@@ -63,7 +63,7 @@ function take(hook: Hook, { headers, body }: Received, database: SimDatabase): v
     "outbox",
     () => `event ${seq} was sent as ${headers["webhook-id"]}`,
   );
-  const [row] = database.rows<EventRow>("select * from events where seq = ?", seq);
+  const [row] = database.rows<Pick<EventRow, "tenant_id">>("select tenant_id from events where seq = ?", seq);
   check(row !== undefined, "outbox", () => `event ${seq} was sent to ${hook.id} and never committed`);
   check(
     row.tenant_id === hook.tenant,

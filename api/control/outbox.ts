@@ -40,6 +40,8 @@ export function createOutbox(
 
   const batch = async (): Promise<number> => {
     const nowMs = clock.wallMs();
+    // as a rule nothing is, and a look is no write
+    if (!(await store.system.isOutboxDue(nowMs))) return 0;
     const claimId = ids.next("claim");
     const claimed = await store.system.claimOutbox({
       claimId,
@@ -48,6 +50,7 @@ export function createOutbox(
       limit: BATCH,
     });
     const done: number[] = [];
+    const late: { readonly id: number; readonly dueMs: number }[] = [];
     const behind = new Set<string>();
     for (const { row, event } of claimed) {
       let arrived = false;
@@ -61,10 +64,14 @@ export function createOutbox(
       else {
         const dueMs = clock.wallMs() + retryDelayMs(row.attempts);
         behind.add(event.subject_id);
-        await store.system.retryOutbox({ claimId, id: row.id, dueMs });
+        late.push({ id: row.id, dueMs });
       }
     }
-    if (done.length > 0) await store.system.finishOutbox({ claimId, ids: done });
+    // asked for together, they share a commit
+    await Promise.all([
+      done.length > 0 ? store.system.finishOutbox({ claimId, ids: done }) : undefined,
+      late.length > 0 ? store.system.retryOutbox({ claimId, rows: late }) : undefined,
+    ]);
     return done.length;
   };
   const work = async (): Promise<void> => {

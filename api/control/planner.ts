@@ -1,3 +1,4 @@
+import type { Held } from "../../adapters/port.ts";
 import { holdsOf } from "../../engine/explain/waiting.ts";
 import type { Decision } from "../../engine/model/decision.ts";
 import type { Flavor } from "../../engine/model/flavor.ts";
@@ -15,7 +16,7 @@ import {
 import { formatTime } from "../../engine/model/time.ts";
 import type { Env } from "../env.ts";
 import type { AllocationRow, ReservationRow, TenantRow } from "../store/schema.ts";
-import type { NewPlan } from "../store/store.ts";
+import type { HeldRow, NewPlan } from "../store/store.ts";
 import { type Books, createBooks } from "./books.ts";
 import { createFollower, type Follower, type Scene } from "./follow.ts";
 import { progressOf, turnaroundSeconds, withoutTaken } from "./holdings.ts";
@@ -84,14 +85,21 @@ export interface World {
   settled(allocations: readonly AllocationRow[], isWritten: boolean | null): void;
 }
 
-/** What was seen of the federation and read of the store at one moment, besides what we hold. */
-interface Seen {
+/** What tells whether there is anything to decide: the federation, and what is reserved of it. */
+interface Glance {
   readonly catalog: Snapshot;
   /** Keys of ours that the catalog's figures do not count. */
   readonly uncounted: Set<string>;
   readonly reservations: readonly Reservation[];
   /** Number of the last one of a tenant. */
   readonly lastReservation: number;
+  /** What runs where the spot policy decides, and what its providers say of it. */
+  readonly spotRuns: readonly HeldRow[];
+  readonly observed: readonly Held[];
+}
+
+/** What was seen of the federation and read of the store at one moment, besides what we hold. */
+interface Seen extends Glance {
   readonly tenants: readonly Tenant[];
   /** How far batches are that the spot policy decides about. */
   readonly progress: readonly Progress[];
@@ -139,7 +147,7 @@ function createAvoidance(clock: Env["clock"]) {
 }
 
 /** Offers less what is promised in our books and was not yet known to the providers. */
-function offersLeft({ catalog, uncounted }: Seen, books: Books): readonly Flavor[] {
+function offersLeft({ catalog, uncounted }: Glance, books: Books): readonly Flavor[] {
   const promised = [...uncounted].flatMap((key) => books.rows.get(key) ?? []);
   if (promised.length === 0) return catalog.offers;
   const offers = [...catalog.offers];
@@ -164,27 +172,24 @@ export function createPlanner(
   const avoidance = createAvoidance(clock);
   let lastScarcity: Scarcity | null = null;
 
-  const see = async (): Promise<Seen> => {
+  const glance = async (): Promise<Glance> => {
     // our side first: a key that is acknowledged in between is then counted twice rather than not at all
     await books.refresh();
     const uncounted = new Set(books.planned.keys());
     const spotRuns = [...books.spotRuns.values()];
     const observed = await federation.observe([...new Set([...uncounted, ...books.spotRuns.keys()])]);
     for (const { key } of observed) uncounted.delete(key);
-    const [catalog, reserved, starts, begun, tenants] = await Promise.all([
+    const [catalog, reserved, starts] = await Promise.all([
       federation.catalog(),
       store.system.openReservations(clock.wallMs()),
       store.system.heldStarts(),
-      store.system.begun(),
-      store.system.tenants(),
     ]);
-    const named = new Set(tenants.map(({ id }) => id as string));
     return {
       catalog,
       uncounted,
-      progress: progressOf(spotRuns, observed, begun),
+      spotRuns,
+      observed,
       lastReservation: Math.max(0, ...reserved.map(({ seq }) => seq)),
-      tenants: [...tenants.map(toTenant), ...catalog.tenants.filter(({ name }) => !named.has(name))],
       reservations: [
         ...catalog.reservations,
         ...reserved.map(toReservation),
@@ -195,6 +200,16 @@ export function createPlanner(
       ],
     };
   };
+  const seeAll = async (seen: Glance): Promise<Seen> => {
+    const [begun, tenants] = await Promise.all([store.system.begun(), store.system.tenants()]);
+    const named = new Set(tenants.map(({ id }) => id as string));
+    return {
+      ...seen,
+      progress: progressOf(seen.spotRuns, seen.observed, begun),
+      tenants: [...tenants.map(toTenant), ...seen.catalog.tenants.filter(({ name }) => !named.has(name))],
+    };
+  };
+  const see = async (): Promise<Seen> => seeAll(await glance());
   const sceneOf = (seen: Seen, reservations: readonly Reservation[] = seen.reservations): Scene => {
     const { catalog, tenants, progress } = seen;
     const { currency, rates, hub, offers, skipped, warnings, ...rest } = catalog;
@@ -283,7 +298,9 @@ export function createPlanner(
       return trials.rerun(record, { explain: true });
     },
     async look() {
-      const seen = await see();
+      const seen = await glance();
+      // most looks decide nothing: what only a decision wants is read with the first
+      let all: Promise<Seen> | null = null;
       let { reservations } = seen;
       const without = (name: string): readonly Reservation[] =>
         reservations.filter(({ intent }) => intent !== name);
@@ -298,7 +315,8 @@ export function createPlanner(
           ),
         ],
         async decide(intents, options = {}) {
-          const decided = await decideOn(sceneOf(seen, reservations), intents, options);
+          all ??= seeAll(seen);
+          const decided = await decideOn(sceneOf(await all, reservations), intents, options);
           return { ...decided, lastReservation: seen.lastReservation };
         },
         take(allocations, intent) {

@@ -9,6 +9,8 @@ type Row = Record<string, SQLOutputValue>;
 export interface Connection {
   readonly raw: DatabaseSync;
   readonly db: Kysely<Database>;
+  /** Runs a statement of transactions, such as `commit`; it stays prepared. */
+  exec(text: string): void;
   close(): void;
 }
 
@@ -97,5 +99,15 @@ export function openSqlite(options: OpenOptions): Connection {
   const database = adapt(raw);
   const db = new Kysely<Database>({ dialect: new SqliteDialect({ database }) });
   runWith(db, runnerOf(database));
-  return { raw, db, close: () => raw.close() };
+  const prepared = new Map<string, StatementSync>();
+  return {
+    raw,
+    db,
+    exec(text) {
+      const statement = prepared.get(text) ?? raw.prepare(text);
+      prepared.set(text, statement);
+      statement.run();
+    },
+    close: () => raw.close(),
+  };
 }

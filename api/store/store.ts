@@ -372,6 +372,8 @@ export interface SystemStore extends WebhookQueues, Sessions {
   recordAudit(entry: NewAudit): Promise<void>;
   /** Reservations whose window has not ended. */
   openReservations(atMs: number): Promise<readonly ReservationRow[]>;
+  /** Whether any row is due that nobody has claimed. */
+  isOutboxDue(nowMs: number): Promise<boolean>;
   /** Up to `limit` due rows, claimed until `untilMs` by `claimId`; rows claimed by others are left out. */
   claimOutbox(input: {
     readonly claimId: string;
@@ -381,11 +383,10 @@ export interface SystemStore extends WebhookQueues, Sessions {
   }): Promise<readonly { readonly row: OutboxRow; readonly event: EventRow }[]>;
   /** Removes rows still claimed by `claimId`; a row that somebody else claimed meanwhile stays. */
   finishOutbox(input: { readonly claimId: string; readonly ids: readonly number[] }): Promise<void>;
-  /** Puts a row off to `dueMs`, one attempt more. */
+  /** Puts rows off, each to its `dueMs`, one attempt more. */
   retryOutbox(input: {
     readonly claimId: string;
-    readonly id: number;
-    readonly dueMs: number;
+    readonly rows: readonly { readonly id: number; readonly dueMs: number }[];
   }): Promise<void>;
   /** Deletes what has outlived its use: expired idempotency keys, deliveries that ended 30 days ago, sessions. */
   purge(nowMs: number): Promise<void>;

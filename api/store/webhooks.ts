@@ -85,8 +85,8 @@ export interface TenantWebhooks {
 /** Queues of the webhooks of all tenants. */
 export interface WebhookQueues {
   /**
-   * Active webhooks of active tenants that may have something to send: the first of their queue is due, or events with
-   * numbers above `after` happened to their tenants. Also the number of the last event.
+   * Active webhooks of active tenants that may have something to send: the first of their queue is due, or nothing is in
+   * it and events with numbers above `after` happened to their tenants. Also the number of the last event.
    */
   webhookWork(input: {
     readonly after: number;

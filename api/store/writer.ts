@@ -62,18 +62,20 @@ export const failure = (error: unknown): Reply => {
  * commit itself fails, all of them are.
  */
 export async function runGroup(
-  { raw, db }: Connection,
+  { raw, db, exec }: Connection,
   { heads, hasOutbox }: WriterState,
   commands: readonly Command[],
 ): Promise<GroupResult> {
   const before = heads.get("events");
   const tx: Tx = { db, heads, hasOutbox };
+  // one alone is rolled back with its transaction
+  const isAlone = commands.length === 1;
   const replies: Reply[] = [];
   let lastEvent: number | null = null;
   try {
-    raw.exec("begin immediate");
+    exec("begin immediate");
     for (const command of commands) {
-      raw.exec("savepoint one");
+      if (!isAlone) exec("savepoint one");
       try {
         replies.push({ value: await perform(tx, command) });
         const head = heads.get("events");
@@ -82,15 +84,15 @@ export async function runGroup(
         heads.clear();
         // a full disk ends the whole transaction, and with it the savepoints
         if (!raw.isTransaction) throw error;
-        raw.exec("rollback to one");
+        exec(isAlone ? "rollback" : "rollback to one");
         replies.push(failure(error));
       }
-      raw.exec("release one");
+      if (!isAlone) exec("release one");
     }
-    raw.exec("commit");
+    if (raw.isTransaction) exec("commit");
   } catch (error) {
     heads.clear();
-    if (raw.isTransaction) raw.exec("rollback");
+    if (raw.isTransaction) exec("rollback");
     const reply = failure(error);
     return {
       replies: commands.map(() => reply),

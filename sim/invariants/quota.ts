@@ -117,10 +117,15 @@ export interface QuotaCheck {
 export function createQuotaCheck(): QuotaCheck {
   const versions = new Map<string, Version[]>();
 
+  let changes = -1;
+
   const note = ({ database, time, swarm }: World): void => {
     // without an operation that changes them they are what they were
-    if (versions.size > 0 && swarm.weights.quota === 0) return;
-    for (const { id, quotas, cohort } of database.rows<TenantRow>("select * from tenants")) {
+    if (versions.size > 0 && (swarm.weights.quota === 0 || database.changes() === changes)) return;
+    changes = database.changes();
+    for (const { id, quotas, cohort } of database.rows<Pick<TenantRow, "id" | "quotas" | "cohort">>(
+      "select id, quotas, cohort from tenants",
+    )) {
       const known = versions.get(id) ?? [];
       versions.set(id, known);
       const now = { sinceMs: time.nowMs(), cohort, quotas: JSON.parse(quotas) as Quota[] };

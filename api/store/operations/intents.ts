@@ -269,24 +269,32 @@ export async function intentsById({ db }: Pick<Tx, "db">, ids: readonly string[]
   );
 }
 
+const byId = (a: { readonly id: string }, b: { readonly id: string }): number => (a.id < b.id ? -1 : 1);
+
+/** The oldest of a phase, in the order of the index: nothing is sorted, and as a rule there is nothing. */
+const oldestOf = (db: Tx["db"], phase: Phase, limit: number) =>
+  db
+    .selectFrom("intents")
+    .where("terminal_ms", "is", null)
+    .where("phase", "=", phase)
+    .orderBy("id")
+    .limit(rowLimit(limit));
+
 /** See `SystemStore.inPhases`. */
-export function inPhases(
+export async function inPhases(
   { db }: Pick<Tx, "db">,
   { phases, limit }: { readonly phases: readonly Phase[]; readonly limit: number },
 ): Promise<IntentRow[]> {
-  return run(
+  const oldest = (phase: Phase) =>
+    db.selectFrom(oldestOf(db, phase, limit).selectAll().as("oldest")).selectAll();
+  if (phases.length === 0) return [];
+  const rows = await run(
     db,
     `intents in ${phases.length} phases`,
-    () =>
-      db
-        .selectFrom("intents")
-        .selectAll()
-        .where("terminal_ms", "is", null)
-        .where("phase", "in", phases)
-        .orderBy("id")
-        .limit(rowLimit(limit)),
-    [...phases, limit],
+    () => phases.map(oldest).reduce((all, one) => all.unionAll(one)),
+    phases.flatMap((phase) => [phase, limit]),
   );
+  return rows.sort(byId).slice(0, limit);
 }
 
 /** See `SystemStore.idsIn`. */
@@ -294,20 +302,19 @@ export async function idsIn(
   { db }: Pick<Tx, "db">,
   { phases, limit }: { readonly phases: readonly Phase[]; readonly limit: number },
 ): Promise<string[]> {
+  const oldest = (phase: Phase) =>
+    db.selectFrom(oldestOf(db, phase, limit).select("id").as("oldest")).select("id");
+  if (phases.length === 0) return [];
   const rows = await run(
     db,
     `ids in ${phases.length} phases`,
-    () =>
-      db
-        .selectFrom("intents")
-        .select("id")
-        .where("terminal_ms", "is", null)
-        .where("phase", "in", phases)
-        .orderBy("id")
-        .limit(rowLimit(limit)),
-    [...phases, limit],
+    () => phases.map(oldest).reduce((all, one) => all.unionAll(one)),
+    phases.flatMap((phase) => [phase, limit]),
   );
-  return rows.map(({ id }) => id);
+  return rows
+    .sort(byId)
+    .slice(0, limit)
+    .map(({ id }) => id);
 }
 
 /** See `SystemStore.waitingIds`. */
@@ -318,14 +325,12 @@ export async function waitingIds({ db }: Pick<Tx, "db">): Promise<string[]> {
     () =>
       db
         .selectFrom("intents")
-        .select("id")
+        .select(["id", "priority"])
         .where("terminal_ms", "is", null)
-        .where("phase", "=", "waiting")
-        .orderBy("priority", "desc")
-        .orderBy("id"),
+        .where("phase", "=", "waiting"),
     ["waiting"],
   );
-  return rows.map(({ id }) => id);
+  return rows.sort((a, b) => b.priority - a.priority || byId(a, b)).map(({ id }) => id);
 }
 
 /** See `SystemStore.begun`. */
@@ -349,10 +354,10 @@ export function begun({
 }
 
 /** See `SystemStore.heldStarts`. */
-export function heldStarts({
+export async function heldStarts({
   db,
 }: Pick<Tx, "db">): Promise<{ readonly id: string; readonly priority: number; readonly held: string }[]> {
-  return run(
+  const rows = await run(
     db,
     "starts that are held",
     () =>
@@ -362,10 +367,10 @@ export function heldStarts({
         .where("terminal_ms", "is", null)
         .where("phase", "=", "waiting")
         .where("held", "is not", null)
-        .orderBy("id")
         .$narrowType<{ held: NotNull }>(),
     ["waiting"],
   );
+  return rows.sort(byId);
 }
 
 /** Allocations of intents, the oldest first. */

@@ -156,6 +156,42 @@ export async function catalogByHash({ db }: Reader, hash: string): Promise<strin
   return found?.document ?? null;
 }
 
+/**
+ * Rows that are due. Where an older event of the same subject is still on its way or put off, later ones wait for it, and
+ * keep no place from others.
+ */
+const claimable = (db: Tx["db"]) =>
+  db
+    .with("late", (query) =>
+      query
+        .selectFrom("outbox")
+        .innerJoin("events", "events.seq", "outbox.event_seq")
+        .select(["events.subject_id", (select) => select.fn.min<number>("outbox.id").as("id")])
+        .where(({ eb, or }) => or([eb("outbox.due_ms", ">", 0), eb("outbox.claimed_until_ms", ">", 0)]))
+        .groupBy("events.subject_id"),
+    )
+    .selectFrom("outbox")
+    .innerJoin("events", "events.seq", "outbox.event_seq")
+    .leftJoin("late", "late.subject_id", "events.subject_id")
+    .selectAll("outbox")
+    .where("outbox.due_ms", "<=", 0)
+    .where("outbox.claimed_until_ms", "<=", 0)
+    .where(({ eb, or }) => or([eb("late.id", "is", null), eb("late.id", ">", eb.ref("outbox.id"))]))
+    .orderBy("outbox.id")
+    .limit(rowLimit(1));
+
+/** See `SystemStore.isOutboxDue`. */
+export async function isOutboxDue({ db }: Reader, nowMs: number): Promise<boolean> {
+  const due = () =>
+    db
+      .selectFrom("outbox")
+      .select("id")
+      .where("due_ms", "<=", nowMs)
+      .where("claimed_until_ms", "<=", nowMs)
+      .limit(rowLimit(1));
+  return (await run(db, "whether the outbox is due", due, [nowMs, nowMs, 1])).length > 0;
+}
+
 /** See `SystemStore.claimOutbox`. */
 export async function claimOutbox(
   { db }: Tx,
@@ -167,19 +203,13 @@ export async function claimOutbox(
   },
 ): Promise<{ row: OutboxRow; event: EventRow }[]> {
   const { nowMs, untilMs, claimId, limit } = input;
-  const rows = await run(
-    db,
-    "what is due in the outbox",
-    () =>
-      db
-        .selectFrom("outbox")
-        .selectAll()
-        .where("due_ms", "<=", nowMs)
-        .where("claimed_until_ms", "<=", nowMs)
-        .orderBy("id")
-        .limit(rowLimit(limit)),
-    [nowMs, nowMs, limit],
-  );
+  const rows = await run(db, "what may leave the outbox", () => claimable(db), [
+    nowMs,
+    nowMs,
+    nowMs,
+    nowMs,
+    limit,
+  ]);
   if (rows.length === 0) return [];
   const seqs = rows.map(({ event_seq }) => event_seq);
   const events = await run(
@@ -189,28 +219,9 @@ export async function claimOutbox(
     seqs,
   );
   const bySeq = new Map(events.map((event) => [event.seq, event]));
-  const subjects = [...new Set(events.map(({ subject_id }) => subject_id))];
-  const behind = await run(
-    db,
-    `first of ${subjects.length} subjects that is put off`,
-    () =>
-      db
-        .selectFrom("outbox")
-        .innerJoin("events", "events.seq", "outbox.event_seq")
-        .select(["events.subject_id", (select) => select.fn.min<number>("outbox.id").as("id")])
-        .where("events.subject_id", "in", subjects)
-        .where(({ eb, or }) =>
-          or([eb("outbox.due_ms", ">", nowMs), eb("outbox.claimed_until_ms", ">", nowMs)]),
-        )
-        .groupBy("events.subject_id"),
-    [...subjects, nowMs, nowMs],
-  );
-  const firstBehind = new Map(behind.map(({ subject_id, id }) => [subject_id, id]));
   const claimed = rows.flatMap((row) => {
     const event = bySeq.get(row.event_seq);
-    if (event === undefined) return [];
-    // an older event of the same subject is still on its way or put off: this one waits for it
-    return row.id > (firstBehind.get(event.subject_id) ?? Number.POSITIVE_INFINITY) ? [] : [{ row, event }];
+    return event === undefined ? [] : [{ row, event }];
   });
   const ids = claimed.map(({ row }) => row.id);
   if (ids.length > 0)
@@ -241,22 +252,26 @@ export async function finishOutbox(
 /** See `SystemStore.retryOutbox`. */
 export async function retryOutbox(
   { db }: Tx,
-  { claimId, id, dueMs }: { readonly claimId: string; readonly id: number; readonly dueMs: number },
+  {
+    claimId,
+    rows,
+  }: { readonly claimId: string; readonly rows: readonly { readonly id: number; readonly dueMs: number }[] },
 ): Promise<void> {
-  await run(
-    db,
-    "put off in the outbox",
-    () =>
-      db
-        .updateTable("outbox")
-        .set((update) => ({
-          due_ms: dueMs,
-          attempts: update("attempts", "+", 1),
-          claim_id: null,
-          claimed_until_ms: 0,
-        }))
-        .where("id", "=", id)
-        .where("claim_id", "=", claimId),
-    [dueMs, 1, null, 0, id, claimId],
-  );
+  for (const { id, dueMs } of rows)
+    await run(
+      db,
+      "put off in the outbox",
+      () =>
+        db
+          .updateTable("outbox")
+          .set((update) => ({
+            due_ms: dueMs,
+            attempts: update("attempts", "+", 1),
+            claim_id: null,
+            claimed_until_ms: 0,
+          }))
+          .where("id", "=", id)
+          .where("claim_id", "=", claimId),
+      [dueMs, 1, null, 0, id, claimId],
+    );
 }

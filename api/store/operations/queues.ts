@@ -29,15 +29,19 @@ export async function webhookWork(
         .selectAll("webhooks")
         .where("webhooks.status", "=", "active")
         .where("tenants.status", "=", "active")
-        .where(({ eb, or, exists, selectFrom }) =>
+        .where(({ and, eb, or, exists, selectFrom }) =>
           or([
             eb("webhooks.due_ms", "<=", nowMs),
-            exists(
-              selectFrom("events")
-                .select("events.seq")
-                .whereRef("events.tenant_id", "=", "webhooks.tenant_id")
-                .where("events.seq", ">", after),
-            ),
+            // a queue that has something to wait for takes nothing more until then
+            and([
+              eb("webhooks.due_ms", "is", null),
+              exists(
+                selectFrom("events")
+                  .select("events.seq")
+                  .whereRef("events.tenant_id", "=", "webhooks.tenant_id")
+                  .where("events.seq", ">", after),
+              ),
+            ]),
           ]),
         )
         .orderBy("webhooks.id"),

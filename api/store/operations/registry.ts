@@ -128,6 +128,7 @@ export const systemOperations: {
   endSession: { mode: "write", run: sessions.endSession },
   revokeIdentity: { mode: "write", run: sessions.revokeIdentity },
   openReservations: { mode: "read", run: reservations.openReservations },
+  isOutboxDue: { mode: "read", run: logs.isOutboxDue },
   claimOutbox: { mode: "write", run: logs.claimOutbox },
   finishOutbox: { mode: "write", run: logs.finishOutbox },
   retryOutbox: { mode: "write", run: logs.retryOutbox },

@@ -148,19 +148,14 @@ export function reservationPage(
 }
 
 /** See `SystemStore.openReservations`. */
-export function openReservations({ db }: Reader, atMs: number): Promise<ReservationRow[]> {
-  return run(
+export async function openReservations({ db }: Reader, atMs: number): Promise<ReservationRow[]> {
+  const rows = await run(
     db,
     "open reservations",
-    () =>
-      db
-        .selectFrom("reservations")
-        .selectAll()
-        .where("state", "=", "active")
-        .where("to_ms", ">", atMs)
-        .orderBy("id"),
+    () => db.selectFrom("reservations").selectAll().where("state", "=", "active").where("to_ms", ">", atMs),
     ["active", atMs],
   );
+  return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /** See `TenantStore.reservation`. */

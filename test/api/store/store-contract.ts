@@ -413,11 +413,24 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         const kinds = (claimed: Awaited<ReturnType<typeof claim>>): string[] =>
           claimed.map(({ event }) => `${event.subject_id} ${event.kind}`);
         const [first, , second] = await claim("x", 1000);
-        await store.system.retryOutbox({ claimId: "x", id: first!.row.id, dueMs: 2000 });
-        await store.system.retryOutbox({ claimId: "x", id: second!.row.id, dueMs: 5000 });
+        const rows = [
+          { id: first!.row.id, dueMs: 2000 },
+          { id: second!.row.id, dueMs: 5000 },
+        ];
+        await store.system.retryOutbox({ claimId: "x", rows });
         await tenant.cancelIntent({ ...act, id: "a" });
+        await tenant.acceptIntent(acceptance("c"));
+        // what waits for the first keeps no place
+        const free = await store.system.claimOutbox({ claimId: "z", nowMs: 1500, untilMs: 1600, limit: 2 });
+        expect(kinds(free)).toEqual(["b intent.queued", "c intent.queued"]);
         // the first and the third are due, the second is not
-        expect(kinds(await claim("y", 3000))).toEqual(["a intent.queued", "b intent.queued"]);
+        expect(await store.system.isOutboxDue(3000)).toBe(true);
+        expect(kinds(await claim("y", 3000))).toEqual([
+          "a intent.queued",
+          "b intent.queued",
+          "c intent.queued",
+        ]);
+        expect(await store.system.isOutboxDue(999)).toBe(false);
       }));
 
     test("a closed store refuses, and writes that waited at the closing are done", async () => {
