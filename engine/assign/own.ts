@@ -3,7 +3,17 @@ import { decompose } from "./decompose.ts";
 import { ascend } from "./dual.ts";
 import { placeLargest } from "./largest.ts";
 import { polish } from "./polish.ts";
-import { isDone, note, offer, offerState, type Run, tighten, usePrices, wouldDo } from "./progress.ts";
+import {
+  isBest,
+  isDone,
+  note,
+  offer,
+  offerState,
+  type Run,
+  tighten,
+  usePrices,
+  wouldDo,
+} from "./progress.ts";
 import { type SearchOptions, startSearch } from "./search.ts";
 import { createState, type State, unplaced } from "./state.ts";
 
@@ -18,6 +28,7 @@ const sliceOf = (run: Run): number => Math.max(2e6, run.instance.options * 50);
 
 /** A search with the present scores that lets the host breathe, and ends once enough is proven. */
 export async function searchOnce(run: Run, options: Omit<SearchOptions, "scores">): Promise<void> {
+  if (isBest(run)) return;
   const going = startSearch(run.instance, run.neighborhood, { ...options, scores: run.scores });
   while (going.advance(step) && !wouldDo(run, going.gain())) await run.options.pause?.();
   const { units, gain } = going.result();
@@ -105,7 +116,7 @@ export interface SearchShare {
 /** Searches with the present scores, in slices. */
 export async function searchMore(run: Run, { work, seed, fromBest }: SearchShare): Promise<void> {
   const slices = Math.max(1, Math.ceil(work / sliceOf(run)));
-  for (let slice = 0; slice < slices && !isDone(run); slice++)
+  for (let slice = 0; slice < slices && !isDone(run) && !isBest(run); slice++)
     await searchOnce(run, {
       work: work / slices,
       seed: run.options.seed * 1009 + seed * 31 + slice,
@@ -117,9 +128,11 @@ export async function searchMore(run: Run, { work, seed, fromBest }: SearchShare
 /** Large items first, then one long annealing over all, then once more from the best. */
 export async function searchFromLargest(run: Run, work: number, seed: number): Promise<void> {
   if (isDone(run)) return;
-  const base = run.options.seed * 1009 + seed * 31;
-  const start = placeLargest(run.instance, { work: work * 0.08, seed: base, scores: run.scores });
-  await run.options.pause?.();
-  await searchOnce(run, { work: work * 0.62, seed: base, start, warm: 0.15 });
+  if (!isBest(run)) {
+    const base = run.options.seed * 1009 + seed * 31;
+    const start = placeLargest(run.instance, { work: work * 0.08, seed: base, scores: run.scores });
+    await run.options.pause?.();
+    await searchOnce(run, { work: work * 0.62, seed: base, start, warm: 0.15 });
+  }
   await searchMore(run, { work: work * 0.3, seed, fromBest: true });
 }

@@ -1,5 +1,6 @@
 import type { Carry, KeptBasis, KeptCuts } from "./carry.ts";
 import { priceScores } from "./construct.ts";
+import { isProvenBest } from "./exhaust.ts";
 import type { Instance, Units } from "./instance.ts";
 import type { Relaxer } from "./relaxer.ts";
 import type { Neighborhood } from "./search.ts";
@@ -46,6 +47,8 @@ export interface Run {
   basis: KeptBasis | null;
   cuts: KeptCuts | null;
   isLate: boolean;
+  /** Whether the answer of this gain was found to be the best there is. */
+  judged: { readonly gain: number; readonly isBest: boolean } | null;
 }
 
 /** Proven distance to the best possible, relative to what is gained on top of leaving everything as it is. */
@@ -58,6 +61,24 @@ export const isDone = (run: Run): boolean => wouldDo(run, run.gain) || run.insta
 /** True where an answer of this gain would be the end. */
 export const wouldDo = ({ bound, options }: Run, gain: number): boolean =>
   gapOf(bound, gain, options.baseline) <= options.gap;
+
+/** Options up to which all assignments are tried, and how many parts of them: a hundredth of what a search takes. */
+const fewOptions = 200;
+const mostTried = 20_000;
+
+/**
+ * True when nothing gains more than the answer, so that searches have nothing to find. Bounds and prices go on: they are
+ * what is reported as proven.
+ */
+export function isBest(run: Run): boolean {
+  const { instance, gain, prices } = run;
+  if (run.judged?.gain !== gain)
+    run.judged = {
+      gain,
+      isBest: instance.options <= fewOptions && isProvenBest(instance, { gain, prices, most: mostTried }),
+    };
+  return run.judged.isBest;
+}
 
 /** Keeps an answer that gains more than the best so far. */
 export function offer(run: Run, units: Units, gain: number): void {

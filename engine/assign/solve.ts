@@ -265,6 +265,7 @@ export async function assign(original: Instance, options: AssignOptions = {}): P
     basis: null,
     cuts: null,
     isLate: false,
+    judged: null,
   };
   for (const start of [options.start, options.warm?.units]) {
     if (start === undefined) continue;
