@@ -60,6 +60,12 @@ const sameShares = (a: Served, b: Served): boolean =>
       replicas === b.result.shares[index]!.replicas,
   );
 
+/** Index of the first that has a place; after the last where nobody has. */
+function firstPlaced(served: readonly Served[]): number {
+  const index = served.findIndex(({ result }) => result.shares.length > 0);
+  return index < 0 ? served.length : index;
+}
+
 /** An uncontended batch: everyone has what it would take alone, which nothing can beat. */
 const uncontended = (items: number): BatchReport => ({
   items,
@@ -141,12 +147,17 @@ export async function contend(
   }: ContendOptions,
 ): Promise<Contended> {
   const inTurn = withinLimits(terms.limits, servedInTurn);
-  const scopes = inTurn.map(({ stated }) => scopeIn(freedFor(accounts, stated, terms), stated));
+  // whoever was served before anybody took something was served alone
+  const isAsServed = terms.running.length === 0 && movers.size === 0 && pinned.size === 0;
+  const asServed = servedInTurn.slice(0, isAsServed ? firstPlaced(servedInTurn) + 1 : 0);
+  const others = inTurn.slice(asServed.length);
+  const scopes = others.map(({ stated }) => scopeIn(freedFor(accounts, stated, terms), stated));
   const answers = askAll(scopes, k);
-  const alone = scopes.map((scope, index) => {
+  const served = scopes.map((scope, index) => {
     const one = serve(scope, k, answers[index]!);
-    return aloneOf(one, inTurn[index]!, movers.get(one.stated.name));
+    return aloneOf(one, others[index]!, movers.get(one.stated.name));
   });
+  const alone = [...asServed, ...served];
   if (alone.every((one, index) => sameShares(one, inTurn[index]!))) {
     const report = uncontended(inTurn.length);
     return { served: inTurn, evicted: [], report, reportFor: () => report, shares: [] };
@@ -173,8 +184,8 @@ export async function contend(
   };
   if (tenants.size < 2) return finish(better, [first], null);
 
-  const others = inTurn.filter((one, index) => one.verdict.outcome === "placed" && !members.includes(index));
-  const fairness = await fairnessOf(accounts, { batch: first.batch, others }, options.solver);
+  const fixed = inTurn.filter((one, index) => one.verdict.outcome === "placed" && !members.includes(index));
+  const fairness = await fairnessOf(accounts, { batch: first.batch, others: fixed }, options.solver);
   if (terms.floors.length > 0 || shortfallOf(fairness.sharesOf(better.served)) === 0)
     return finish(better, [first], fairness);
   const floored = { ...terms, floors: fairness.floors };

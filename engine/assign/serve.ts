@@ -12,7 +12,7 @@ import type { Running } from "../model/terms.ts";
 import { formatTime } from "../model/time.ts";
 import { rounds } from "./negotiate.ts";
 import { refusalOf } from "./outcome.ts";
-import { overQuota } from "./over-quota.ts";
+import { overQuota, whenFree } from "./over-quota.ts";
 import { type Asked, placeSingle, type SingleResult } from "./single.ts";
 
 /** What was decided, before it is explained. */
@@ -200,7 +200,8 @@ export function serve(scope: Scope, k: number, asked?: Asked): Served {
 
 /** What becomes of an intent that finds no place now. */
 function verdictWithout(scope: Scope, result: SingleResult, k: number): Verdict {
-  const over = scope.limits === undefined ? null : overQuota(scope, scope.limits, k);
+  const free = whenFree(scope, k);
+  const over = scope.limits === undefined ? null : overQuota(scope, scope.limits, k, { result, free });
   const quota = over === null ? {} : { quota: over.quota };
   const refusal =
     over === null ? refusalOf(scope, result) : { reason: "QUOTA_EXCEEDED" as const, message: over.message };
@@ -221,7 +222,7 @@ function verdictWithout(scope: Scope, result: SingleResult, k: number): Verdict 
     ...(expectedStart === undefined ? {} : { expectedStart }),
   });
   if (over?.isWaiting === true) return waiting("QUOTA_EXCEEDED", over.message);
-  const later = placeSingle({ ...scope, usage: new Map(), asIfFree: true }, k);
+  const later = free.limited;
   if (later.shares.length > 0)
     return waiting("CAPACITY_BUSY", "a known offer fits once it is free", comesBack(scope, later));
   const opens = opensAt(scope, k);

@@ -187,12 +187,12 @@ export interface Look {
   readonly least: Demand;
 }
 
-/** Looks at timelines that nobody's own holds touch: every intent of a tenant and priority sees the same. */
+/** Looks of those whom no hold is for: every intent of a tenant and priority sees the same. */
 const shared = new WeakMap<Timeline, Map<string, Look>>();
 /** Kept per timeline; more viewers than this are rare, and then looking again is cheap enough. */
 const sharedLooks = 64;
 
-/** Viewers with the same key see the same, where no hold is for one intent. */
+/** Viewers with the same key see the same, where no hold is for one of them. */
 export const keyOf = ({ priority, toleratedMs, tenant }: Viewer): string =>
   `${priority} ${toleratedMs} ${tenant}`;
 
@@ -201,7 +201,9 @@ export function look(calendar: Calendar, offer: number, viewer: Viewer): Look {
   const isShared =
     calendar.released.size === 0 &&
     timeline.promised.length === 0 &&
-    timeline.holds.every(({ intent }) => intent === null);
+    timeline.holds.every(
+      ({ intent }) => intent === null || (intent !== viewer.intent && calendar.letsEstimatesSlip !== true),
+    );
   if (!isShared) return lookAt(calendar, timeline, viewer);
   const key = keyOf(viewer);
   let looks = shared.get(timeline);
@@ -216,17 +218,32 @@ export function look(calendar: Calendar, offer: number, viewer: Viewer): Look {
   return seen;
 }
 
+const forever: Lasting = { expectedMs: Number.POSITIVE_INFINITY, mostMs: Number.POSITIVE_INFINITY };
+
+/** Most looks are for the steps alone: the rest is found when asked for. To be used before the timeline changes. */
 function lookAt(calendar: Calendar, timeline: Timeline, viewer: Viewer): Look {
   const promises = promisesFor(calendar, timeline, viewer);
   const { atMs } = calendar.base;
-  const seen = {
+  let sure: Steps | null = promises.length === 0 ? timeline.sure : null;
+  let now: Demand | null = null;
+  let least: Demand | null = null;
+  return {
     steps: viewOf(calendar, timeline, viewer, "expected"),
-    sure: promises.length === 0 ? timeline.sure : viewOf(calendar, timeline, viewer, "sure"),
     promises,
     closed: timeline.closed,
+    get sure() {
+      sure ??= viewOf(calendar, timeline, viewer, "sure");
+      return sure;
+    },
+    get now() {
+      now ??= leastIn(this.steps, atMs, atMs);
+      return now;
+    },
+    get least() {
+      least ??= roomFor(this, atMs, forever);
+      return least;
+    },
   };
-  const forever = { expectedMs: Number.POSITIVE_INFINITY, mostMs: Number.POSITIVE_INFINITY };
-  return { ...seen, now: leastIn(seen.steps, atMs, atMs), least: roomFor(seen, atMs, forever) };
 }
 
 /**
@@ -234,10 +251,11 @@ function lookAt(calendar: Calendar, timeline: Timeline, viewer: Viewer): Look {
  * promise, what is sure to be left beside it.
  */
 export function roomFor(
-  { steps, sure, promises, closed }: Pick<Look, "steps" | "sure" | "promises" | "closed">,
+  seen: Pick<Look, "steps" | "sure" | "promises" | "closed">,
   from: number,
   { expectedMs, mostMs }: Lasting,
 ): number[] {
+  const { steps, promises, closed } = seen;
   const room = leastIn(steps, from, from + expectedMs);
   if (closed.some((span) => span.from <= from && from < span.to)) return room.map(() => 0);
   for (const promise of promises) {
@@ -246,7 +264,7 @@ export function roomFor(
     // whoever has room at the start of a run has it beside the run
     const end = Math.min(from + mostMs, promise.isStart ? promise.from + 1 : promise.to);
     if (start >= end) continue;
-    for (const [index, amount] of leastIn(sure, start, end).entries())
+    for (const [index, amount] of leastIn(seen.sure, start, end).entries())
       room[index] = Math.min(room[index]!, amount);
   }
   return room;

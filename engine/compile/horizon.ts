@@ -66,7 +66,7 @@ export const roundsOf = (need: Need, tasks: number): number =>
 interface Judged {
   /** Bitmap of rows without room at the calendar's moment. */
   readonly failed: Uint32Array;
-  /** Rows where the length of the run, or the intent itself, decides; those that have room for ever are in neither. */
+  /** Rows where the length of the run decides; those that have room for ever are in neither. */
   readonly open: readonly number[];
 }
 
@@ -78,7 +78,10 @@ function judge({ catalog, need }: Scope): Judged {
   const { calendar } = catalog;
   const viewer = viewerOf(need);
   const { gpus, cpuMilli, memoryMib, perOffer, part } = need;
-  const key = [gpus, cpuMilli, memoryMib, perOffer, part !== undefined, keyOf(viewer)].join(" ");
+  const size = [gpus, cpuMilli, memoryMib, perOffer, part !== undefined, keyOf(viewer)].join(" ");
+  // whoever a hold is for sees it differently
+  const { intent } = viewer;
+  const key = calendar.base.heldFor.has(intent) ? `${intent.length} ${intent} ${size}` : `- ${size}`;
   let known = judgements.get(calendar.base);
   if (known === undefined || known.size >= mostJudgements) {
     known = new Map();
@@ -90,10 +93,7 @@ function judge({ catalog, need }: Scope): Judged {
   const failed = bitmapOfOffers(catalog, calendar.base.binding, (offer, row) => {
     const { now, least } = look(calendar, offer, viewer);
     const demand = demandOf(catalog, need, row);
-    // whoever a hold is for sees it differently
-    const isOwn = calendar.base.of(offer).holds.some(({ intent }) => intent !== null);
-    if (isOwn) open.push(row);
-    else if (slotsIn(least, demand) >= perOffer) return false;
+    if (slotsIn(least, demand) >= perOffer) return false;
     else if (slotsIn(now, demand) < perOffer) return true;
     else open.push(row);
     return false;

@@ -76,6 +76,12 @@ const quota: ConstraintSpec = {
   },
 };
 
+/** True when all of the need is within the quotas wherever it goes, would nobody use anything. */
+export function isEverWithin(scope: Scope): boolean {
+  const { need } = scope;
+  return need.together === need.replicas && quota.predicates({ ...scope, asIfFree: true }) === null;
+}
+
 /** Replicas that the tenant's quotas allow on the option of a row. */
 export function quotaSlots(scope: Scope, row: number): number {
   const { catalog, need } = scope;

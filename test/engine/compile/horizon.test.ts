@@ -2,8 +2,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { openAccounts, scopeIn } from "../../../engine/assign/accounts.ts";
 import { addUsage } from "../../../engine/assign/serve.ts";
+import { createCalendar, type Look, look } from "../../../engine/calendar/calendar.ts";
+import { timelinesOf } from "../../../engine/calendar/timeline.ts";
 import { prepare } from "../../../engine/compile/catalog.ts";
-import { slotsOver, withoutRoom } from "../../../engine/compile/horizon.ts";
+import { slotsOver, viewerOf, withoutRoom } from "../../../engine/compile/horizon.ts";
 import { flavor, intent, snapshot } from "../builders.ts";
 
 const at = (hours: number): string => new Date(Date.UTC(2026, 0, 5, 12 + hours)).toISOString();
@@ -16,6 +18,15 @@ const spans = fc.record({
   hours: fc.integer({ min: 1, max: 4 }),
   gpus: fc.integer({ min: 1, max: 4 }),
   owner: fc.integer({ min: 0, max: 3 }),
+});
+
+const shown = ({ steps, sure, promises, closed, now, least }: Look): unknown => ({
+  steps,
+  sure,
+  promises,
+  closed,
+  now,
+  least,
 });
 
 test("the same rows have no room as one by one, whoever asks and however often", () => {
@@ -34,24 +45,25 @@ test("the same rows have no room as one by one, whoever asks and however often",
         { minLength: 1, maxLength: 4 },
       ),
       (held, closed, asking) => {
-        const catalog = prepare(
-          snapshot(offers, {
-            reservations: held.map(({ offer, start, hours, gpus, owner }, index) => ({
-              id: `r-${index}`,
-              tenant: `tenant-${owner % 2}`,
-              offer: `offer-${offer}`,
-              gpus,
-              start: at(start),
-              end: at(start + hours),
-              ...(owner > 1 ? { intent: `job-${owner}` } : {}),
-            })),
-            maintenance: closed.map(({ offer, start, hours }) => ({
-              offer: `offer-${offer}`,
-              start: at(start),
-              end: at(start + hours),
-            })),
-          }),
-        );
+        const world = snapshot(offers, {
+          reservations: held.map(({ offer, start, hours, gpus, owner }, index) => ({
+            id: `r-${index}`,
+            tenant: `tenant-${owner % 2}`,
+            offer: `offer-${offer}`,
+            gpus,
+            start: at(start),
+            end: at(start + hours),
+            ...(owner > 1
+              ? { intent: `job-${owner}`, basis: owner > 2 ? ("estimate" as const) : ("promise" as const) }
+              : {}),
+          })),
+          maintenance: closed.map(({ offer, start, hours }) => ({
+            offer: `offer-${offer}`,
+            start: at(start),
+            end: at(start + hours),
+          })),
+        });
+        const catalog = prepare(world);
         for (const { count, hours, tenant, name, taken } of asking) {
           const workload =
             hours === null
@@ -74,10 +86,20 @@ test("the same rows have no room as one by one, whoever asks and however often",
             addUsage(accounts.usage, taken, { gpus: 1, cpuMilli: 0, memoryMib: 0, pods: 0 }, 1);
           const scope = scopeIn(accounts, asked);
           const bits = withoutRoom(scope);
+          // what was looked at before, by whomever, does not show
+          const anew = { ...scope, catalog: prepare(world) };
           for (let row = 0; row < catalog.options.count; row++)
             expect((bits[row >> 5]! >> (row & 31)) & 1).toBe(
-              Number(slotsOver(scope, row) < scope.need.perOffer),
+              Number(slotsOver(anew, row) < scope.need.perOffer),
             );
+          for (const letsEstimatesSlip of [true, false])
+            for (const offer of offers.keys()) {
+              const seen = look({ ...catalog.calendar, letsEstimatesSlip }, offer, viewerOf(scope.need));
+              const first = createCalendar(timelinesOf(world));
+              expect(shown(seen)).toEqual(
+                shown(look({ ...first, letsEstimatesSlip }, offer, viewerOf(scope.need))),
+              );
+            }
         }
       },
     ),
