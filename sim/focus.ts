@@ -100,6 +100,7 @@ function limits(rng: Rng, swarm: Swarm): Swarm {
 /** Tenants of unequal weights that want the very same, more of it than there is. */
 function shares(rng: Rng, swarm: Swarm): Swarm {
   const isRising = rng.chance(0.5);
+  const hasQuotas = rng.chance(0.15);
   return {
     ...swarm,
     weights: {
@@ -120,7 +121,8 @@ function shares(rng: Rng, swarm: Swarm): Swarm {
       ...tenant,
       weight: (index === 0) === isRising ? 1 : 3,
       cohort: null,
-      quotas: [],
+      // room enough for most of what is wanted: a quota that does not bind changes no share
+      quotas: hasQuotas ? [{ gpuClass: "*", nominal: rng.between(8, 16) }] : [],
     })),
     shapes: swarm.shapes.slice(0, 2).map((shape) => ({
       ...onDemand(shape),

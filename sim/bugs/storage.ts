@@ -204,7 +204,15 @@ export const storageBugs: readonly Bug[] = [
     name: "decisions do not see reservations",
     breaks: ["oversubscription"],
     plant: () => ({
-      store: (store) => wrapStore(store, { system: () => ({ openReservations: async () => [] }) }),
+      store: (store) =>
+        wrapStore(store, {
+          system: (inner) => ({
+            // they are known, or decisions would be put off for them, and weigh nothing
+            async openReservations(atMs) {
+              return (await inner.openReservations(atMs)).map((row) => ({ ...row, gpus: 0 }));
+            },
+          }),
+        }),
     }),
   },
   {

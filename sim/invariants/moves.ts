@@ -61,21 +61,63 @@ function takersOf(fresh: readonly Entry[], at: number): string[] {
     .flatMap(({ row }) => (row.kind === "intent.placing" ? [row.subject_id] : []));
 }
 
+/** Priorities that intents have had: a decision was made on one of them. */
+interface Priorities {
+  /** Notes what was amended. */
+  note(world: World, fresh: readonly Entry[]): void;
+  /** All that an intent has had; null where one of them is not known. */
+  of(world: World, row: IntentRow): readonly number[] | null;
+}
+
+function createPriorities(): Priorities {
+  const amended = new Map<string, (number | null)[]>();
+  return {
+    note({ database }, fresh) {
+      const ids = fresh.flatMap(({ row }) => (row.kind === "intent.amended" ? [row.subject_id] : []));
+      for (const id of new Set(ids)) {
+        const [row] = database.rows<IntentRow>("select * from intents where id = ?", id);
+        const known = amended.get(id) ?? [];
+        amended.set(id, known);
+        // of several changes between two looks only the last is seen
+        const isSeen = row !== undefined && ids.filter((one) => one === id).length === 1;
+        known.push(isSeen ? row.priority : null);
+      }
+    },
+    of({ clients }, { id, priority }) {
+      const later = amended.get(id);
+      if (later === undefined) return [priority];
+      const all = [clients.byId.get(id)?.shape.priority ?? null, ...later];
+      return all.includes(null) ? null : (all as number[]);
+    },
+  };
+}
+
+interface EvictionChecks {
+  readonly quotas: QuotaCheck;
+  readonly priorities: Priorities;
+}
+
 /** Who makes way makes way for higher priority, or gives back what its tenant borrowed. */
-function checkEviction(world: World, quotas: QuotaCheck, victimId: string, takers: readonly string[]): void {
-  const { database, books, trace } = world;
-  const isAmended = [victimId, ...takers].some((id) => books.intents.get(id)?.isAmended === true);
-  // the one that it made way for was changed meanwhile, or priorities are not what they were
-  if (takers.length === 0 || isAmended) return;
+function checkEviction(
+  world: World,
+  { quotas, priorities }: EvictionChecks,
+  victimId: string,
+  takers: readonly string[],
+): void {
+  const { database, trace } = world;
+  // the one that it made way for was changed meanwhile
+  if (takers.length === 0) return;
   const cohorts = new Map<string, string | null>(
     database.rows<TenantRow>("select * from tenants").map(({ id, cohort }) => [id, cohort]),
   );
   const rowOf = (id: string) => database.rows<IntentRow>("select * from intents where id = ?", id)[0];
   const victim = rowOf(victimId);
-  if (victim === undefined) return;
+  const had = victim === undefined ? null : priorities.of(world, victim);
+  if (victim === undefined || had === null) return;
   const isRight = takers.some((id) => {
     const by = rowOf(id);
-    if (by === undefined || by.priority > victim.priority) return true;
+    const has = by === undefined ? null : priorities.of(world, by);
+    if (by === undefined || has === null || Math.max(...has) > Math.min(...had)) return true;
     const cohort = cohorts.get(by.tenant_id) ?? null;
     return (
       by.tenant_id !== victim.tenant_id &&
@@ -85,23 +127,21 @@ function checkEviction(world: World, quotas: QuotaCheck, victimId: string, taker
     );
   });
   trace.mark("an eviction was judged");
-  check(
-    isRight,
-    "fairness",
-    () => `${victimId} of priority ${victim.priority} makes way for one of ${takers}`,
-  );
+  check(isRight, "fairness", () => `${victimId} of priority ${had} makes way for one of ${takers}`);
 }
 
 /** Checks of single events, and of how often the same thing happens. */
 export function createMoveChecks(quotas: QuotaCheck): (world: World, fresh: readonly Entry[]) => void {
   const evictions = new Map<string, number[]>();
+  const priorities = createPriorities();
   return (world, fresh) => {
+    priorities.note(world, fresh);
     for (const [index, entry] of fresh.entries()) {
       const { row } = entry;
       checkCancelled(world, entry);
       if (row.kind === "intent.placing") checkPlacement(world, entry);
       if (!isEviction(entry)) continue;
-      checkEviction(world, quotas, row.subject_id, takersOf(fresh, index));
+      checkEviction(world, { quotas, priorities }, row.subject_id, takersOf(fresh, index));
       const now = world.time.nowMs();
       const recent = (evictions.get(row.subject_id) ?? []).filter((at) => at > now - WINDOW_MS);
       recent.push(now);

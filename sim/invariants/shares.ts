@@ -2,7 +2,6 @@ import { readRecord, restore } from "../../api/control/plan-log.ts";
 import type { AllocationRow, DecisionRow, IntentRow, PlanRow } from "../../api/store/schema.ts";
 import type { Intent } from "../../engine/model/intent.ts";
 import type { Entry } from "../books.ts";
-import type { Swarm } from "../swarm.ts";
 import { check } from "../violation.ts";
 import type { World } from "../world.ts";
 import { countOf, heldNow } from "./quota.ts";
@@ -25,13 +24,40 @@ interface Shared {
   readonly left: readonly Intent[];
 }
 
-/** A quota may keep the tenant out. */
-function isLimited({ tenants }: Swarm, name: string): boolean {
+/** Older than this by the clock of the plan, what has ended was not in its books any more. */
+const ENDED_MS = 5000;
+
+/** A quota may keep a wish out: one of a cohort, or one of its tenant without room for it beside what the plan counted. */
+function isLimited(world: World, plan: PlanRow, { tenant: name, workload }: Intent): boolean {
+  const { tenants, snapshot, skewMs, weights } = world.swarm;
   const own = tenants.find((one) => one.name === name);
   const cohort = own?.cohort ?? null;
-  return tenants.some(
-    (one) => one.quotas.length > 0 && (one === own || (cohort !== null && one.cohort === cohort)),
-  );
+  if (cohort !== null && tenants.some((one) => one.cohort === cohort && one.quotas.length > 0)) return true;
+  if (own === undefined || own.quotas.length === 0) return false;
+  // when something ended is told by clocks
+  if (skewMs > 0 || weights.jump > 0) return true;
+  const held = heldNow(world, plan.at_ms - ENDED_MS).filter(({ tenant_id }) => tenant_id === name);
+  const { gpu } = workload.resources;
+  const replicas = workload.batch?.parallelTasks ?? workload.scaling?.minReplicas ?? 1;
+  /** The most that something takes at any price that its offer has had. */
+  const mostOf = (
+    offer: string,
+    row: Pick<AllocationRow, "gpus" | "spot">,
+    part: typeof gpu,
+    resource: string,
+  ) =>
+    Math.max(
+      ...world.providers.sold(offer).map(({ flavor }) => countOf({ ...row, gpu: part }, resource, flavor)),
+    );
+  return own.quotas.some(({ money, gpuClass = "", nominal }) => {
+    const resource = money === true ? "money" : gpuClass;
+    const used = held.reduce((sum, one) => sum + mostOf(one.offer, one, one.gpu, resource), 0);
+    const asked = snapshot.offers.flatMap(({ id, capacity, divisible }) => {
+      const gpus = divisible ? (gpu.count ?? 0) * replicas : capacity.gpus * replicas;
+      return [0, 1].map((spot) => mostOf(id, { gpus, spot }, gpu, resource));
+    });
+    return used + Math.max(...asked) > nominal;
+  });
 }
 
 /** The decision that placed these, if others were decided with them. */
@@ -82,7 +108,7 @@ async function checkShared(world: World, { plan, tenants, placed, left }: Shared
       .rows<AllocationRow>("select * from allocations where intent_id = ? and released_ms is null", name)
       .reduce((sum, row) => sum + priceOf(row.offer, row, workload.resources.gpu), 0);
   const weights = new Map(swarm.tenants.map(({ name, weight }) => [name, weight]));
-  for (const wish of left.filter(({ tenant }) => !isLimited(swarm, tenant))) {
+  for (const wish of left.filter((one) => !isLimited(world, plan, one))) {
     const same = wishOf(wish);
     const rivals = placed.filter((one) => one.tenant !== wish.tenant && wishOf(one) === same);
     if (rivals.length === 0) continue;
@@ -95,6 +121,8 @@ async function checkShared(world: World, { plan, tenants, placed, left }: Shared
       const ahead = (usedBy(tenant) - others * largest) / (weights.get(tenant) ?? 1);
       const behind = (usedBy(wish.tenant) + largest) / (weights.get(wish.tenant) ?? 1);
       world.trace.mark("shares were compared");
+      if (swarm.tenants.some(({ name, quotas }) => name === wish.tenant && quotas.length > 0))
+        world.trace.mark("shares were compared within a quota");
       if (got <= others * largest || ahead <= behind) continue;
       const record = await readRecord(process().env.store.system, plan.id);
       if (record === null) continue;

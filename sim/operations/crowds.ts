@@ -19,10 +19,15 @@ export function crowd(world: World, rng: Rng, step: number): void {
   });
 }
 
-/** A crowd as soon as the one before has had the first offer, so that one follows the other. */
+/** Of an offer this wide several can have something, so that more or less of it shows. */
+const WIDE = 4;
+
+/** A crowd as soon as the one before has had the first offer, so that one follows the other; where it can be shared. */
 export function rush(world: World, rng: Rng, step: number): void {
+  const { offers } = world.swarm.snapshot;
   const forMs = rng.between(2, 10) * 1000;
-  const { id: first } = rng.pick(world.swarm.snapshot.offers);
+  const wide = offers.filter(({ divisible, capacity }) => divisible && capacity.gpus >= WIDE);
+  const { id: first } = rng.pick(wide.length > 0 ? wide : offers);
   if (!world.providers.troubled().has(first))
     gather(world, rng, step, { forMs, othersForMs: forMs + 8000, first });
 }
