@@ -3,7 +3,7 @@ import type { Rng } from "./random.ts";
 import type { Shape, Swarm, SwarmTenant } from "./swarm.ts";
 
 /** What some seeds aim at: a situation that chance alone brings about too rarely. */
-export const focusNames = ["limits", "shares", "windows", "changes"] as const;
+export const focusNames = ["limits", "shares", "windows", "races", "changes"] as const;
 export type FocusName = (typeof focusNames)[number];
 
 /** Half as much of everything, for what comes besides. */
@@ -151,6 +151,27 @@ function windows(rng: Rng, swarm: Swarm): Swarm {
   };
 }
 
+/** Capacity is reserved just while a decision takes it, made and given back again and again. */
+function races(rng: Rng, swarm: Swarm): Swarm {
+  return {
+    ...windows(rng, swarm),
+    weights: {
+      ...halved(swarm),
+      jump: 0,
+      reserve: 12,
+      unreserve: 12,
+      submit: 8,
+      cancel: 8,
+      rival: 0,
+      outage: 0,
+    },
+    held: { ...swarm.held, store: 0.5, federation: 0.2, plan: 0.9 },
+    processes: rng.between(1, 3),
+    paceMs: 60,
+    eagerness: 0.6,
+  };
+}
+
 /** Wishes that are changed while they are decided on, or taken back while they are placed anew, slowly. */
 function changes(rng: Rng, swarm: Swarm): Swarm {
   const takesBack = rng.chance(0.5);
@@ -186,6 +207,7 @@ const focuses: Readonly<Record<FocusName, (rng: Rng, swarm: Swarm) => Swarm>> = 
   limits,
   shares,
   windows,
+  races,
   changes,
 };
 

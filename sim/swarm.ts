@@ -235,7 +235,7 @@ function drawWeights(rng: Rng): Record<OperationName, number> {
 }
 
 /** Some situations come about less surely than others, or in two ways, and are aimed at more often. */
-const aims = [...focusNames, "changes", "shares"] as const;
+const aims = [...focusNames, "changes", "shares", "races"] as const;
 
 /** Part of the seeds that aim at a situation: such runs take longer, because all that they do ends in decisions. */
 const AIMED = 0.2;

@@ -64,7 +64,8 @@ export function checkReservations({ swarm, database }: World): void {
 /**
  * What runs and what is reserved fit together: in its window, now or to come, a reservation is there for its tenant,
  * whatever was decided since, and however close together. Services of whole GPUs are counted, which end when they are told
- * to (parts share devices, and the books have a GPU for each); a window by a clock that is off is not.
+ * to (parts share devices, and the books have a GPU for each); what no provider has granted yet, and a window by a clock
+ * that is off, are not.
  */
 export function checkReserved({ swarm, database, time }: World): void {
   if (swarm.skewMs > 0 || swarm.weights.jump > 0) return;
@@ -76,7 +77,7 @@ export function checkReserved({ swarm, database, time }: World): void {
   if (windows.length === 0) return;
   const services = database.rows<AllocationRow>(
     `select a.* from allocations a join intents i on i.id = a.intent_id
-     where a.released_ms is null and i.kind = 'service' and i.phase <> 'releasing'
+     where a.released_ms is null and i.kind = 'service' and i.phase not in ('releasing', 'placing')
        and json_extract(i.spec, '$.workload.resources.gpu.migProfile') is null
        and json_extract(i.spec, '$.workload.resources.gpu.fractionMilli') is null`,
   );

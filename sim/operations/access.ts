@@ -1,3 +1,4 @@
+import type { Flavor } from "../../engine/model/flavor.ts";
 import type { Quota } from "../../engine/model/snapshot.ts";
 import type { Client, ClientReservation, ClientToken } from "../clients.ts";
 import type { Rng } from "../random.ts";
@@ -65,14 +66,29 @@ export function revoke(world: World, rng: Rng): void {
   });
 }
 
-/** Capacity held for a window. */
+/** GPUs of an offer that nothing is placed on. */
+function freeOf({ database }: World, { id, capacity }: Flavor): number {
+  const [held] = database.rows<{ gpus: number | null }>(
+    "select sum(gpus) as gpus from allocations where offer = ? and released_ms is null",
+    id,
+  );
+  return Math.max(1, capacity.gpus - (held?.gpus ?? 0));
+}
+
+/** Capacity held for a window; at times, while a decision is being made, all that is left. */
 export function reserve(world: World, rng: Rng): void {
+  const { offers } = world.swarm.snapshot;
+  const isPressing = rng.chance(0.5) && world.gates.waiting().some((label) => label.startsWith("plan"));
+  for (const offer of isPressing ? offers : [rng.pick(offers)]) reserveOf(world, rng, offer, isPressing);
+}
+
+function reserveOf(world: World, rng: Rng, offer: Flavor, isAll: boolean): void {
   const client = rng.pick(world.clients.list);
-  const offer = rng.pick(world.swarm.snapshot.offers);
   const startMs =
     world.time.nowMs() + (rng.chance(0.5) ? rng.between(5, 90) * 1000 : rng.between(2, 20) * 60_000);
   const window = { start: startMs, end: startMs + rng.between(1, 30) * 60_000 };
-  const gpus = offer.divisible ? rng.between(1, offer.capacity.gpus) : offer.capacity.gpus;
+  const some = isAll ? freeOf(world, offer) : rng.between(1, offer.capacity.gpus);
+  const gpus = offer.divisible ? some : offer.capacity.gpus;
   const body = JSON.stringify({
     offer: offer.id,
     gpus,
