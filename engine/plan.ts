@@ -12,6 +12,7 @@ import { serveTogether } from "./assign/together.ts";
 import { serveInTurn } from "./assign/turn.ts";
 import type { Catalog } from "./compile/catalog.ts";
 import { assertCurrent } from "./compile/changes.ts";
+import { forgetNeeds } from "./compile/need.ts";
 import { trimScoreColumns } from "./compile/score-columns.ts";
 import { decisionOf, placementsOf } from "./explain/decision.ts";
 import { evictionsOf } from "./explain/evictions.ts";
@@ -87,6 +88,7 @@ async function decide(
 ): Promise<Plan> {
   assertCurrent(catalog);
   trimScoreColumns(catalog);
+  forgetNeeds(catalog);
   const { snapshot } = catalog;
   const k = exactRows(options);
   const start = openAccounts(catalog);

@@ -1,5 +1,6 @@
-import type { Constraint, Predicate, Query } from "../kernel/query.ts";
+import type { Constraint, Query } from "../kernel/query.ts";
 import type { Weights } from "../model/intent.ts";
+import type { ConstraintName } from "../model/reason.ts";
 import type { Catalog } from "./catalog.ts";
 import { costConstraints } from "./constraints/cost.ts";
 import { gpuConstraints, hostConstraints } from "./constraints/gpu.ts";
@@ -8,6 +9,7 @@ import { policyConstraints } from "./constraints/policy.ts";
 import { quotaConstraints } from "./constraints/quota.ts";
 import type { ConstraintSpec, Scope } from "./constraints/spec.ts";
 import { timeConstraints } from "./constraints/time.ts";
+import type { Need } from "./need.ts";
 import { scoreTerms } from "./score-columns.ts";
 
 const specs: readonly ConstraintSpec[] = [
@@ -31,22 +33,71 @@ export interface Encoded {
 /** f32 rounding of a score of a few terms of at most ~25 each stays far below this. */
 const MARGIN = 1e-3;
 
+/**
+ * Constraints that look at more than a need: at what a plan has given away, quotas, what others hold. All others say the
+ * same of a need whenever they are asked.
+ */
+const beyondNeed: ReadonlySet<ConstraintName> = new Set<ConstraintName>([
+  "offer.available",
+  "gpu.count",
+  "cpu",
+  "memory",
+  "offer.pods",
+  "deadline",
+  "quota",
+  "offer.calendar",
+  "offer.spot_cooldown",
+  "spot_policy",
+]);
+
+interface OfNeed {
+  readonly catalog: Catalog;
+  /** Per spec: null where the need does not state it, or where it looks at more. */
+  readonly constraints: readonly (Constraint | null)[];
+}
+
+const ofNeeds = new WeakMap<Need, OfNeed>();
+
+function constraintOf(spec: ConstraintSpec, scope: Scope): Constraint | null {
+  const predicates = spec.predicates(scope);
+  return predicates === null ? null : { name: spec.name, predicates };
+}
+
+/** What the constraints of a need say that look at nothing else; found once. */
+function ofNeed(scope: Scope): OfNeed["constraints"] {
+  const { catalog, need } = scope;
+  let known = ofNeeds.get(need);
+  if (known === undefined || known.catalog !== catalog) {
+    const constraints = specs.map((spec) => (beyondNeed.has(spec.name) ? null : constraintOf(spec, scope)));
+    known = { catalog, constraints };
+    ofNeeds.set(need, known);
+  }
+  return known.constraints;
+}
+
+const looksBeyond = specs.map(({ name }) => beyondNeed.has(name));
+
 /** Encodes the stated constraints of a need, without its score. */
 export function encode(scope: Scope, k: number): Encoded {
-  const stated: { spec: ConstraintSpec; constraint: Constraint }[] = [];
-  for (const spec of specs) {
-    const predicates: readonly Predicate[] | null = spec.predicates(scope);
-    if (predicates !== null) stated.push({ spec, constraint: { name: spec.name, predicates } });
+  const constraints: Constraint[] = [];
+  const stated: ConstraintSpec[] = [];
+  const known = ofNeed(scope);
+  for (let index = 0; index < specs.length; index++) {
+    const spec = specs[index]!;
+    const constraint = looksBeyond[index] === true ? constraintOf(spec, scope) : known[index]!;
+    if (constraint === null) continue;
+    constraints.push(constraint);
+    stated.push(spec);
   }
   return {
     query: {
-      constraints: stated.map(({ constraint }) => constraint),
+      constraints,
       ...(scope.need.spotAllowed ? {} : { skip: scope.catalog.columns.flag("extraSpot") }),
       terms: [],
       k,
       margin: MARGIN,
     },
-    specs: stated.map(({ spec }) => spec),
+    specs: stated,
     isScored: false,
   };
 }

@@ -80,16 +80,36 @@ function capIn(catalog: Catalog, cap: Intent["constraints"]["maxHourlyCost"]): n
   return convert(cap, catalog.snapshot.currency, catalog.snapshot.rates);
 }
 
+/** Needs of intents at the snapshot's time, by catalogue: a plan asks for each several times. */
+const needs = new WeakMap<Catalog, WeakMap<Intent, Need>>();
+
+/** Gives up what is kept of the needs of earlier plans: it may name columns that now hold something else. */
+export function forgetNeeds(catalog: Catalog): void {
+  needs.delete(catalog);
+}
+
 /**
- * Translates an intent into the catalogue's units. Pure; cheap.
+ * Translates an intent into the catalogue's units. The same intent object has the same need until the next plan.
  *
  * @param atMs when it would start, for what depends on time; default the snapshot's time
  */
-export function needOf(
-  catalog: Catalog,
-  intent: Intent,
-  atMs: number = parseTime(catalog.snapshot.at),
-): Need {
+export function needOf(catalog: Catalog, intent: Intent, atMs?: number): Need {
+  const nowMs = catalog.calendar.base.atMs;
+  if (atMs !== undefined && atMs !== nowMs) return translate(catalog, intent, atMs);
+  let known = needs.get(catalog);
+  if (known === undefined) {
+    known = new WeakMap();
+    needs.set(catalog, known);
+  }
+  let need = known.get(intent);
+  if (need === undefined) {
+    need = translate(catalog, intent, nowMs);
+    known.set(intent, need);
+  }
+  return need;
+}
+
+function translate(catalog: Catalog, intent: Intent, atMs: number): Need {
   const { workload, constraints } = intent;
   const replicas = replicasOf(intent);
   const gang = workload.communicationPattern === "all-reduce" || workload.communicationPattern === "pipeline";
