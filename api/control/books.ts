@@ -21,6 +21,11 @@ export interface Books {
   readonly spotRuns: ReadonlyMap<string, HeldRow>;
   /** What the planner is told about them, by key. */
   readonly holdings: ReadonlyMap<string, Holding>;
+  /**
+   * What runs and could not make way before: since the last call it began to run, or its guaranteed time passed; with
+   * whether more urgent work may evict it.
+   */
+  ripened(): readonly { readonly row: HeldRow; readonly isEvictable: boolean }[];
   /** Enters what was decided before it is written. */
   take(allocations: readonly AllocationRow[], intent: Intent): void;
   /** It was written, or never will be; null: nobody knows, so everything is read again. */
@@ -48,6 +53,8 @@ export function createBooks({ store, clock }: Pick<Env, "store"> & { readonly cl
   const spotRuns = new Map<string, HeldRow>();
   const holdings = new Map<string, Holding>();
   const keysOf = new Map<string, Set<string>>();
+  /** Keys that run and have not been told as ripe. */
+  const ripening = new Set<string>();
   /** Keys that were decided on, until a reading that began after they were written. */
   const pending = new Set<string>();
   /** Of these, the ones that are written. */
@@ -69,12 +76,15 @@ export function createBooks({ store, clock }: Pick<Env, "store"> & { readonly cl
     planned.delete(key);
     spotRuns.delete(key);
     holdings.delete(key);
+    ripening.delete(key);
     const keys = keysOf.get(row.intent_id);
     keys?.delete(key);
     if (keys?.size === 0) keysOf.delete(row.intent_id);
     touch(key);
   };
   const put = (row: HeldRow, temper: Temper): void => {
+    if (row.intent_phase !== "running") ripening.delete(row.id);
+    else if (rows.get(row.id)?.intent_phase !== "running") ripening.add(row.id);
     rows.set(row.id, row);
     if (row.state === "planned") planned.set(row.id, row);
     else planned.delete(row.id);
@@ -148,6 +158,19 @@ export function createBooks({ store, clock }: Pick<Env, "store"> & { readonly cl
       });
       reading = next.catch(() => undefined);
       return next;
+    },
+    ripened() {
+      const ripe: { row: HeldRow; isEvictable: boolean }[] = [];
+      for (const key of ripening) {
+        const row = rows.get(key);
+        const holding = holdings.get(key);
+        if (row === undefined || holding === undefined) continue;
+        const { minRuntimeSeconds = 0, evictable } = holding;
+        if ((row.billed_ms ?? row.created_ms) + minRuntimeSeconds * 1000 > clock.wallMs()) continue;
+        ripening.delete(key);
+        ripe.push({ row, isEvictable: evictable });
+      }
+      return ripe;
     },
     take(allocations, intent) {
       const temper = temperOf(intent);

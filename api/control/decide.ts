@@ -3,12 +3,13 @@ import { parseTime } from "../../engine/model/time.ts";
 import { spotSlotSeconds } from "../../engine/resilience/spot-runs.ts";
 import type { Clock, Env } from "../env.ts";
 import type { AllocationRow, IntentRow } from "../store/schema.ts";
-import type { ChangeIntent, Fenced, PlannedChange, Settled } from "../store/store.ts";
+import type { ChangeIntent, Fenced, PlannedChange, Settled, WaitingRow } from "../store/store.ts";
 import type { Deadlines, Step } from "./advance.ts";
 import { intentOf } from "./documents.ts";
 import type { Decided, Planner, World } from "./planner.ts";
 import { createPrecedence } from "./precedence.ts";
 import { allocationsOf, placedStep, type SettleContext, unplacedStep } from "./settle.ts";
+import { mayTakeOver } from "./takeover.ts";
 
 /** Arrivals that are decided one after another on one look at the federation. */
 const ARRIVALS = 32;
@@ -173,8 +174,8 @@ export function createDecide(
       settling.add(written);
     }
   };
-  /** Of the waiting intents, those that have not been looked at since something became free. */
-  const unseenOf = (world: World, waiting: readonly string[]): string[] => {
+  /** Of the waiting intents, those that have not been looked at since they might find a place. */
+  const unseenOf = async (world: World, waiting: readonly WaitingRow[]): Promise<string[]> => {
     const now = clock.wallMs();
     const offers = world.offers();
     const booked = new Map(world.reservations().map((entry) => [entry.id, entry]));
@@ -196,7 +197,10 @@ export function createDecide(
       lookedMonoMs = clock.monoMs();
     }
     seen = offers;
-    return waiting.filter((id) => !lookedAt.has(id) && !deciding.has(id));
+    const ripe = waiting.length === 0 ? [] : planner.books.ripened();
+    if (ripe.length > 0)
+      for (const id of mayTakeOver(waiting, ripe, await world.tenants())) lookedAt.delete(id);
+    return waiting.map(({ id }) => id).filter((id) => !lookedAt.has(id) && !deciding.has(id));
   };
   const newRows = async (): Promise<IntentRow[]> => {
     const phases = ["queued", "preempted"] as const;
@@ -263,12 +267,13 @@ export function createDecide(
       isOutdated = false;
       // reservations wait until these are written
       if (precedence.isTaken()) await Promise.all(settling);
-      const [arrived, waiting] = [await newRows(), await store.system.waitingIds()];
-      await precedence.update(new Set([...arrived.map(({ id }) => id), ...waiting, ...deciding]), epoch());
+      const [arrived, waiting] = [await newRows(), await store.system.waiting()];
+      const undecided = [...arrived, ...waiting].map(({ id }) => id);
+      await precedence.update(new Set([...undecided, ...deciding]), epoch());
       const isSpotTime = planner.books.spotRuns.size > 0 && clock.monoMs() >= spotMs;
       if (arrived.length === 0 && waiting.length === 0 && !isSpotTime) return false;
       const world = await planner.look();
-      const unseen = unseenOf(world, waiting);
+      const unseen = await unseenOf(world, waiting);
       if (unseen.length > 0) {
         await Promise.all(settling);
         await decideTogether(world, arrived, unseen);

@@ -73,6 +73,8 @@ export interface World {
   offers(): readonly Flavor[];
   /** What is reserved for whom, holds of waiting intents included. */
   reservations(): readonly Reservation[];
+  /** Who owns what, and may lend it. */
+  tenants(): Promise<readonly Tenant[]>;
   /** Running intents that the spot policy decides about. */
   spotRuns(): readonly string[];
   /** Decides for intents together. Stores nothing, takes nothing. */
@@ -301,12 +303,17 @@ export function createPlanner(
       const seen = await glance();
       // most looks decide nothing: what only a decision wants is read with the first
       let all: Promise<Seen> | null = null;
+      const everything = (): Promise<Seen> => {
+        all ??= seeAll(seen);
+        return all;
+      };
       let { reservations } = seen;
       const without = (name: string): readonly Reservation[] =>
         reservations.filter(({ intent }) => intent !== name);
       return {
         offers: () => offersLeft(seen, books),
         reservations: () => reservations,
+        tenants: async () => (await everything()).tenants,
         spotRuns: () => [
           ...new Set(
             [...books.spotRuns.values()]
@@ -315,8 +322,7 @@ export function createPlanner(
           ),
         ],
         async decide(intents, options = {}) {
-          all ??= seeAll(seen);
-          const decided = await decideOn(sceneOf(await all, reservations), intents, options);
+          const decided = await decideOn(sceneOf(await everything(), reservations), intents, options);
           return { ...decided, lastReservation: seen.lastReservation };
         },
         take(allocations, intent) {

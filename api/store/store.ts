@@ -215,6 +215,9 @@ export interface HeldRow extends AllocationRow {
   readonly intent_work_done_seconds: number;
 }
 
+/** A waiting intent with what decides whose place it may take. */
+export type WaitingRow = Pick<IntentRow, "id" | "priority" | "tenant_id">;
+
 /** An intent that is to go on with work that was interrupted. */
 export type BegunRow = Pick<IntentRow, "id" | "created_ms" | "work_done_seconds">;
 
@@ -300,7 +303,7 @@ export interface SystemStore extends WebhookQueues, Sessions {
   /** The intents of these ids with what they hold or held, oldest first; unknown ids are left out. */
   viewsOf(ids: readonly string[]): Promise<readonly IntentView[]>;
   /** Waiting intents as a queue: higher priority first, then older. */
-  waitingIds(): Promise<readonly string[]>;
+  waiting(): Promise<readonly WaitingRow[]>;
   /** Intents that hold nothing and have part of their work done, by id. */
   begun(): Promise<readonly BegunRow[]>;
   /** Waiting intents whose start is held, by id. */

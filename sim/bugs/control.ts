@@ -249,7 +249,7 @@ export const controlBugs: readonly Bug[] = [
       store: (store) =>
         wrapStore(store, {
           system: () => ({
-            waitingIds: async () => [],
+            waiting: async () => [],
           }),
         }),
     }),

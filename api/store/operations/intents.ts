@@ -15,6 +15,7 @@ import {
   type HeldRow,
   type IntentFilter,
   type IntentView,
+  type WaitingRow,
 } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
 import { answeredBefore, keepAnswer } from "./idempotency.ts";
@@ -317,20 +318,21 @@ export async function idsIn(
     .map(({ id }) => id);
 }
 
-/** See `SystemStore.waitingIds`. */
-export async function waitingIds({ db }: Pick<Tx, "db">): Promise<string[]> {
-  const rows = await run(
+/** See `SystemStore.waiting`. */
+export function waiting({ db }: Pick<Tx, "db">): Promise<WaitingRow[]> {
+  return run(
     db,
-    "ids that wait",
+    "what waits",
     () =>
       db
         .selectFrom("intents")
-        .select(["id", "priority"])
+        .select(["id", "priority", "tenant_id"])
         .where("terminal_ms", "is", null)
-        .where("phase", "=", "waiting"),
+        .where("phase", "=", "waiting")
+        .orderBy("priority", "desc")
+        .orderBy("id"),
     ["waiting"],
   );
-  return rows.sort((a, b) => b.priority - a.priority || byId(a, b)).map(({ id }) => id);
 }
 
 /** See `SystemStore.begun`. */

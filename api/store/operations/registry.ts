@@ -86,7 +86,7 @@ export const systemOperations: {
   intentsById: { mode: "read", run: intents.intentsById },
   intentById: { mode: "read", run: (tx, id) => intents.intentView(tx, id, null) },
   viewsOf: { mode: "read", run: intents.viewsOf },
-  waitingIds: { mode: "read", run: intents.waitingIds },
+  waiting: { mode: "read", run: intents.waiting },
   begun: { mode: "read", run: intents.begun },
   heldStarts: { mode: "read", run: intents.heldStarts },
   held: { mode: "read", run: intents.held },

@@ -147,7 +147,7 @@ test("over random arrivals nobody starts later than promised, tick after tick", 
         }
         await listen();
         await service.run(minutes, 3);
-        if (minute > 12 && (await system.waitingIds()).length === 0) break;
+        if (minute > 12 && (await system.waiting()).length === 0) break;
       }
       for (const [id, at] of told) {
         const { allocations } = (await system.intentById(id))!;

@@ -30,9 +30,38 @@ test("what was lent is taken back once it runs, and not counted on before", asyn
   await service.run(100, 1);
   expect(await phase(borrower, lent)).toMatch(/^(placing|reserved|contracted|peering|deploying)$/);
   expect(await phase(owner, back)).toBe("waiting");
-  await service.run(70_000, 70);
+  // neither waits for the next look at everything, which comes after a minute
+  await service.run(12_000, 24);
   expect(await phase(owner, back)).toBe("running");
   expect(await phase(borrower, lent)).toBe("waiting");
+});
+
+test("more urgent work takes the place of what begins to run, and of what has run for as long as it was promised", async () => {
+  for (const guaranteed of [undefined, "20s"]) {
+    const service = await createDrivenService();
+    const token = await service.token(["intents:read", "intents:write"]);
+    const submit = async (name: string, more: object) => {
+      const { intent } = wish(name, 4, { constraints: { providers: ["alpha"] }, ...more }) as {
+        intent: { workload: object };
+      };
+      const workload = {
+        ...intent.workload,
+        ...(guaranteed === undefined ? {} : { min_runtime: guaranteed }),
+      };
+      const { body } = await service.request(token, "POST", "/intents", { intent: { ...intent, workload } });
+      const path = `/intents/${String(body["intent_id"])}`;
+      return async (): Promise<unknown> => (await service.request(token, "GET", path)).body["phase"];
+    };
+    const low = await submit("low", { priority: "low" });
+    await service.run(100, 1);
+    const urgent = await submit("urgent", { priority: "critical" });
+    await service.run(100, 1);
+    expect(await urgent()).toBe("waiting");
+    await service.run(8000, 16);
+    expect(await urgent()).toBe(guaranteed === undefined ? "running" : "waiting");
+    if (guaranteed !== undefined) await service.run(20_000, 40);
+    expect([await urgent(), await low()]).toEqual(["running", "waiting"]);
+  }
 });
 
 test("what waits is looked at again after a minute, also when the clock is set back", async () => {
