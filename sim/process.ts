@@ -1,4 +1,4 @@
-import { TrieRouter } from "hono/router/trie-router";
+import { LinearRouter } from "hono/router/linear-router";
 import type { Federation } from "../adapters/port.ts";
 import { createElection } from "../api/control/leader.ts";
 import { type ControlLoop, createControlLoop } from "../api/control/loop.ts";
@@ -192,7 +192,7 @@ export async function startProcess(world: Surroundings, options: ProcessOptions)
   const dispatcher = createHookDispatcher(env, hooks);
   const service = { env, planner, control, stopping: stopping.signal, notReady: () => null, hooks };
   // dozens of processes a run, each of few requests
-  const app = createApp(service, new TrieRouter());
+  const app = createApp(service, new LinearRouter());
   control.wake();
   outbox.wake();
   dispatcher.wake();

@@ -2,16 +2,21 @@ import { createHash } from "node:crypto";
 
 /** Lines kept for a report. */
 const MOST_LINES = 4000;
+/** Characters that are hashed at once. */
+const PIECE = 16_384;
 
 /** What happened, as a hash and as the last lines of it. */
 export class Trace {
   readonly #hash = createHash("sha256");
+  /** What is not hashed yet. */
+  #piece = "";
   readonly #lines: string[] = [];
   readonly #marks = new Map<string, number>();
   #failure: unknown = null;
 
   add(line: string): void {
-    this.#hash.update(line);
+    this.#piece += line;
+    if (this.#piece.length >= PIECE) this.#flush();
     this.#lines.push(line);
     if (this.#lines.length > 2 * MOST_LINES) this.#lines.splice(0, MOST_LINES);
   }
@@ -57,6 +62,12 @@ export class Trace {
 
   /** Hash of all lines so far; ends the trace. */
   digest(): string {
+    this.#flush();
     return this.#hash.digest("hex").slice(0, 16);
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#piece);
+    this.#piece = "";
   }
 }

@@ -113,7 +113,8 @@ export function createDrive(
 
   return {
     async step() {
-      await books.refresh();
+      // a comparison refreshes them itself, after it has looked at the federation
+      if (!isSweep) await books.refresh();
       if (isSweep) await compare();
       const ids = [...due].slice(0, DRIVEN);
       if (ids.length === 0) return false;

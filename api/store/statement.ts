@@ -10,21 +10,31 @@ import type { Database } from "./schema.ts";
 
 type Reader = Kysely<Database>;
 
+type Statements = Map<string, CompiledQuery<unknown>>;
+
 /** Compiled statements by what they do, per dialect in use: the same few are run thousands of times a second. */
-const compiled = new WeakMap<object, Map<string, CompiledQuery<unknown>>>();
+const compiled = new WeakMap<object, Statements>();
 
 /** Runs a compiled statement and gives its rows. */
 export type Runner = (text: string, parameters: readonly unknown[]) => unknown[] | Promise<unknown[]>;
 
-/** Databases whose compiled statements need not go through the layers of Kysely, by their adapters. */
-const runners = new WeakMap<object, Runner>();
+/** How compiled statements of a database are run. */
+interface Running {
+  readonly statements: Statements;
+  /** Null: through the layers of Kysely. */
+  readonly runner: Runner | null;
+}
+
+/** By their adapters. */
+const databases = new WeakMap<object, Running>();
 
 /**
  * From now on compiled statements of a database are run so: one that answers in the same thread, where connections, turns
  * and plugins only take time.
  */
 export function runWith(db: Reader, runner: Runner): void {
-  runners.set(db.getExecutor().adapter, runner);
+  const { adapter } = db.getExecutor();
+  databases.set(adapter, { statements: statementsOf(adapter), runner });
 }
 
 /**
@@ -33,19 +43,17 @@ export function runWith(db: Reader, runner: Runner): void {
  */
 export const rowLimit = (rows: number): RawBuilder<number> => sql<number>`cast(${rows} as integer)`;
 
-function statement(adapter: object, key: string, build: () => Compilable<unknown>): CompiledQuery<unknown> {
-  // the same text for all databases of a dialect
-  let known = compiled.get(adapter.constructor);
-  if (known === undefined) {
-    known = new Map();
-    compiled.set(adapter.constructor, known);
-  }
-  let found = known.get(key);
-  if (found === undefined) {
-    found = build().compile();
-    known.set(key, found);
-  }
-  return found;
+/** The same texts for all databases of a dialect. */
+function statementsOf(adapter: object): Statements {
+  const known = compiled.get(adapter.constructor) ?? new Map<string, CompiledQuery<unknown>>();
+  compiled.set(adapter.constructor, known);
+  return known;
+}
+
+function runningOf(adapter: object): Running {
+  const known = databases.get(adapter) ?? { statements: statementsOf(adapter), runner: null };
+  databases.set(adapter, known);
+  return known;
 }
 
 /**
@@ -60,12 +68,19 @@ export async function run<Row>(
   build: () => Compilable<Row>,
   parameters: readonly unknown[],
 ): Promise<Row[]> {
-  const { adapter } = db.getExecutor();
-  const query = statement(adapter, key, build);
+  const { statements, runner } = runningOf(db.getExecutor().adapter);
+  let query = statements.get(key);
+  if (query === undefined) {
+    query = build().compile();
+    statements.set(key, query);
+  }
   if (query.parameters.length !== parameters.length)
     throw new Error(`statement ${key} takes ${query.parameters.length} values, not ${parameters.length}`);
-  const runner = runners.get(adapter);
-  if (runner !== undefined) return (await runner(query.sql, parameters)) as Row[];
+  if (runner !== null) {
+    const rows = runner(query.sql, parameters);
+    // what is there already need not be waited for
+    return (Array.isArray(rows) ? rows : await rows) as Row[];
+  }
   const { rows } = await db.executeQuery<Row>({ ...query, parameters } as CompiledQuery<Row>);
   return rows;
 }

@@ -5,6 +5,9 @@ import type { World } from "../world.ts";
 /** Phases of a key in which it takes nothing of its offer. */
 const over: ReadonlySet<string> = new Set(["lost", "completed"]);
 
+/** What an allocation takes. */
+type Taking = Pick<AllocationRow, "id" | "state" | "cpu_milli" | "memory_mib" | "replicas">;
+
 /**
  * No oversubscription: what providers hold for us fits into each offer; what our books call ours was granted; what
  * tenants reserved ahead fits at every moment.
@@ -13,7 +16,9 @@ export async function checkCapacity({ providers, swarm, database }: World): Prom
   const held = await providers.inner.observe();
   const rows = new Map(
     database
-      .rows<AllocationRow>("select * from allocations where released_ms is null")
+      .rows<Taking>(
+        "select id, state, cpu_milli, memory_mib, replicas from allocations where released_ms is null",
+      )
       .map((row) => [row.id as string, row]),
   );
   for (const { id, capacity, divisible } of swarm.snapshot.offers) {
@@ -26,8 +31,7 @@ export async function checkCapacity({ providers, swarm, database }: World): Prom
       () => `${id} holds ${gpus} of ${capacity.gpus} GPUs for ${there.length} keys`,
     );
     const own = there.flatMap(({ key }) => rows.get(key) ?? []);
-    const sum = (of: (row: AllocationRow) => number): number =>
-      own.reduce((total, row) => total + of(row), 0);
+    const sum = (of: (row: Taking) => number): number => own.reduce((total, row) => total + of(row), 0);
     const { cpuMilli = 0, memoryMib = 0, pods = 0 } = capacity;
     const isWithin =
       sum(({ cpu_milli }) => cpu_milli) <= cpuMilli &&
@@ -39,10 +43,12 @@ export async function checkCapacity({ providers, swarm, database }: World): Prom
       () => `${id} has no CPU, memory or pods for ${own.map((row) => row.id)}`,
     );
   }
-  for (const { id, state } of database.rows<Pick<AllocationRow, "id" | "state">>(
-    "select id, state from allocations where released_ms is null and state <> 'planned'",
-  ))
-    check(providers.granted.has(id), "oversubscription", () => `${id} is ${state} and was never granted`);
+  for (const { id, state } of rows.values())
+    check(
+      state === "planned" || providers.granted.has(id),
+      "oversubscription",
+      () => `${id} is ${state} and was never granted`,
+    );
 }
 
 /** Reservations of all tenants fit into each offer at every moment. */
