@@ -7,7 +7,7 @@ import type { Resource } from "../model/quota.ts";
 import type { Holding, Snapshot } from "../model/snapshot.ts";
 import { type Books, openBooks } from "../quota/books.ts";
 import { amountsOf, type Part, partOf } from "../quota/demand.ts";
-import { createQuotaTree } from "../quota/tree.ts";
+import { createQuotaTree, type QuotaTree } from "../quota/tree.ts";
 import { billedShare } from "./replicas.ts";
 import { addUsage, book, type Ledger, type Served, unbook } from "./serve.ts";
 import { freedBy } from "./victims.ts";
@@ -24,6 +24,18 @@ export interface Accounts {
   readonly lodging?: ReadonlyMap<string, NonNullable<Scope["lodging"]>>;
 }
 
+/** Trees of tenants, which later snapshots mostly have in common. */
+const trees = new WeakMap<Snapshot["tenants"], QuotaTree>();
+
+function treeOf({ tenants }: Snapshot): QuotaTree {
+  let tree = trees.get(tenants);
+  if (tree === undefined) {
+    tree = createQuotaTree(tenants);
+    trees.set(tenants, tree);
+  }
+  return tree;
+}
+
 /** Books of the snapshots that plans were made for lately: their holdings are entered once, not once per plan. */
 const opened = new WeakMap<Snapshot, Pick<Accounts, "books" | "unused">>();
 
@@ -32,7 +44,7 @@ export function openAccounts(catalog: Catalog): Accounts {
   const { snapshot } = catalog;
   let base = opened.get(snapshot);
   if (base === undefined) {
-    const tree = createQuotaTree(snapshot.tenants);
+    const tree = treeOf(snapshot);
     const books = openBooks(tree);
     for (const holding of snapshot.holdings)
       books.enter(holding.tenant, holdingAmounts(catalog, books, holding), 1);

@@ -53,12 +53,10 @@ export async function serveTogether(
     moves === undefined || together === false
       ? new Map<string, Mover>()
       : moversOf(accounts, { kept: mayMove(), running, rules: moves });
-  const bound = (gone: Iterable<Mover>): Terms => {
-    const list = [...gone];
-    return (
-      terms ?? termsOf(withoutMovers(start, list), [...pending, ...list.map(({ served }) => served.stated)])
-    );
-  };
+  const boundWithout = (gone: readonly Mover[]): Terms =>
+    terms ?? termsOf(withoutMovers(start, gone), [...pending, ...gone.map(({ served }) => served.stated)]);
+  const usual = movers.size === 0 ? boundWithout([]) : null;
+  const bound = (gone: Iterable<Mover>): Terms => usual ?? boundWithout([...gone]);
   const competes = together !== false && (pending.length > 1 || movers.size > 0);
   const all = [...[...movers.values()].map((mover) => mover.served), ...served];
   const batch = competes

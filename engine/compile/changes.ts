@@ -70,15 +70,14 @@ function stepTo(before: Snapshot, snapshot: Snapshot): Step {
 
 /** Offers that stay as they are but whose interruption rate moves with the history of others. */
 function newlyRated(
-  { options, snapshot, columns }: Catalog,
-  live: Uint32Array,
+  { options, snapshot, columns, table }: Catalog,
   spotRates: SpotRates,
   step: Step,
 ): Flavor[] {
   if ((snapshot.spotHistory ?? []).length === 0 && (step.snapshot.spotHistory ?? []).length === 0) return [];
   const isStated = new Set(step.changed.map(({ id }) => id));
   const moved: Flavor[] = [];
-  for (const row of live) {
+  for (const row of table.feasible({ constraints: [], terms: [], k: 1, margin: 0 })) {
     const flavor = columns.rows.flavor[row]!;
     if (options.spot[row] === 0 || step.indexOf?.[options.flavor[row]!] === -1 || isStated.has(flavor.id))
       continue;
@@ -147,8 +146,7 @@ function take(catalog: Catalog, step: Step): Catalog {
   if (snapshot.offers.length === 0) return prepare(snapshot);
   const { table, columns } = catalog;
   const spotRates = spotRatesOf(snapshot);
-  const live = table.feasible({ constraints: [], terms: [], k: 1, margin: 0 });
-  const changed = [...step.changed, ...newlyRated(catalog, live, spotRates, step)].sort(byId);
+  const changed = [...step.changed, ...newlyRated(catalog, spotRates, step)].sort(byId);
   const before = catalog.options.count;
   const writes = moveRows(catalog, step, changed);
   const options = table.rows === before ? catalog.options : sizedOptions(catalog.options, table.rows);

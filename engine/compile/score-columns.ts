@@ -254,6 +254,27 @@ function costTerms(catalog: Catalog, need: Need, { cost }: Weights): Weighted[] 
   return terms;
 }
 
+/** What weighs in the score of a need: everything, and of that the criteria besides cost. */
+interface WeightedTerms {
+  readonly catalog: Catalog;
+  readonly weights: Weights;
+  readonly terms: readonly Weighted[];
+  readonly criteria: readonly Weighted[];
+}
+
+const weighted = new WeakMap<Need, WeightedTerms>();
+
+/** Found once for all the times a plan asks of a need. */
+function weightedTerms(catalog: Catalog, need: Need, weights: Weights): WeightedTerms {
+  let known = weighted.get(need);
+  if (known === undefined || known.catalog !== catalog || known.weights !== weights) {
+    const criteria = weightedCriteria(catalog, need, weights);
+    known = { catalog, weights, criteria, terms: [...costTerms(catalog, need, weights), ...criteria] };
+    weighted.set(need, known);
+  }
+  return known;
+}
+
 /** The weighted columns whose sum pre-selects rows. */
 export type ScoreTerms = readonly { readonly column: number; readonly weight: number }[];
 
@@ -262,19 +283,17 @@ export type ScoreTerms = readonly { readonly column: number; readonly weight: nu
  * some row does not tell a weighted criterion, or a price per replica depends on how many the offer hosts.
  */
 export function scoreTerms(catalog: Catalog, need: Need, weights: Weights): ScoreTerms | null {
-  const criteria = weightedCriteria(catalog, need, weights);
+  const { criteria, terms } = weightedTerms(catalog, need, weights);
   const isShared =
     need.replicas > 1 && weights.cost > 0 && catalog.options.wholeMicro.some((price) => price >= 0);
   if (isShared || !criteria.every(([entry]) => isComplete(catalog, entry))) return null;
-  const terms = [...costTerms(catalog, need, weights), ...criteria];
   for (const [entry] of terms) isComplete(catalog, entry);
   return terms.map(([{ column }, weight]) => ({ column, weight }));
 }
 
 /** Whether the columns are there already that score a need. */
 export function hasScoreColumns(catalog: Catalog, need: Need, weights: Weights): boolean {
-  const terms = [...costTerms(catalog, need, weights), ...weightedCriteria(catalog, need, weights)];
-  return terms.every(([{ isComplete }]) => isComplete === true);
+  return weightedTerms(catalog, need, weights).terms.every(([{ isComplete }]) => isComplete === true);
 }
 
 /** Logarithm of a known criterion value over its floor. */
