@@ -10,7 +10,7 @@ import { reconcile } from "./reconcile.ts";
 
 /** Intents that one step drives. */
 const DRIVEN = 200;
-/** Intents on their way that one comparison looks at. */
+/** Intents on their way that one comparison looks at; the next goes on after them. */
 const SWEPT = 2000;
 /** An offer that let an intent down is left out for this long. */
 const AVOID_MS = 15_000;
@@ -52,6 +52,8 @@ export function createDrive(
   const { books } = planner;
   const due = new Set<string>();
   let isSweep = true;
+  /** The last comparison looked at intents up to this one, and there may be more; empty: at all. */
+  let sweptTo = "";
   books.subscribe((intents) => {
     // a replica that does not decide hears of everything and drives nothing: it begins with a look at all
     if (intents === null || due.size > SWEPT) {
@@ -108,7 +110,9 @@ export function createDrive(
     isSweep = false;
     const { troubled } = await reconcile({ federation, clock, log, books });
     for (const id of troubled) due.add(id);
-    for (const id of await store.system.idsIn({ phases: transitional, limit: SWEPT })) due.add(id);
+    const ids = await store.system.idsIn({ phases: transitional, after: sweptTo, limit: SWEPT });
+    for (const id of ids) due.add(id);
+    sweptTo = ids.length < SWEPT ? "" : ids.at(-1)!;
   };
 
   return {

@@ -16,6 +16,8 @@ export interface Outbox {
 }
 
 const CLAIM_MS = 60_000;
+/** No delivery begins later than this after a claim: it ends before others may claim the same. */
+const WORK_MS = 30_000;
 const BATCH = 100;
 const FIRST_RETRY_MS = 1000;
 const MOST_RETRY_MS = 300_000;
@@ -42,6 +44,7 @@ export function createOutbox(
     const nowMs = clock.wallMs();
     // as a rule nothing is, and a look is no write
     if (!(await store.system.isOutboxDue(nowMs))) return 0;
+    const endMs = clock.monoMs() + WORK_MS;
     const claimId = ids.next("claim");
     const claimed = await store.system.claimOutbox({
       claimId,
@@ -52,7 +55,10 @@ export function createOutbox(
     const done: number[] = [];
     const late: { readonly id: number; readonly dueMs: number }[] = [];
     const behind = new Set<string>();
+    let isLate = false;
     for (const { row, event } of claimed) {
+      isLate = clock.monoMs() >= endMs;
+      if (isLate) break;
       let arrived = false;
       if (!behind.has(event.subject_id) && !isStopped)
         try {
@@ -71,6 +77,8 @@ export function createOutbox(
     await Promise.all([
       done.length > 0 ? store.system.finishOutbox({ claimId, ids: done }) : undefined,
       late.length > 0 ? store.system.retryOutbox({ claimId, rows: late }) : undefined,
+      // what there was no time for is claimed anew
+      isLate ? store.system.releaseOutbox({ claimId }) : undefined,
     ]);
     return done.length;
   };

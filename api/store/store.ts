@@ -255,9 +255,10 @@ export interface TenantStore extends TenantWebhooks {
     readonly limit: number;
   }): Promise<readonly EventRow[]>;
   audit(input: { readonly before?: number; readonly limit: number }): Promise<readonly AuditRow[]>;
+  /** `full`: with `most` there are as many already that are neither revoked nor expired. */
   createToken(
-    input: Act & Once & { readonly token: Omit<TokenRow, "tenant_id"> },
-  ): Promise<Answered | { readonly kind: "created" }>;
+    input: Act & Once & { readonly token: Omit<TokenRow, "tenant_id">; readonly most?: number },
+  ): Promise<Answered | { readonly kind: "created" } | { readonly kind: "full"; readonly active: number }>;
   tokens(): Promise<readonly TokenRow[]>;
   /** The token with its time of revocation, or null when the tenant has none of that id. */
   revokeToken(input: Act & { readonly id: string }): Promise<TokenRow | null>;
@@ -295,8 +296,12 @@ export interface SystemStore extends WebhookQueues, Sessions {
     readonly phases: readonly Phase[];
     readonly limit: number;
   }): Promise<readonly IntentRow[]>;
-  /** The ids alone. */
-  idsIn(input: { readonly phases: readonly Phase[]; readonly limit: number }): Promise<readonly string[]>;
+  /** The ids alone, those after one. */
+  idsIn(input: {
+    readonly phases: readonly Phase[];
+    readonly after?: string;
+    readonly limit: number;
+  }): Promise<readonly string[]>;
   /** The intents of these ids, by id; unknown ids are left out. */
   intentsById(ids: readonly string[]): Promise<readonly IntentRow[]>;
   intentById(id: string): Promise<IntentView | null>;
@@ -386,6 +391,8 @@ export interface SystemStore extends WebhookQueues, Sessions {
   }): Promise<readonly { readonly row: OutboxRow; readonly event: EventRow }[]>;
   /** Removes rows still claimed by `claimId`; a row that somebody else claimed meanwhile stays. */
   finishOutbox(input: { readonly claimId: string; readonly ids: readonly number[] }): Promise<void>;
+  /** Gives back the rows that are still claimed by `claimId`: they are due as before. */
+  releaseOutbox(input: { readonly claimId: string }): Promise<void>;
   /** Puts rows off, each to its `dueMs`, one attempt more. */
   retryOutbox(input: {
     readonly claimId: string;

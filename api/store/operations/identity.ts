@@ -8,8 +8,18 @@ import type { TenantId } from "../tenant.ts";
 export async function createToken(
   tx: Tx,
   tenant: TenantId,
-  input: Act & { readonly token: Omit<TokenRow, "tenant_id"> },
-): Promise<{ readonly kind: "created" }> {
+  input: Act & { readonly token: Omit<TokenRow, "tenant_id">; readonly most?: number },
+): Promise<{ readonly kind: "created" } | { readonly kind: "full"; readonly active: number }> {
+  if (input.most !== undefined) {
+    const { count } = await tx.db
+      .selectFrom("tokens")
+      .select(({ fn }) => fn.countAll<number>().as("count"))
+      .where("tenant_id", "=", tenant)
+      .where("revoked_ms", "is", null)
+      .where("expires_ms", ">", input.atMs)
+      .executeTakeFirstOrThrow();
+    if (Number(count) >= input.most) return { kind: "full", active: Number(count) };
+  }
   await tx.db
     .insertInto("tokens")
     .values({ ...input.token, tenant_id: tenant })

@@ -15,6 +15,7 @@ import {
   type HeldRow,
   type IntentFilter,
   type IntentView,
+  type SystemStore,
   type WaitingRow,
 } from "../store.ts";
 import type { TenantId } from "../tenant.ts";
@@ -301,21 +302,23 @@ export async function inPhases(
 /** See `SystemStore.idsIn`. */
 export async function idsIn(
   { db }: Pick<Tx, "db">,
-  { phases, limit }: { readonly phases: readonly Phase[]; readonly limit: number },
+  { phases, after = "", limit }: Parameters<SystemStore["idsIn"]>[0],
 ): Promise<string[]> {
-  const oldest = (phase: Phase) =>
-    db.selectFrom(oldestOf(db, phase, limit).select("id").as("oldest")).select("id");
-  if (phases.length === 0) return [];
   const rows = await run(
     db,
     `ids in ${phases.length} phases`,
-    () => phases.map(oldest).reduce((all, one) => all.unionAll(one)),
-    phases.flatMap((phase) => [phase, limit]),
+    () =>
+      db
+        .selectFrom("intents")
+        .select("id")
+        .where("terminal_ms", "is", null)
+        .where("phase", "in", phases)
+        .where("id", ">", after)
+        .orderBy("id")
+        .limit(rowLimit(limit)),
+    [...phases, after, limit],
   );
-  return rows
-    .sort(byId)
-    .slice(0, limit)
-    .map(({ id }) => id);
+  return rows.map(({ id }) => id);
 }
 
 /** See `SystemStore.waiting`. */

@@ -249,6 +249,15 @@ export async function finishOutbox(
     );
 }
 
+/** See `SystemStore.releaseOutbox`. */
+export async function releaseOutbox({ db }: Tx, { claimId }: { readonly claimId: string }): Promise<void> {
+  await db
+    .updateTable("outbox")
+    .set({ claim_id: null, claimed_until_ms: 0 })
+    .where("claim_id", "=", claimId)
+    .execute();
+}
+
 /** See `SystemStore.retryOutbox`. */
 export async function retryOutbox(
   { db }: Tx,

@@ -37,7 +37,7 @@ export const tenantOperations: {
   account: { mode: "read", run: tenants.account },
   events: { mode: "read", run: logs.eventPage },
   audit: { mode: "read", run: logs.auditPage },
-  createToken: { mode: "write", run: once(identity.createToken, () => true) },
+  createToken: { mode: "write", run: once(identity.createToken, ({ kind }) => kind === "created") },
   tokens: {
     mode: "read",
     run: ({ db }, tenant) =>
@@ -131,6 +131,7 @@ export const systemOperations: {
   isOutboxDue: { mode: "read", run: logs.isOutboxDue },
   claimOutbox: { mode: "write", run: logs.claimOutbox },
   finishOutbox: { mode: "write", run: logs.finishOutbox },
+  releaseOutbox: { mode: "write", run: logs.releaseOutbox },
   retryOutbox: { mode: "write", run: logs.retryOutbox },
   webhookWork: { mode: "read", run: queues.webhookWork },
   webhookCounts: { mode: "read", run: queues.webhookCounts },

@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import { appendAct, type Tx } from "../chain.ts";
 import type { Database, SessionRow } from "../schema.ts";
 import { rowLimit } from "../statement.ts";
@@ -75,7 +75,12 @@ export async function revokeIdentity(tx: Tx, input: Input<"revokeIdentity">): Pr
   await tx.db
     .insertInto("cutoffs")
     .values({ issuer, subject, since_ms: atMs })
-    .onConflict((conflict) => conflict.columns(["issuer", "subject"]).doUpdateSet({ since_ms: atMs }))
+    .onConflict((conflict) =>
+      conflict.columns(["issuer", "subject"]).doUpdateSet({
+        // a clock that was set back lets nobody in again
+        since_ms: sql<number>`case when cutoffs.since_ms > excluded.since_ms then cutoffs.since_ms else excluded.since_ms end`,
+      }),
+    )
     .execute();
   const open = await tx.db
     .selectFrom("sessions")

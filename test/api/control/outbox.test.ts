@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createOutbox, retryDelayMs } from "../../../api/control/outbox.ts";
 import { httpSink } from "../../../api/platform/event-sink.ts";
+import { wrapStore } from "../../../sim/bugs/wrap.ts";
 import { createDrivenService } from "../driven-env.ts";
 import { acceptance, tenantOf } from "../store/rows.ts";
 
@@ -85,6 +86,39 @@ test("an event whose delivery was not noted is sent again after the claim has ru
   await outbox.round();
   expect(arrived).toEqual([1]);
   await outbox.stop();
+});
+
+test("a receiver that is slow gets nothing twice: what a claim leaves no time for is claimed anew", async () => {
+  const { env, time } = await createDrivenService();
+  const tenant = await tenantOf(env.store, "one");
+  for (let index = 0; index < 12; index++) await tenant.acceptIntent(acceptance(`i${index}`));
+  const arrived: number[] = [];
+  const claims: number[] = [];
+  const store = wrapStore(env.store, {
+    system: (inner) => ({
+      async claimOutbox(input) {
+        const claimed = await inner.claimOutbox(input);
+        if (claimed.length > 0) claims.push(claimed.length);
+        return claimed;
+      },
+    }),
+  });
+  const other = createOutbox({ ...env, store }, { deliver: async ({ seq }) => arrived.push(seq) > 0 });
+  const outbox = createOutbox(
+    { ...env, store },
+    {
+      async deliver({ seq }) {
+        time.pass(9000);
+        // another dispatcher looks while it waits
+        if (arrived.push(seq) === 8) await other.round();
+        return true;
+      },
+    },
+  );
+  await outbox.round();
+  expect(arrived).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+  expect(claims).toEqual([12, 8, 4]);
+  await Promise.all([outbox.stop(), other.stop()]);
 });
 
 test("the wait between attempts doubles up to five minutes", () => {

@@ -3,6 +3,7 @@ import { hashEvent } from "../../../api/store/chain.ts";
 import type { Store } from "../../../api/store/store.ts";
 import { trustTenant } from "../../../api/store/tenant.ts";
 import { acceptance, tenantOf } from "./rows.ts";
+import { checkTokenLimit } from "./token-limit.ts";
 import { checkUsage } from "./usage.ts";
 
 const idempotency = (key: string, requestHash: string) => ({ key, requestHash, expiresMs: 5000 });
@@ -359,6 +360,8 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await system.webhookQueue("w")).toBeNull();
       }));
 
+    test("a tenant has no more active tokens than it may have", () => withStore(checkTokenLimit));
+
     test("a session ends alone, or with all that its owner has", () =>
       withStore(async (store) => {
         await tenantOf(store, "one");
@@ -395,6 +398,8 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
             atMs === 5000 ? 1 : 0,
           );
         expect(await system.session("ses-2")).toMatchObject({ ended_ms: 5000, cutoff_ms: 6000 });
+        // by a clock that was set back
+        await system.revokeIdentity({ ...act, ...who, atMs: 4000, ownTokens: false });
         expect([await system.cutoff(who), await system.cutoff({ ...who, subject: "bob" })]).toEqual([
           6000, 0,
         ]);
