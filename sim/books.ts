@@ -12,8 +12,6 @@ export interface Told {
   phase: Phase | null;
   version: number;
   content: string | null;
-  /** What it says is not what it said first. */
-  isAmended: boolean;
   /** Keys that were decided on. */
   readonly keys: Set<string>;
 }
@@ -69,7 +67,6 @@ function tell(intents: Map<string, Told>, { row, payload }: Entry): void {
     phase: null,
     version: 0,
     content: null,
-    isAmended: false,
     keys: new Set(),
   };
   intents.set(id, told);
@@ -91,7 +88,6 @@ function tell(intents: Map<string, Told>, { row, payload }: Entry): void {
   } else check(!isTerminal(phase), "state-machine", () => `event ${seq}: ${id} had ended as ${phase}`);
   check(version > told.version, "state-machine", () => `event ${seq}: ${id} stays at version ${version}`);
   told.version = version;
-  told.isAmended ||= content !== undefined && told.content !== null;
   if (content !== undefined) told.content = content;
   for (const { id: key } of payload.allocations ?? []) {
     check(!told.keys.has(key), "state-machine", () => `event ${seq}: key ${key} is used twice`);

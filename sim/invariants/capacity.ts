@@ -67,6 +67,9 @@ export function checkReservations({ swarm, database }: World): void {
   }
 }
 
+/** Decisions are made by whole seconds: of the last one of a window they know nothing. */
+const SECOND_MS = 1000;
+
 /**
  * What runs and what is reserved fit together: in its window, now or to come, a reservation is there for its tenant,
  * whatever was decided since, and however close together. Services of whole GPUs are counted, which end when they are told
@@ -78,7 +81,7 @@ export function checkReserved({ swarm, database, time }: World): void {
   const nowMs = time.nowMs();
   const windows = database.rows<ReservationRow>(
     "select * from reservations where state = 'active' and to_ms > ?",
-    nowMs,
+    nowMs + SECOND_MS,
   );
   if (windows.length === 0) return;
   const services = database.rows<AllocationRow>(

@@ -5,7 +5,7 @@ import { check } from "../violation.ts";
 import type { World } from "../world.ts";
 import type { QuotaCheck } from "./quota.ts";
 
-/** Evictions of one intent within `WINDOW_MS` at most: more is thrash. */
+/** Evictions of one intent for the same other within `WINDOW_MS` at most: more is thrash. */
 const MOST_EVICTIONS = 8;
 const WINDOW_MS = 600_000;
 
@@ -141,16 +141,16 @@ export function createMoveChecks(quotas: QuotaCheck): (world: World, fresh: read
       checkCancelled(world, entry);
       if (row.kind === "intent.placing") checkPlacement(world, entry);
       if (!isEviction(entry)) continue;
-      checkEviction(world, { quotas, priorities }, row.subject_id, takersOf(fresh, index));
+      const takers = takersOf(fresh, index);
+      checkEviction(world, { quotas, priorities }, row.subject_id, takers);
       const now = world.time.nowMs();
-      const recent = (evictions.get(row.subject_id) ?? []).filter((at) => at > now - WINDOW_MS);
-      recent.push(now);
-      evictions.set(row.subject_id, recent);
-      check(
-        recent.length <= MOST_EVICTIONS,
-        "fairness",
-        () => `${row.subject_id} made way ${recent.length} times`,
-      );
+      for (const taker of takers) {
+        const pair = `${row.subject_id} for ${taker}`;
+        const recent = (evictions.get(pair) ?? []).filter((at) => at > now - WINDOW_MS);
+        recent.push(now);
+        evictions.set(pair, recent);
+        check(recent.length <= MOST_EVICTIONS, "fairness", () => `${pair} made way ${recent.length} times`);
+      }
     }
   };
 }
