@@ -90,13 +90,17 @@ function take(hook: Hook, { headers, body }: Received, database: SimDatabase): v
 /** Opens the receivers of a world. */
 export function createReceivers(database: SimDatabase, trace: Trace): Receivers {
   const hooks: Hook[] = [];
+  /** Messages that came before the answer that tells of their webhook: one that comes again is a repeat. */
+  const early = new Set<string>();
   return {
     hooks,
     isHook: (url) => url.startsWith("https://hooks."),
     receive(request) {
       // a webhook whose creation was never answered belongs to nobody: there is no secret to check with
       const hook = hooks.find(({ url }) => url === request.url);
-      if (hook === undefined) return;
+      const message = `${request.url} ${request.headers["webhook-id"]}`;
+      if (hook === undefined) early.add(message);
+      if (hook === undefined || early.has(message)) return;
       trace.add(`  webhook ${hook.id} ${request.headers["webhook-id"]}`);
       trace.mark("a webhook was told");
       take(hook, request, database);
