@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { bugs } from "../../sim/bugs/all.ts";
 import { hunt, MOST_HUNT_STEPS } from "../../sim/hunt.ts";
@@ -16,6 +17,18 @@ const chosen = bugs.filter(({ name }) => process.env["FLARE_SIM_BUGS"] === "all"
 test("planted bugs have names of their own", () => {
   expect(new Set(bugs.map(({ name }) => name)).size).toBe(bugs.length);
   expect(chosen.length).toBeGreaterThanOrEqual(quick.length);
+});
+
+test("the page says of every bug what found it, and after how many steps", () => {
+  const page = readFileSync(new URL("../../docs/simulation.md", import.meta.url), "utf8");
+  const rows = [...page.matchAll(/^\| (.+) \| `([a-z-]+)` \| ([\d,]+) \|$/gm)];
+  expect(rows.map(([, name]) => name).sort()).toEqual(bugs.map(({ name }) => name).sort());
+  for (const [, name, kind, steps] of rows) {
+    expect({ name, breaks: bugs.find((bug) => bug.name === name)?.breaks }).toMatchObject({
+      breaks: expect.arrayContaining([kind]),
+    });
+    expect(Number(steps?.replace(",", ""))).toBeLessThanOrEqual(MOST_HUNT_STEPS);
+  }
 });
 
 test.for(chosen)("a planted bug is found: $name", { timeout: 3_600_000 }, async (bug) => {
