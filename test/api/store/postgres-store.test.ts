@@ -18,7 +18,7 @@ import { verifyDatabase } from "../../../api/store/verify.ts";
 import type { Command } from "../../../api/store/writer.ts";
 import { startCuttingProxy } from "../../postgres/cutting-proxy.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../../postgres/server.ts";
-import { reservationContract } from "./reservations-contract.ts";
+import { checkRace, reservationContract } from "./reservations-contract.ts";
 import { acceptance, tenantOf } from "./rows.ts";
 import { storeContract } from "./store-contract.ts";
 
@@ -217,6 +217,15 @@ describe.skipIf(noPostgres !== null)("PostgreSQL", () => {
     expect(await tenant.acceptIntent(acceptance("a"))).toEqual({ kind: "accepted" });
     await expect(stuck.query("commit")).rejects.toThrow();
   });
+
+  test(
+    "a reservation through one process and a decision of another know of each other",
+    patient,
+    async () => {
+      const [, deciding, answering] = await shared([{}, {}]);
+      await checkRace(deciding!, answering!);
+    },
+  );
 
   test("decisions of a process that another one replaced are refused", async () => {
     const [, first, second] = await shared([{}, {}]);
