@@ -116,6 +116,10 @@ export interface Plan {
   readonly at: string;
   readonly currency: string;
   readonly seed: number;
+  /**
+   * `kernel` is what the host reads tables with: `typescript` where WebAssembly is missing. Tables of up to 64 rows are read
+   * by the TypeScript twin on any host; both give the same bytes.
+   */
   readonly engine: { readonly version: string; readonly kernel: "wasm" | "typescript" };
   readonly stoppedBy: "completed" | "work" | "time";
   readonly warnings: readonly Warning[];
