@@ -1,6 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { Dialect } from "./dialect.ts";
 import * as first from "./migrations/0001-first.ts";
+import * as reservationNumbers from "./migrations/0002-reservation-numbers.ts";
 import type { Database } from "./schema.ts";
 
 /** A step from one schema to the next. Released steps are never edited; each runs in one transaction. */
@@ -9,7 +10,11 @@ export interface Migration {
   up(db: Kysely<unknown>, dialect: Dialect): Promise<void>;
 }
 
-const migrations: readonly Migration[] = [{ name: "0001-first", up: first.up }];
+/** Every step there is, in order. */
+export const migrations: readonly Migration[] = [
+  { name: "0001-first", up: first.up },
+  { name: "0002-reservation-numbers", up: reservationNumbers.up },
+];
 
 /** The schema that this version writes. */
 export const schemaVersion: number = migrations.length;

@@ -91,7 +91,6 @@ export async function up(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
   );
   await db.schema.createIndex("allocations_by_intent").on("allocations").column("intent_id").execute();
   await sql`create index allocations_held on allocations (id) where released_ms is null`.execute(db);
-  await sql`create index allocations_by_offer on allocations (offer) where released_ms is null`.execute(db);
   await table("events", (t) =>
     t
       .addColumn("seq", integer, (c) => c.primaryKey())
@@ -158,7 +157,6 @@ export async function up(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
     t
       .addColumn("id", text, (c) => c.primaryKey())
       .addColumn("tenant_id", text, (c) => c.notNull().references("tenants.id"))
-      .addColumn("seq", integer, (c) => c.notNull().unique())
       .addColumn("offer", text, (c) => c.notNull())
       .addColumn("gpus", integer, (c) => c.notNull())
       .addColumn("from_ms", integer, (c) => c.notNull())

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { createIds, systemClock, systemRandom, systemTimers } from "../../../api/platform/node-env.ts";
+import { postgresDialect } from "../../../api/store/dialect.ts";
 import { schemaVersion } from "../../../api/store/migrate.ts";
 import { connect, describeUrl } from "../../../api/store/postgres.ts";
 import {
@@ -21,6 +22,7 @@ import { noPostgres, type PostgresServer, startPostgres } from "../../postgres/s
 import { checkRace, reservationContract } from "./reservations-contract.ts";
 import { acceptance, tenantOf } from "./rows.ts";
 import { storeContract } from "./store-contract.ts";
+import { checkNumbers } from "./upgrade.ts";
 
 /** However busy the machine is. */
 const patient = { timeout: 20_000 };
@@ -85,6 +87,12 @@ describe.skipIf(noPostgres !== null)("PostgreSQL", () => {
     const [url] = await shared([{}]);
     await query(url, `insert into migrations values (${schemaVersion + 1}, 'future')`);
     await expect(open(url)).rejects.toThrow(/newer than this version/);
+  });
+
+  test("a database of the first schema is brought to the present one", async () => {
+    const reader = openReader({ ...base, url: await server.create() });
+    await checkNumbers(reader.db, postgresDialect);
+    await reader.close();
   });
 
   test("the logs take no changes, no deletions and no truncation", async () => {

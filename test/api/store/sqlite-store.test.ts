@@ -9,6 +9,7 @@ import { openLocalStore, openSqliteStore } from "../../../api/store/sqlite-store
 import { reservationContract } from "./reservations-contract.ts";
 import { acceptance, tenantOf } from "./rows.ts";
 import { storeContract } from "./store-contract.ts";
+import { checkNumbers } from "./upgrade.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "flare-store-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -58,6 +59,12 @@ test("a database of a newer version is refused", async () => {
   await migrate(db, sqliteDialect);
   raw.exec(`insert into migrations values (${schemaVersion + 1}, 'future')`);
   await expect(migrate(db, sqliteDialect)).rejects.toThrow(/newer than this version/);
+});
+
+test("a database of the first schema is brought to the present one", async () => {
+  const { db, close } = openSqlite({ path: ":memory:" });
+  await checkNumbers(db, sqliteDialect);
+  close();
 });
 
 test("a token that was read before is read again after it was revoked", async () => {
