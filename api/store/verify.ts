@@ -48,6 +48,11 @@ async function walk<Row extends EventRow | AuditRow>(
     anchors.filter(({ log }) => log === name).map((anchor) => [anchor.seq, anchor.hash]),
   );
   let head: Head = genesis;
+  const start = claims.get(genesis.seq);
+  // a log that was empty when it was anchored
+  if (start !== undefined && start !== genesis.hash)
+    findings.add(`${name} ${genesis.seq}: differs from what was anchored outside`);
+  claims.delete(genesis.seq);
   for (;;) {
     const rows = await page(head.seq);
     for (const row of rows) {

@@ -137,6 +137,22 @@ test("a lost tail is found by an anchor, and by nothing else", async () => {
   ]);
 });
 
+test("an anchor of a log that was empty holds for it then and later", async () => {
+  const connection = openSqlite({ path: ":memory:" });
+  const { db } = connection;
+  const store = await openLocalStore(connection);
+  const { events: empty } = await store.system.heads();
+  const anchors: Anchor[] = [{ log: "events", ...empty }];
+  expect((await verifyDatabase(db, anchors)).findings).toEqual([]);
+  await (await tenantOf(store, "one")).acceptIntent(acceptance("a"));
+  expect((await verifyDatabase(db, anchors)).findings).toEqual([]);
+  const other: Anchor[] = [{ log: "events", ...empty, hash: "f".repeat(64) }];
+  expect((await verifyDatabase(db, other)).findings).toEqual([
+    expect.stringMatching(/^events 0: differs from what was anchored/),
+  ]);
+  await store.close();
+});
+
 test("anchors are written every 1,000 events, every minute, and at the end", async () => {
   const time = createDrivenTime();
   const store = await openLocalStore();
